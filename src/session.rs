@@ -4,6 +4,7 @@
 //! [`Session::new`]; a step allocates nothing.
 
 use crate::error::{Error as AnyError, Kind};
+use crate::kv::KvType;
 use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
 use crate::sample::{self, Sampler};
@@ -77,6 +78,8 @@ pub struct Options {
     pub max_tokens: usize,
     /// Positions to use of the model's context; `None` for all that it was trained with.
     pub context: Option<usize>,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
     /// Texts that end the generation; they are not part of its text.
     pub stop_texts: Vec<String>,
     /// Go on after end-of-text tokens.
@@ -89,7 +92,7 @@ impl Default for Options {
     /// At most 256 tokens, greedy, stopped by end-of-text tokens or the model's context.
     fn default() -> Options {
         let sampling = sample::Options::default();
-        Options { max_tokens: 256, context: None, stop_texts: Vec::new(), ignore_eos: false, sampling }
+        Options { max_tokens: 256, context: None, kv_type: KvType::F16, stop_texts: Vec::new(), ignore_eos: false, sampling }
     }
 }
 
@@ -153,7 +156,7 @@ impl<'m> Session<'m> {
         let context = options.context.map_or(model.config().context, |n| n.min(model.config().context));
         check_prompt(prompt, vocabulary, context, options)?;
         let positions = prompt.len().saturating_add(options.max_tokens).min(context);
-        let job = Job { positions, threads: cpu.team.threads() };
+        let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads() };
         let plan = Plan::new(model, job).ok_or(Error::TooLarge { positions })?;
         let longest = (0..tokenizer.len() as TokenId).map(|id| tokenizer.piece_len(id)).max().unwrap_or(0);
         let stops = Stops::new(&options.stop_texts, options.max_tokens, options.ignore_eos)?;

@@ -3,7 +3,7 @@
 use crate::activation::{ActGroup, Column};
 use crate::arch::scalar;
 use crate::block::*;
-use crate::generic::{Add, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
+use crate::generic::{Add, AddRows32, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
 use crate::isa::{Isa, IsaError};
 
 /// `out[r] = rows[r] . x`: rows of one format, bytes and lengths already checked against each other.
@@ -135,24 +135,23 @@ impl Kernels {
         unsafe { (self.dot[format as usize])(rows, x, out) }
     }
 
-    /// `out[i] += sum_r weights[r] * rows[r][i]`: F16 rows, `weights.len()` rows x `out.len()` columns.
+    /// `out[i] += sum_r weights[r] * rows[r][i]`: rows of F32 or F16, `weights.len()` rows x `out.len()` columns.
     ///
     /// # Panics
     ///
-    /// If `rows` is not exactly that many bytes.
-    pub fn add_rows_f16(&self, rows: &[u8], weights: &[f32], out: &mut [f32]) {
-        assert_eq!(
-            rows.len(),
-            weights.len() * out.len() * 2,
-            "{} rows x {} columns",
-            weights.len(),
-            out.len()
-        );
+    /// If `rows` is not exactly that many bytes, or `format` is another.
+    pub fn add_rows(&self, format: Format, rows: &[u8], weights: &[f32], out: &mut [f32]) {
+        let expected = format.row_bytes(out.len()).and_then(|bytes| bytes.checked_mul(weights.len()));
+        assert_eq!(Some(rows.len()), expected, "{} rows x {} columns", weights.len(), out.len());
         if rows.is_empty() {
             return;
         }
-        // SAFETY: as in `quantize`.
-        unsafe { (self.add_rows_f16)(rows, weights, out) }
+        match format {
+            Format::F32 => self.level.run(AddRows32 { rows, weights, out }),
+            // SAFETY: as in `quantize`.
+            Format::F16 => unsafe { (self.add_rows_f16)(rows, weights, out) },
+            other => panic!("sums of {} rows", other.name()),
+        }
     }
 
     /// Narrows floats to F16 bytes, to nearest, ties to even.

@@ -1,6 +1,7 @@
 //! The command line: definitions only. What a flag means is decided where it is used.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use siskin::kv::KvType;
 use std::path::PathBuf;
 
 /// Runs quantized language models from GGUF files, in place and in known memory.
@@ -121,6 +122,27 @@ pub struct RunArgs {
     /// Use at most N tokens of the model's context
     #[arg(long, value_name = "N")]
     pub context: Option<usize>,
+    /// How keys and values are stored
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
+    pub kv_type: KvTypeArg,
+}
+
+/// `--kv-type`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum KvTypeArg {
+    /// Half precision, 2 bytes a value
+    F16,
+    /// Single precision, 4 bytes a value
+    F32,
+}
+
+impl From<KvTypeArg> for KvType {
+    fn from(arg: KvTypeArg) -> KvType {
+        match arg {
+            KvTypeArg::F16 => KvType::F16,
+            KvTypeArg::F32 => KvType::F32,
+        }
+    }
 }
 
 /// What is printed.

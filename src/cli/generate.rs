@@ -168,6 +168,7 @@ fn options(args: &Generate) -> Options {
     Options {
         max_tokens: args.stop.max_tokens,
         context: args.run.context,
+        kv_type: args.run.kv_type.into(),
         stop_texts: args.stop.stop.clone(),
         ignore_eos: args.stop.ignore_eos,
         sampling: sampling(&args.sample),

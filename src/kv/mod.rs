@@ -3,5 +3,5 @@
 pub mod cache;
 pub mod ring;
 
-pub use cache::Cache;
+pub use cache::{Cache, KvType};
 pub use ring::Ring;

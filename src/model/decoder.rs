@@ -36,7 +36,7 @@ impl<'m> Decoder<'m> {
     /// If the plan was made for another model, or for fewer threads than the team has.
     pub fn new(model: &'m Model, plan: &Plan, cpu: Cpu) -> Decoder<'m> {
         let scratch = Scratch::new(model, plan, cpu.team.threads());
-        let cache = Cache::new(shape(model.config(), plan.capacity)).expect("the plan computed this size");
+        let cache = Cache::new(shape(model.config(), plan.capacity, plan.kv_type)).expect("the plan computed this size");
         Decoder { model, cpu, cache, scratch, batch: plan.batch, rows: 0 }
     }
 
@@ -145,7 +145,7 @@ impl<'m> Decoder<'m> {
                 values: cache.values(index, head, slots),
             })
         };
-        attend(cpu, heads, q, seen, &mut s.scores, attended);
+        attend(cpu, heads, cache.kv_type().format(), q, seen, &mut s.scores, attended);
         let output = layer.attn_output.view();
         let attended = Activations::new(cpu, attended, q_values, &mut s.groups, &[output]);
         project(cpu, attended, [Projection { matrix: output, out: &mut *h }]);

@@ -1,6 +1,7 @@
 //! What memory a run takes, computed before any of it is taken.
 
 use super::{Config, Model};
+use crate::kv::KvType;
 use crate::kv::cache::Shape;
 use crate::ops::RopeTable;
 use siskin_simd::ActGroup;
@@ -14,6 +15,8 @@ pub const MAX_BATCH: usize = 64;
 pub struct Job {
     /// Positions that the cache must hold, in tokens: prompt and answer together.
     pub positions: usize,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
     /// Threads.
     pub threads: usize,
 }
@@ -25,6 +28,8 @@ pub struct Plan {
     pub capacity: usize,
     /// Tokens of a prefill batch.
     pub batch: usize,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
     /// Keys and values.
     pub kv: usize,
     /// Activations, scores and logits.
@@ -40,8 +45,8 @@ impl Plan {
         let batch = MAX_BATCH.min(capacity);
         let sizes = Sizes::new(model, batch);
         let scratch = sizes.bytes()?.checked_add(job.threads.checked_mul(capacity)?.checked_mul(size_of::<f32>())?)?;
-        let kv = shape(model.config(), capacity).bytes()?;
-        Some(Plan { capacity, batch, kv, scratch, tables: model.weights().table_bytes() })
+        let kv = shape(model.config(), capacity, job.kv_type).bytes()?;
+        Some(Plan { capacity, batch, kv_type: job.kv_type, kv, scratch, tables: model.weights().table_bytes() })
     }
 
     /// All that is allocated.
@@ -51,9 +56,9 @@ impl Plan {
 }
 
 /// The cache of a configuration for a number of positions.
-pub(super) fn shape(config: &Config, capacity: usize) -> Shape {
+pub(super) fn shape(config: &Config, capacity: usize, kv_type: KvType) -> Shape {
     let heads = config.heads;
-    Shape { layers: config.layers, kv_heads: heads.kv_heads, head_dim: heads.head_dim, capacity }
+    Shape { layers: config.layers, kv_heads: heads.kv_heads, head_dim: heads.head_dim, capacity, kv_type }
 }
 
 /// Lengths of the scratch buffers, in elements; what [`Scratch`](super::scratch::Scratch) allocates and the plan adds up.

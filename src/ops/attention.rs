@@ -15,7 +15,7 @@ pub struct Heads {
     pub head_dim: usize,
 }
 
-/// A run of positions of one key-value head: keys and values, f16, `positions x head_dim`.
+/// A run of positions of one key-value head: keys and values, `positions x head_dim`, in the format of the cache.
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
     /// Keys.
@@ -24,7 +24,7 @@ pub struct Span<'a> {
     pub values: &'a [u8],
 }
 
-/// Attention of a batch: `q` and `out` are `batch x (heads x head_dim)`, `q` already scaled. `spans(row, kv_head)` gives what a row
+/// Attention of a batch: `q` and `out` are `batch x (heads x head_dim)`, `q` already scaled; `format` is F32 or F16. `spans(row, kv_head)` gives what a row
 /// may look at, before and after the ring's wrap. `scores` has a buffer for each thread, as long as the positions of two spans.
 ///
 /// # Panics
@@ -33,6 +33,7 @@ pub struct Span<'a> {
 pub fn attend<'a>(
     cpu: &mut Cpu,
     heads: Heads,
+    format: Format,
     q: &[f32],
     spans: impl Fn(usize, usize) -> [Span<'a>; 2] + Sync,
     scores: &mut [Box<[f32]>],
@@ -45,23 +46,30 @@ pub fn attend<'a>(
         let spans = spans(chunk / heads.kv_heads, chunk % heads.kv_heads);
         let q = &q[chunk * group..][..group];
         for (q, out) in q.chunks_exact(heads.head_dim).zip(out.chunks_exact_mut(heads.head_dim)) {
-            attend_head(kernels, q, spans, scores, out);
+            attend_head(kernels, format, q, spans, scores, out);
         }
     });
 }
 
 /// One query over two spans: `out = softmax(K q) V`.
-fn attend_head(kernels: &Kernels, q: &[f32], spans: [Span<'_>; 2], scores: &mut [f32], out: &mut [f32]) {
-    let row_bytes = q.len() * 2;
+fn attend_head(
+    kernels: &Kernels,
+    format: Format,
+    q: &[f32],
+    spans: [Span<'_>; 2],
+    scores: &mut [f32],
+    out: &mut [f32],
+) {
+    let row_bytes = q.len() * format.block_bytes();
     let [before, after] = spans.map(|span| span.keys.len() / row_bytes);
     let scores = &mut scores[..before + after];
     let (first, second) = scores.split_at_mut(before);
-    kernels.dot_rows(Format::F16, spans[0].keys, Column::floats(q), first);
-    kernels.dot_rows(Format::F16, spans[1].keys, Column::floats(q), second);
+    kernels.dot_rows(format, spans[0].keys, Column::floats(q), first);
+    kernels.dot_rows(format, spans[1].keys, Column::floats(q), second);
     kernels.softmax(scores);
     out.fill(0.0);
-    kernels.add_rows_f16(spans[0].values, &scores[..before], out);
-    kernels.add_rows_f16(spans[1].values, &scores[before..], out);
+    kernels.add_rows(format, spans[0].values, &scores[..before], out);
+    kernels.add_rows(format, spans[1].values, &scores[before..], out);
 }
 
 #[cfg(test)]
@@ -89,7 +97,7 @@ mod tests {
                 Span { keys: &key_bytes[8..], values: &value_bytes[8..] },
             ]
         };
-        attend(&mut cpu, heads, &q, spans, &mut scores, &mut out);
+        attend(&mut cpu, heads, Format::F16, &q, spans, &mut scores, &mut out);
         for head in 0..2 {
             let q = &q[head * 2..][..2];
             let weights: Vec<f64> = keys.iter().map(|k| f64::from(k[0] * q[0] + k[1] * q[1]).exp()).collect();
