@@ -8,7 +8,7 @@ use crate::kv::KvType;
 use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
 use crate::sample::{self, Sampler};
-use crate::stop::{Reason, Stops};
+use crate::stop::{self, Reason, Stops};
 use crate::tokenizer::{TextStream, TokenId, Tokenizer};
 use std::io;
 use std::sync::Arc;
@@ -86,13 +86,15 @@ pub struct Options {
     pub ignore_eos: bool,
     /// How tokens are chosen.
     pub sampling: sample::Options,
+    /// Ends the generation, before the next token, once it is set: by a signal handler or another thread.
+    pub cancelled: Option<Arc<AtomicBool>>,
 }
 
 impl Default for Options {
     /// At most 256 tokens, greedy, stopped by end-of-text tokens or the model's context.
     fn default() -> Options {
         let sampling = sample::Options::default();
-        Options { max_tokens: 256, context: None, kv_type: KvType::F16, stop_texts: Vec::new(), ignore_eos: false, sampling }
+        Options { max_tokens: 256, context: None, kv_type: KvType::F16, stop_texts: Vec::new(), ignore_eos: false, sampling, cancelled: None }
     }
 }
 
@@ -131,11 +133,10 @@ pub struct Session<'m> {
     sampler: Sampler,
     stops: Stops,
     stream: TextStream,
-    context: usize,
     /// Row of the last pass whose logits choose the next token.
     last_row: usize,
     ended: Option<Reason>,
-    cancel: Arc<AtomicBool>,
+    cancelled: Option<Arc<AtomicBool>>,
     timing: Timing,
     piece: Vec<u8>,
     certain: Vec<u8>,
@@ -156,22 +157,22 @@ impl<'m> Session<'m> {
         let context = options.context.map_or(model.config().context, |n| n.min(model.config().context));
         check_prompt(prompt, vocabulary, context, options)?;
         let positions = prompt.len().saturating_add(options.max_tokens).min(context);
-        let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads() };
+        let sampler_bytes = options.sampling.scratch_bytes(vocabulary);
+        let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads(), sampler_bytes };
         let plan = Plan::new(model, job).ok_or(Error::TooLarge { positions })?;
         let longest = (0..tokenizer.len() as TokenId).map(|id| tokenizer.piece_len(id)).max().unwrap_or(0);
-        let stops = Stops::new(&options.stop_texts, options.max_tokens, options.ignore_eos)?;
+        let stops = Stops::new(stop_options(options, context, prompt.len()))?;
         let held = longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0);
         Ok(Session {
             tokenizer,
             decoder: Decoder::new(model, &plan, cpu),
             plan,
-            sampler: Sampler::new(options.sampling.clone(), vocabulary)?,
+            sampler: Sampler::new(options.sampling, vocabulary)?,
             stops,
             stream: TextStream::new(),
-            context,
             last_row: 0,
             ended: None,
-            cancel: Arc::default(),
+            cancelled: options.cancelled.clone(),
             timing: Timing::default(),
             piece: Vec::with_capacity(longest),
             certain: Vec::with_capacity(held),
@@ -202,11 +203,6 @@ impl<'m> Session<'m> {
 }
 
 impl Session<'_> {
-    /// Ends the generation, before the next token, once the flag is set: by a signal handler or another thread.
-    pub fn cancel_with(&mut self, flag: Arc<AtomicBool>) {
-        self.cancel = flag;
-    }
-
     /// Runs the prompt in batches. Only its last token's logits are computed, unless a sink asks for all. `progress` is told how
     /// many tokens are done after each batch.
     ///
@@ -225,7 +221,8 @@ impl Session<'_> {
     ) -> Result<(), Error> {
         let start = Instant::now();
         for batch in prompt.chunks(self.decoder.max_batch()) {
-            if self.cancelled() {
+            if self.is_cancelled() {
+                self.ended = Some(Reason::Cancelled);
                 break;
             }
             self.decoder.forward(batch);
@@ -238,7 +235,7 @@ impl Session<'_> {
         }
         if self.ended.is_none() {
             self.decoder.logits(self.last_row);
-            self.ended = self.stops.at_start().or_else(|| self.context_reason(self.decoder.position()));
+            self.ended = self.stops.check();
         }
         self.timing.prefill += start.elapsed();
         Ok(())
@@ -256,7 +253,8 @@ impl Session<'_> {
     pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, AnyError> {
         let start = Instant::now();
         self.text.clear();
-        let choice = if self.ended.is_some() || self.cancelled() { None } else { Some(self.choose()?) };
+        self.ended = self.ended.take().or_else(|| self.stops.check());
+        let choice = if self.ended.is_some() { None } else { Some(self.choose()?) };
         if let (Some(choice), true) = (choice, self.ended.is_none() || sink.is_some()) {
             self.advance(choice.token, sink)?;
         }
@@ -276,15 +274,9 @@ impl Session<'_> {
         self.tokenizer.piece(choice.token, &mut self.piece);
         self.certain.clear();
         let is_eog = self.tokenizer.is_eog(choice.token);
-        let reason = self.stops.step(is_eog, choice.token, &self.piece, &mut self.certain);
-        self.ended = reason.or_else(|| self.context_reason(position + 1));
+        self.ended = self.stops.step(choice.token, is_eog, &self.piece, &mut self.certain);
         self.stream.push(&self.certain, &mut self.text);
         Ok(choice)
-    }
-
-    /// The context is full once prompt and answer together have as many tokens.
-    fn context_reason(&self, tokens: usize) -> Option<Reason> {
-        (tokens >= self.context).then_some(Reason::Context { n: self.context })
     }
 
     fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), AnyError> {
@@ -305,12 +297,20 @@ impl Session<'_> {
         self.stream.finish(&mut self.text);
     }
 
-    fn cancelled(&mut self) -> bool {
-        if self.ended.is_none() && self.cancel.load(Ordering::Relaxed) {
-            self.ended = Some(Reason::Cancelled);
-        }
-        matches!(self.ended, Some(Reason::Cancelled))
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
+}
+
+fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {
+    let mut out = stop::Options::default();
+    out.ignore_eos = options.ignore_eos;
+    out.max_tokens = Some(options.max_tokens);
+    out.texts = options.stop_texts.clone();
+    out.context = Some(context);
+    out.prompt_tokens = prompt_tokens;
+    out.cancelled = options.cancelled.clone();
+    out
 }
 
 fn check_prompt(prompt: &[TokenId], vocabulary: usize, context: usize, options: &Options) -> Result<(), Error> {

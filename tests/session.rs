@@ -30,9 +30,13 @@ impl Loaded {
     }
 
     fn session(&self, isa: Isa, threads: usize, prompt: &[u32], max_tokens: usize) -> Session<'_> {
-        let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(threads).expect("threads") };
         let options = Options { max_tokens, ignore_eos: true, ..Options::default() };
-        Session::new(&self.model, &self.tokenizer, cpu, prompt, &options).expect("a session")
+        self.session_with(isa, threads, prompt, &options)
+    }
+
+    fn session_with(&self, isa: Isa, threads: usize, prompt: &[u32], options: &Options) -> Session<'_> {
+        let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(threads).expect("threads") };
+        Session::new(&self.model, &self.tokenizer, cpu, prompt, options).expect("a session")
     }
 }
 
@@ -92,9 +96,9 @@ fn decode_equals_prefill() {
 fn cancelling_keeps_the_text_so_far() {
     let loaded = Loaded::new();
     let prompt = loaded.encode("Once upon a time");
-    let mut session = loaded.session(Isa::best(), 1, &prompt, 50);
     let flag = Arc::new(AtomicBool::new(false));
-    session.cancel_with(Arc::clone(&flag));
+    let options = Options { max_tokens: 50, ignore_eos: true, cancelled: Some(Arc::clone(&flag)), ..Options::default() };
+    let mut session = loaded.session_with(Isa::best(), 1, &prompt, &options);
     session.prefill(&prompt, |_| {}, None).expect("prefill");
     for _ in 0..3 {
         assert!(session.step(None).expect("a step").stop.is_none());

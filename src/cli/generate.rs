@@ -26,12 +26,12 @@ const LONG_PROMPT: usize = 64;
 /// Runs the command.
 pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     let start = Instant::now();
-    let cancel = cancel_on_signal();
+    let cancelled = cancel_on_signal();
     let text = input::text(args.prompt.as_deref(), args.source.file.as_deref())?;
     if text.is_none() && args.source.tokens.is_none() {
         return Err(CliError::Usage("no prompt given. Try a text, -f FILE, or -f - for stdin".into()));
     }
-    let options = options(args);
+    let options = options(args, cancelled);
     let cpu = setup::cpu(args.run.threads)?;
     let file = setup::open(&args.model)?;
     let model = Model::load(&file)?;
@@ -43,8 +43,7 @@ pub fn run(args: &Generate) -> Result<Outcome, CliError> {
             tokenizer.encode(text.as_deref().unwrap_or_default(), encode)
         }
     };
-    let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options)?;
-    session.cancel_with(cancel);
+    let session = Session::new(&model, &tokenizer, cpu, &prompt, &options)?;
     let load = start.elapsed();
     let echo = args.output.echo.then(|| text.unwrap_or_else(|| String::from_utf8_lossy(&tokenizer.decode(&prompt)).into_owned()));
     Run { args, prompt: &prompt, seed: options.sampling.seed, file: &file, load, echo }.run(session, model.weights().vocabulary())
@@ -164,7 +163,7 @@ impl Run<'_> {
     }
 }
 
-fn options(args: &Generate) -> Options {
+fn options(args: &Generate, cancelled: Arc<AtomicBool>) -> Options {
     Options {
         max_tokens: args.stop.max_tokens,
         context: args.run.context,
@@ -172,6 +171,7 @@ fn options(args: &Generate) -> Options {
         stop_texts: args.stop.stop.clone(),
         ignore_eos: args.stop.ignore_eos,
         sampling: sampling(&args.sample),
+        cancelled: Some(cancelled),
     }
 }
 

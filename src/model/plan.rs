@@ -19,6 +19,8 @@ pub struct Job {
     pub kv_type: KvType,
     /// Threads.
     pub threads: usize,
+    /// Bytes that the sampler takes; counted as scratch.
+    pub sampler_bytes: usize,
 }
 
 /// Memory of a run, in bytes. *Mapped* pages belong to the file and can be dropped by the system; *owned* ones are allocated.
@@ -45,6 +47,7 @@ impl Plan {
         let batch = MAX_BATCH.min(capacity);
         let sizes = Sizes::new(model, batch);
         let scratch = sizes.bytes()?.checked_add(job.threads.checked_mul(capacity)?.checked_mul(size_of::<f32>())?)?;
+        let scratch = scratch.checked_add(job.sampler_bytes)?;
         let kv = shape(model.config(), capacity, job.kv_type).bytes()?;
         Some(Plan { capacity, batch, kv_type: job.kv_type, kv, scratch, tables: model.weights().table_bytes() })
     }
