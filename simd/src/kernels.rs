@@ -259,12 +259,46 @@ impl Kernels {
 #[cfg(target_arch = "aarch64")]
 impl Kernels {
     /// Replaces what NEON does better.
-    fn with_neon(self) -> Kernels {
-        self
+    fn with_neon(mut self) -> Kernels {
+        use crate::arch::aarch64::neon;
+        for (format, dot) in [
+            (Format::F32, neon::f32::dot as DotRows),
+            (Format::F16, neon::f16::dot),
+            (Format::BF16, neon::bf16::dot),
+            (Format::Q4_0, neon::q4_0),
+            (Format::Q4_1, neon::q4_1),
+            (Format::Q5_0, neon::q5_0),
+            (Format::Q5_1, neon::q5_1),
+            (Format::Q8_0, neon::q8_0),
+            (Format::Q4_K, neon::q4_k),
+            (Format::Q5_K, neon::q5_k),
+            (Format::Q6_K, neon::q6_k),
+        ] {
+            self.dot[format as usize] = dot;
+        }
+        Kernels {
+            quantize: neon::quantize,
+            add_rows_f16: neon::f16::add_rows,
+            narrow_f16: neon::f16::narrow,
+            ..self
+        }
     }
 
     /// Replaces what the dot product instructions do better than plain NEON.
-    fn with_dotprod(self) -> Kernels {
+    fn with_dotprod(mut self) -> Kernels {
+        use crate::arch::aarch64::dotprod;
+        for (format, dot) in [
+            (Format::Q4_0, dotprod::q4_0 as DotRows),
+            (Format::Q4_1, dotprod::q4_1),
+            (Format::Q5_0, dotprod::q5_0),
+            (Format::Q5_1, dotprod::q5_1),
+            (Format::Q8_0, dotprod::q8_0),
+            (Format::Q4_K, dotprod::q4_k),
+            (Format::Q5_K, dotprod::q5_k),
+            (Format::Q6_K, dotprod::q6_k),
+        ] {
+            self.dot[format as usize] = dot;
+        }
         self
     }
 }

@@ -1,0 +1,46 @@
+//! Half-precision conversions. They are ARMv8.0 instructions, but the vector types of half floats are not in stable Rust, so the halves
+//! travel as integers and the instructions are written out.
+
+use std::arch::aarch64::*;
+use std::arch::asm;
+
+/// Widens four halves; exact.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn widen(halves: uint16x4_t) -> float32x4_t {
+    let floats: float32x4_t;
+    // SAFETY: an instruction of the baseline that reads and writes the named registers only.
+    unsafe {
+        asm!("fcvtl {floats:v}.4s, {halves:v}.4h", floats = lateout(vreg) floats, halves = in(vreg) halves,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    floats
+}
+
+/// Narrows four floats to halves, to nearest, ties to even; too large becomes infinity.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn narrow(floats: float32x4_t) -> uint16x4_t {
+    let halves: uint16x4_t;
+    // SAFETY: as in `widen`.
+    unsafe {
+        asm!("fcvtn {halves:v}.4h, {floats:v}.4s", halves = lateout(vreg) halves, floats = in(vreg) floats,
+            options(pure, nomem, nostack, preserves_flags));
+    }
+    halves
+}
+
+/// Widens the scales of four blocks. They lie apart: the integer side, idle in the kernels, brings them together.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn widen_each(halves: [[u8; 2]; 4]) -> float32x4_t {
+    let [a, b, c, d] = halves.map(|half| u64::from(u16::from_le_bytes(half)));
+    widen(vcreate_u16(a | b << 16 | c << 32 | d << 48))
+}
+
+/// Widens a pair of scales into lanes 0 and 1; the others are zero.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn widen_pair(a: [u8; 2], b: [u8; 2]) -> float32x4_t {
+    widen_each([a, b, [0; 2], [0; 2]])
+}

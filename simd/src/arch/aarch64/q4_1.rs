@@ -1,0 +1,26 @@
+//! Q4_1: `w = d * q + m`, 32 weights in 20 bytes: f16 scale and minimum, and 16 bytes of nibbles, weights 0..16 low and 16..32 high.
+//!
+//! Shapes: four blocks at a time, 128 weights, against half an activation group; the minimum meets the activations' sum per 32.
+//!
+//! Integers: a sum of 32 products is at most 32 * 15 * 127 = 60,960 in an i32 lane.
+
+use super::convert::widen_each;
+use super::dots::Dots;
+use super::quants::nibbles;
+use super::rows::{Four, dot_rows32};
+use crate::activation::Column;
+use crate::block::BlockQ4_1;
+
+/// `out[r] = rows[r] . x`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    dot_rows32(rows, x, out, |[a, b, c, d]: &[BlockQ4_1; 4], x| {
+        let w = [nibbles(&a.qs), nibbles(&b.qs), nibbles(&c.qs), nibbles(&d.qs)];
+        Four {
+            dot: dots.dot32_narrow(w, x.q),
+            scale: widen_each([a.d, b.d, c.d, d.d]),
+            offset: Some(widen_each([a.m, b.m, c.m, d.m])),
+        }
+    });
+}

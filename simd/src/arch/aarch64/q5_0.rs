@@ -1,0 +1,31 @@
+//! Q5_0: `w = d * (q - 16)`, 32 weights in 22 bytes: an f16 scale, a 32-bit number of fifth bits, and 16 bytes of nibbles, weights 0..16
+//! low and 16..32 high.
+//!
+//! Shapes: four blocks at a time, 128 weights, against half an activation group. Unpacking gives `q - 16` at once.
+//!
+//! Integers: a sum of 32 products is at most 32 * 16 * 127 = 65,024 in an i32 lane.
+
+use super::convert::widen_each;
+use super::dots::Dots;
+use super::quants::five_bits_of_number;
+use super::rows::{Four, dot_rows32};
+use crate::activation::Column;
+use crate::block::BlockQ5_0;
+use std::arch::aarch64::int8x16_t;
+
+/// `out[r] = rows[r] . x`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    dot_rows32(rows, x, out, |[a, b, c, d]: &[BlockQ5_0; 4], x| {
+        let w = [quants(a), quants(b), quants(c), quants(d)];
+        Four { dot: dots.dot32_narrow(w, x.q), scale: widen_each([a.d, b.d, c.d, d.d]), offset: None }
+    });
+}
+
+/// Quants less 16.
+#[inline]
+#[target_feature(enable = "neon")]
+fn quants(block: &BlockQ5_0) -> [int8x16_t; 2] {
+    five_bits_of_number(&block.qs, block.qh)
+}

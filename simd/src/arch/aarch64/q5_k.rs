@@ -1,0 +1,61 @@
+//! Q5_K: `w = d * scale[i / 32] * q - dmin * min[i / 32]`, 256 weights in 176 bytes: f16 `d` and `dmin`, eight 6-bit scales and minima in
+//! 12 bytes, 32 bytes of fifth bits (that of weight `32 * j + i` is bit `j` of byte `i`), then 128 bytes of nibbles; of each 32 bytes,
+//! the low nibbles are 32 weights and the high nibbles the next 32.
+//!
+//! Shapes: a block against an activation group, in two halves of four times 32 weights. Unpacking gives `q - 16`, which is one instruction
+//! less a vector and keeps the products small; 16 times the sum of activations is added to the integer sum, once for 32 weights. The
+//! scales multiply the integer sums; the minima meet the activations' sums per 32.
+//!
+//! Integers: a sum of 32 products is at most 32 * 31 * 127 = 125,984, times a scale of at most 63 is 7,936,992 in an i32 lane, which a
+//! float holds exactly; 16 times a sum of 16 activations is at most 16 * 16 * 127 = 32,512 in an i16 lane.
+
+use super::convert::widen_pair;
+use super::dots::Dots;
+use super::load::{f32x4, i16x8, u8x16};
+use super::quants::{five_bits, k_scales};
+use super::rows::dot_rows256;
+use crate::activation::{ActGroup, Column};
+use crate::block::BlockQ5K;
+use std::arch::aarch64::*;
+
+/// `out[r] = rows[r] . x`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    dot_rows256(rows, x, out, |sum, block: &BlockQ5K, x: &ActGroup| {
+        let (qs, q, sum16) =
+            (block.qs.as_chunks::<64>().0, x.q.as_chunks::<128>().0, x.sum16.as_chunks::<8>().0);
+        let clear =
+            [vmvnq_u8(u8x16(&block.qh.as_chunks().0[0])), vmvnq_u8(u8x16(&block.qh.as_chunks().0[1]))];
+        let dot0 = dots.dot32_narrow(quants::<0x01, 0x02, 0x04, 0x08>(&qs[0], clear), &q[0]);
+        let dot1 = dots.dot32_narrow(quants::<0x10, 0x20, 0x40, 0x80>(&qs[1], clear), &q[1]);
+        let dot0 = vpadalq_s16(dot0, vshlq_n_s16::<4>(i16x8(&sum16[0])));
+        let dot1 = vpadalq_s16(dot1, vshlq_n_s16::<4>(i16x8(&sum16[1])));
+        let [scale0, scale1, min0, min1] = k_scales(&block.scales);
+        let (x_scale, x_sum) = (x.scale.as_chunks::<4>().0, x.sum.as_chunks::<4>().0);
+
+        let scaled0 = vcvtq_f32_s32(vmulq_s32(dot0, vreinterpretq_s32_u32(scale0)));
+        let scaled1 = vcvtq_f32_s32(vmulq_s32(dot1, vreinterpretq_s32_u32(scale1)));
+        let products = vfmaq_f32(vmulq_f32(scaled0, f32x4(&x_scale[0])), scaled1, f32x4(&x_scale[1]));
+        let minima = vmulq_f32(vcvtq_f32_u32(min0), f32x4(&x_sum[0]));
+        let minima = vfmaq_f32(minima, vcvtq_f32_u32(min1), f32x4(&x_sum[1]));
+        let d = widen_pair(block.d, block.dmin);
+        vfmsq_laneq_f32::<1>(vfmaq_laneq_f32::<0>(sum, products, d), minima, d)
+    });
+}
+
+/// Four times 32 quants less 16 of half a block, whose fifth bits are the bits `B0`..`B3` of `clear`, inverted.
+#[inline]
+#[target_feature(enable = "neon")]
+fn quants<const B0: u8, const B1: u8, const B2: u8, const B3: u8>(
+    qs: &[u8; 64],
+    clear: [uint8x16_t; 2],
+) -> [[int8x16_t; 2]; 4] {
+    let qs = qs.as_chunks().0;
+    let bits = [vdupq_n_u8(B0), vdupq_n_u8(B1), vdupq_n_u8(B2), vdupq_n_u8(B3)];
+    let a = five_bits(u8x16(&qs[0]), [vtstq_u8(clear[0], bits[0]), vtstq_u8(clear[0], bits[1])]);
+    let b = five_bits(u8x16(&qs[1]), [vtstq_u8(clear[1], bits[0]), vtstq_u8(clear[1], bits[1])]);
+    let c = five_bits(u8x16(&qs[2]), [vtstq_u8(clear[0], bits[2]), vtstq_u8(clear[0], bits[3])]);
+    let d = five_bits(u8x16(&qs[3]), [vtstq_u8(clear[1], bits[2]), vtstq_u8(clear[1], bits[3])]);
+    [[a[0], b[0]], [a[1], b[1]], [c[0], d[0]], [c[1], d[1]]]
+}

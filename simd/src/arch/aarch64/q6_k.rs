@@ -1,0 +1,77 @@
+//! Q6_K: `w = d * scale[i / 16] * (q - 32)`, 256 weights in 210 bytes: 128 bytes of low nibbles, 64 bytes of upper two bits, 16 signed
+//! scales, f16 `d`. Each half of the block, 128 weights, has 64 bytes of nibbles (low nibbles weights 0..64, high nibbles 64..128) and 32
+//! bytes of upper bits (weights `i`, `i + 32`, `i + 64`, `i + 96` in byte `i`, from the lowest bits up).
+//!
+//! Shapes: a block against an activation group, four times 16 weights at a time. Quants are multiplied as they are, 0..=63; the 32 that
+//! each of them lacks is taken off the integer sum, `dot - 32 * (sum of activations)`, once for 16 weights.
+//!
+//! Integers: a sum of 16 products is at most 16 * 63 * 127 = 128,016, and less the 32s at most 16 * 32 * 127 = 65,024; two of these times
+//! scales of magnitude at most 128 add up to 16,646,144 in an i32 lane, which a float holds exactly.
+
+use super::convert::widen_pair;
+use super::dots::Dots;
+use super::load::{f32x4, i8x16, i16x8, u8x16};
+use super::rows::dot_rows256;
+use crate::activation::{ActGroup, Column};
+use crate::block::BlockQ6K;
+use std::arch::aarch64::*;
+
+/// `out[r] = rows[r] . x`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    dot_rows256(rows, x, out, |sum, block: &BlockQ6K, x: &ActGroup| {
+        let (ql, qh) = (block.ql.as_chunks::<64>().0, block.qh.as_chunks::<32>().0);
+        let (q, sum16) = (x.q.as_chunks::<128>().0, x.sum16.as_chunks::<8>().0);
+        let scales = i8x16(&block.scales);
+        let scaled0 = dot_half(dots, &ql[0], &qh[0], vmovl_s8(vget_low_s8(scales)), &q[0], &sum16[0]);
+        let scaled1 = dot_half(dots, &ql[1], &qh[1], vmovl_high_s8(scales), &q[1], &sum16[1]);
+
+        let x_scale = x.scale.as_chunks::<4>().0;
+        let products = vmulq_f32(vcvtq_f32_s32(scaled0), f32x4(&x_scale[0]));
+        let products = vfmaq_f32(products, vcvtq_f32_s32(scaled1), f32x4(&x_scale[1]));
+        vfmaq_laneq_f32::<0>(sum, products, widen_pair(block.d, [0; 2]))
+    });
+}
+
+/// Half a block times its activations, in units of `d`: four sums of 32 weights.
+#[inline]
+#[target_feature(enable = "neon")]
+fn dot_half(
+    dots: impl Dots,
+    ql: &[u8; 64],
+    qh: &[u8; 32],
+    scales: int16x8_t,
+    x: &[i8; 128],
+    sum16: &[i16; 8],
+) -> int32x4_t {
+    let (low, high) = quants(ql, qh);
+    let (x, sum16, offset) = (x.as_chunks::<64>().0, i16x8(sum16), vdup_n_s16(32));
+    let dot0 = vmlsl_s16(dots.dot16(low, &x[0]), vget_low_s16(sum16), offset);
+    let dot1 = vmlsl_s16(dots.dot16(high, &x[1]), vget_high_s16(sum16), offset);
+    let scaled0 = vmulq_s32(dot0, vmovl_s16(vget_low_s16(scales)));
+    let scaled1 = vmulq_s32(dot1, vmovl_high_s16(scales));
+    vpaddq_s32(scaled0, scaled1)
+}
+
+/// The quants 0..=63 of half a block: weights 0..64, then 64..128.
+///
+/// An upper bit pair is shifted to its place above a nibble by the instruction that joins the two; what else comes along is masked off.
+#[inline]
+#[target_feature(enable = "neon")]
+fn quants(ql: &[u8; 64], qh: &[u8; 32]) -> ([int8x16_t; 4], [int8x16_t; 4]) {
+    let (ql, qh) = (ql.as_chunks().0, qh.as_chunks().0);
+    let [a, b, c, d] = [u8x16(&ql[0]), u8x16(&ql[1]), u8x16(&ql[2]), u8x16(&ql[3])];
+    let [e, f] = [u8x16(&qh[0]), u8x16(&qh[1])];
+    let [e2, f2] = [vshrq_n_u8::<2>(e), vshrq_n_u8::<2>(f)];
+    let low = [vsliq_n_u8::<4>(a, e), vsliq_n_u8::<4>(b, f), vsliq_n_u8::<4>(c, e2), vsliq_n_u8::<4>(d, f2)];
+    let high = [vsriq_n_u8::<4>(e, a), vsriq_n_u8::<4>(f, b), vsriq_n_u8::<4>(e2, c), vsriq_n_u8::<4>(f2, d)];
+    (low.map(|x| six_bits(x)), high.map(|x| six_bits(x)))
+}
+
+/// The lower six bits of each byte.
+#[inline]
+#[target_feature(enable = "neon")]
+fn six_bits(x: uint8x16_t) -> int8x16_t {
+    vreinterpretq_s8_u8(vandq_u8(x, vdupq_n_u8(63)))
+}
