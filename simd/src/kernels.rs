@@ -228,9 +228,27 @@ impl Kernels {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernels {
+    /// Replaces the dot products of some formats.
+    fn with_dots<const N: usize>(mut self, dots: [(Format, DotRows); N]) -> Kernels {
+        for (format, dot) in dots {
+            self.dot[format as usize] = dot;
+        }
+        self
+    }
+
     /// Replaces what AVX2, FMA and F16C do better.
     fn with_avx2(self) -> Kernels {
-        self
+        use crate::arch::x86_64::avx2;
+        let quantized = self.with_dots([
+            (Format::F32, avx2::dot_rows_f32 as DotRows),
+            (Format::F16, avx2::dot_rows_f16),
+            (Format::BF16, avx2::dot_rows_bf16),
+            (Format::Q4_0, avx2::dot_rows_q4_0),
+            (Format::Q8_0, avx2::dot_rows_q8_0),
+            (Format::Q4_K, avx2::dot_rows_q4_k),
+            (Format::Q6_K, avx2::dot_rows_q6_k),
+        ]);
+        Kernels { add_rows_f16: avx2::add_rows_f16, narrow_f16: avx2::narrow_f16, ..quantized }
     }
 
     /// Replaces what AVX-512 with VNNI does better than AVX2.
