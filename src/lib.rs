@@ -49,6 +49,8 @@
 //! - Nothing allocates per token.
 //! - A result depends on the instruction set, never on the number of threads or the size of a batch.
 
+#[cfg(feature = "builtin")]
+pub mod builtin;
 pub mod error;
 pub mod gguf;
 pub mod kv;

@@ -196,6 +196,11 @@ impl<'m> Session<'m> {
         self.decoder.cpu()
     }
 
+    /// The logits that the next token will be chosen from, one for each entry of the vocabulary.
+    pub fn logits(&self) -> &[f32] {
+        self.decoder.last_logits()
+    }
+
     /// Why generation ended, once it has.
     pub fn ended(&self) -> Option<&Reason> {
         self.ended.as_ref()

@@ -26,12 +26,16 @@ pub enum Command {
     Tokenize(Tokenize),
     /// Show what is in a model file, from its header alone
     Inspect(Inspect),
+    /// Check this machine with the built-in model; paste its output into reports
+    #[cfg(feature = "builtin")]
+    #[command(visible_alias = "selftest")]
+    Doctor(Doctor),
 }
 
 /// Which model.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// GGUF file of the model (of a split model, any part)
+    /// GGUF file of the model (of a split model, any part) [default: the built-in model]
     #[arg(short, long, value_name = "FILE", env = "SISKIN_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
 }
@@ -202,6 +206,15 @@ pub struct Inspect {
     /// List every metadata entry and every tensor
     #[arg(short, long)]
     pub all: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `siskin doctor`.
+#[cfg(feature = "builtin")]
+#[derive(Debug, Args)]
+pub struct Doctor {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

@@ -1,10 +1,14 @@
 //! The commands: `args` defines the flags, one file a command acts on them, and this file turns errors into messages and exit codes.
 
 mod args;
+#[cfg(feature = "builtin")]
+mod doctor;
 mod generate;
 mod input;
 mod inspect;
 mod json;
+#[cfg(feature = "builtin")]
+mod machine;
 mod npy;
 mod output;
 mod report;
@@ -76,6 +80,8 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        #[cfg(feature = "builtin")]
+        Command::Doctor(args) => doctor::run(&args),
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

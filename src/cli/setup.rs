@@ -13,8 +13,20 @@ use std::thread;
 pub fn open(args: &ModelArgs) -> Result<Gguf, CliError> {
     match &args.model {
         Some(path) => open_path(path),
-        None => Err(CliError::Usage("no model given. Try -m FILE, or set SISKIN_MODEL".into())),
+        None => builtin(),
     }
+}
+
+/// The built-in model, and a line that says so.
+#[cfg(feature = "builtin")]
+fn builtin() -> Result<Gguf, CliError> {
+    super::output::message("no model given, using the built-in one. -m FILE runs another");
+    Ok(siskin::builtin::open()?)
+}
+
+#[cfg(not(feature = "builtin"))]
+fn builtin() -> Result<Gguf, CliError> {
+    Err(CliError::Usage("no model given. Try -m FILE, or set SISKIN_MODEL".into()))
 }
 
 /// Opens a model file.
