@@ -16,13 +16,13 @@ use std::arch::x86_64::*;
 pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     let low = _mm256_set1_epi8(15);
     dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, [block], group| {
-        let scales = scales_and_minima(sums, block.d, block.dmin, &block.scales, group);
+        let scales = spread(scales_and_minima(sums, block.d, block.dmin, &block.scales, group));
         for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
             let packed = load(packed);
             let (even, odd) =
                 (_mm256_and_si256(packed, low), _mm256_and_si256(_mm256_srli_epi16::<4>(packed), low));
-            sums.add(i, dot(even, part(group, i * 2)), spread(scales, i * 2));
-            sums.add(i + 2, dot(odd, part(group, i * 2 + 1)), spread(scales, i * 2 + 1));
+            sums.add(i, dot(even, part(group, i * 2)), _mm256_set1_ps(scales[i * 2]));
+            sums.add(i + 2, dot(odd, part(group, i * 2 + 1)), _mm256_set1_ps(scales[i * 2 + 1]));
         }
     });
 }

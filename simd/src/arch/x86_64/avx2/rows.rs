@@ -10,10 +10,11 @@
 //!
 //! The last blocks of a row that fill no group are padded with zeros: their scales are zero, and so are the activations.
 
-use super::load::{load, prefetch_after};
+use super::load::{load, prefetch_after, store_floats};
 use crate::activation::{ActGroup, Column};
 use crate::block::{Block, blocks};
 use std::arch::x86_64::*;
+use std::hint::black_box;
 
 /// Partial sums of a row. Four independent chains hide the latency of FMA.
 #[derive(Clone, Copy)]
@@ -97,11 +98,16 @@ pub(super) fn part(group: &ActGroup, part: usize) -> __m256i {
     load(&bytemuck::cast_ref::<_, [[i8; 32]; 8]>(&group.q)[part])
 }
 
-/// Lane `i` of `x` in all lanes.
+/// Eight factors that are each needed in all lanes, one after the other.
+///
+/// They are written to memory, because a load that broadcasts costs no more than another load. The compiler is kept from seeing
+/// through it: it would use two shuffles for each, and those share one port.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn spread(x: __m256, i: usize) -> __m256 {
-    _mm256_permutevar8x32_ps(x, _mm256_set1_epi32(i as i32))
+pub(super) fn spread(x: __m256) -> [f32; 8] {
+    let mut lanes = [0.0; 8];
+    store_floats(&mut lanes, x);
+    black_box(lanes)
 }
 
 /// Lane `i` of `x` in the lower four lanes, lane `i + 1` in the upper four.
@@ -119,4 +125,15 @@ pub(super) fn nibbles(packed: &[u8; 16]) -> __m256i {
     let both = _mm256_broadcastsi128_si256(super::load::load_half(packed));
     let shifted = _mm256_srlv_epi64(both, _mm256_setr_epi64x(0, 0, 4, 4));
     _mm256_and_si256(shifted, _mm256_set1_epi8(15))
+}
+
+/// Bit `i` of a little-endian number as bit 4 of byte `i`: every byte is given the eight bits that its own is among, and picks it.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn fifth_bits(bits: [u8; 4]) -> __m256i {
+    let all = _mm256_set1_epi32(i32::from_le_bytes(bits));
+    let eights = _mm256_setr_epi64x(0, 0x0101_0101_0101_0101, 0x0202_0202_0202_0202, 0x0303_0303_0303_0303);
+    let own = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+    let picked = _mm256_and_si256(_mm256_shuffle_epi8(all, eights), own);
+    _mm256_and_si256(_mm256_cmpeq_epi8(picked, own), _mm256_set1_epi8(0x10))
 }
