@@ -262,7 +262,17 @@ impl Kernels {
 
     /// Replaces what AVX-512 with VNNI does better than AVX2.
     fn with_avx512_vnni(self) -> Kernels {
-        self
+        use crate::arch::x86_64::avx512_vnni;
+        self.with_dots([
+            (Format::Q4_0, avx512_vnni::dot_rows_q4_0 as DotRows),
+            (Format::Q4_1, avx512_vnni::dot_rows_q4_1),
+            (Format::Q5_0, avx512_vnni::dot_rows_q5_0),
+            (Format::Q5_1, avx512_vnni::dot_rows_q5_1),
+            (Format::Q8_0, avx512_vnni::dot_rows_q8_0),
+            (Format::Q4_K, avx512_vnni::dot_rows_q4_k),
+            (Format::Q5_K, avx512_vnni::dot_rows_q5_k),
+            (Format::Q6_K, avx512_vnni::dot_rows_q6_k),
+        ])
     }
 }
 

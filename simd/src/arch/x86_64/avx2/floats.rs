@@ -1,6 +1,6 @@
 //! The walk along rows that the float formats share: eight weights widened at a time, in four chains of FMA.
 
-use super::load::{floats, prefetch_after};
+use super::super::load::{floats, prefetch_after};
 use super::rows::Sums;
 use crate::activation::Column;
 use crate::block::{Block, blocks};

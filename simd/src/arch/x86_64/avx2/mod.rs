@@ -1,7 +1,7 @@
 //! Kernels for AVX2 with FMA and F16C, on vectors of 256 bits.
 //!
 //! Every function here is a safe `#[target_feature]` function: only a caller that has the features, or `unsafe` code that has
-//! seen the CPU to have them, can reach it. Memory is touched by `load.rs` alone, through references to arrays of the right size.
+//! seen the CPU to have them, can reach it. Memory is touched by `../load.rs` alone, through references to arrays of the right size.
 //!
 //! - `rows.rs` and `floats.rs` walk the rows of block formats and of float formats, and hold the partial sums;
 //! - a format's file says how the quants and scales of 256 weights are read out of its blocks.
@@ -10,7 +10,6 @@ mod bf16;
 mod f16;
 mod f32;
 mod floats;
-mod load;
 mod q4_0;
 mod q4_1;
 mod q4_k;

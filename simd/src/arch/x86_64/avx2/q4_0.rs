@@ -3,7 +3,7 @@
 //! Quants stay unsigned (0..16); the -8 is taken off through the sum of the activations, once for eight blocks.
 //! A product is at most 15 * 127 and two of them meet in an i16: 3810, far from overflow.
 
-use super::load::{floats, heads};
+use super::super::load::{floats, heads};
 use super::rows::{dot, dot_rows, nibbles, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4_0;

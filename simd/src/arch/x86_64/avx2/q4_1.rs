@@ -3,7 +3,7 @@
 //! Quants are unsigned (0..16), so two products reach at most 2 * 15 * 127 = 3810 in an i16. The minima multiply the sums of the
 //! activations, once for eight blocks.
 
-use super::load::{floats, heads};
+use super::super::load::{floats, heads};
 use super::rows::{dot, dot_rows, nibbles, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4_1;

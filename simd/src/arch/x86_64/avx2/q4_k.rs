@@ -4,10 +4,10 @@
 //! Quants stay unsigned (0..16) and two products reach 3810 in an i16. Scales and minima become floats for all eight parts at once;
 //! the minima multiply the sums of the activations.
 
-use super::super::k_scales::scales_mins;
-use super::load::{floats, half, load};
-use super::rows::{Sums, dot, dot_rows, part, spread};
-use crate::activation::{ActGroup, Column};
+use super::super::k_scales::scales_and_minima;
+use super::super::load::{floats, load};
+use super::rows::{dot, dot_rows, part, spread};
+use crate::activation::Column;
 use crate::block::BlockQ4K;
 use std::arch::x86_64::*;
 
@@ -16,7 +16,9 @@ use std::arch::x86_64::*;
 pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     let low = _mm256_set1_epi8(15);
     dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, [block], group| {
-        let scales = spread(scales_and_minima(sums, block.d, block.dmin, &block.scales, group));
+        let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
+        let scales = spread(_mm256_mul_ps(scales, floats(&group.scale)));
+        sums.add(0, minima, floats(&group.sum));
         for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
             let packed = load(packed);
             let (even, odd) =
@@ -25,28 +27,4 @@ pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
             sums.add(i + 2, dot(odd, part(group, i * 2 + 1)), _mm256_set1_ps(scales[i * 2 + 1]));
         }
     });
-}
-
-/// Takes the minima off `sums`, and returns the factors of the eight parts: weight scale times activation scale.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn scales_and_minima(
-    sums: &mut Sums,
-    d: [u8; 2],
-    dmin: [u8; 2],
-    scales: &[u8; 12],
-    group: &ActGroup,
-) -> __m256 {
-    let (scales, mins) = scales_mins(scales);
-    let min = _mm256_mul_ps(bytes_to_floats(mins), half(dmin));
-    sums.subtract(min, floats(&group.sum));
-    let scale = _mm256_mul_ps(bytes_to_floats(scales), half(d));
-    _mm256_mul_ps(scale, floats(&group.scale))
-}
-
-/// Eight unsigned bytes, the lowest first, as floats.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn bytes_to_floats(bytes: u64) -> __m256 {
-    _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(bytes as i64)))
 }

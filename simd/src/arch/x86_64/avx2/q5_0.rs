@@ -4,7 +4,7 @@
 //! Quants stay unsigned (0..32), so two products reach at most 2 * 31 * 127 = 7874 in an i16; the -16 is taken off through the sum
 //! of the activations, once for eight blocks.
 
-use super::load::{floats, heads};
+use super::super::load::{floats, heads};
 use super::rows::{dot, dot_rows, fifth_bits, nibbles, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ5_0;

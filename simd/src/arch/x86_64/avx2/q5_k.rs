@@ -4,8 +4,8 @@
 //! Quants stay unsigned (0..32), so two products reach at most 2 * 31 * 127 = 7874 in an i16. The minima multiply the sums of the
 //! activations.
 
-use super::load::load;
-use super::q4_k::scales_and_minima;
+use super::super::k_scales::scales_and_minima;
+use super::super::load::{floats, load};
 use super::rows::{dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ5K;
@@ -16,7 +16,9 @@ use std::arch::x86_64::*;
 pub(crate) fn dot_rows_q5_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     let low = _mm256_set1_epi8(15);
     dot_rows::<BlockQ5K, 1>(rows, x, out, |sums, [block], group| {
-        let scales = spread(scales_and_minima(sums, block.d, block.dmin, &block.scales, group));
+        let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
+        let scales = spread(_mm256_mul_ps(scales, floats(&group.scale)));
+        sums.add(0, minima, floats(&group.sum));
         let high = load(&block.qh);
         for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
             let packed = load(packed);

@@ -10,7 +10,7 @@
 //!
 //! Quants stay unsigned (0..64): two products reach 2 * 63 * 127 = 16002 in an i16. The -32 is taken off through the sums of 16 activations.
 
-use super::load::{floats, half, load, load_half};
+use super::super::load::{floats, half, load, load_half};
 use super::rows::{Sums, dot, dot_rows, part, spread_pair};
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ6K;

@@ -4,7 +4,7 @@
 //! `|-128|` is 128 as an unsigned byte, and activations are never -128, so two products in an i16 reach at most
 //! 2 * 128 * 127 = 32512: whatever bytes a file holds, nothing saturates.
 
-use super::load::{floats, heads, load};
+use super::super::load::{floats, heads, load};
 use super::rows::{dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;

@@ -4,7 +4,7 @@
 //! how the conversion rounds. What scalar code does with odd values is done here by hand: a NaN is no maximum and becomes 0,
 //! and products are clamped before the conversion, which would turn anything too large into its most negative value.
 
-use super::load::{floats, store};
+use super::super::load::{floats, store};
 use crate::activation::{ActGroup, SCALE_LEN};
 use std::arch::x86_64::*;
 

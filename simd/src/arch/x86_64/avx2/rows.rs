@@ -10,7 +10,7 @@
 //!
 //! The last blocks of a row that fill no group are padded with zeros: their scales are zero, and so are the activations.
 
-use super::load::{load, prefetch_after, store_floats};
+use super::super::load::{load, load_half, prefetch_after, store_floats, sum_lanes};
 use crate::activation::{ActGroup, Column};
 use crate::block::{Block, blocks};
 use std::arch::x86_64::*;
@@ -40,10 +40,7 @@ impl Sums {
     #[target_feature(enable = "avx2,fma,f16c")]
     pub(super) fn total(self) -> f32 {
         let [a, b, c, d] = self.0;
-        let sum = _mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d));
-        let sum = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
-        let sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-        _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)))
+        sum_lanes(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)))
     }
 
     #[inline]
@@ -122,7 +119,7 @@ pub(super) fn spread_pair(x: __m256, i: usize) -> __m256 {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn nibbles(packed: &[u8; 16]) -> __m256i {
-    let both = _mm256_broadcastsi128_si256(super::load::load_half(packed));
+    let both = _mm256_broadcastsi128_si256(load_half(packed));
     let shifted = _mm256_srlv_epi64(both, _mm256_setr_epi64x(0, 0, 4, 4));
     _mm256_and_si256(shifted, _mm256_set1_epi8(15))
 }

@@ -1,4 +1,5 @@
-//! Loads, stores and prefetches: the only `unsafe` of this folder. Each takes a reference to exactly the bytes that it touches.
+//! Loads, stores and prefetches of up to 256 bits, which all x86-64 folders share. With `avx512_vnni/load.rs`, the only `unsafe`
+//! of these kernels: each function takes a reference to exactly the bytes that it touches.
 
 use bytemuck::Pod;
 use std::arch::x86_64::*;
@@ -91,4 +92,13 @@ pub(super) fn heads<B: Pod>(blocks: &[B; 8]) -> (__m256, __m256) {
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn half(x: [u8; 2]) -> __m256 {
     _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(u16::from_le_bytes(x)))))
+}
+
+/// The sum of eight floats: the two halves, then pairs, then the last two.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn sum_lanes(x: __m256) -> f32 {
+    let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }
