@@ -5,5 +5,7 @@
 
 pub(crate) mod avx2;
 pub(crate) mod avx512_vnni;
+pub(crate) mod avx_vnni;
 mod k_scales;
 mod load;
+mod vector256;

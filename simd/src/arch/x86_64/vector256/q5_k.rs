@@ -1,4 +1,4 @@
-//! Q5_K on AVX2. A block is 176 bytes: f16 `d` and `dmin`, eight 6-bit scales and minima in 12 bytes, 32 bytes of high bits (bit `j` of
+//! Q5_K on vectors of 256 bits. A block is 176 bytes: f16 `d` and `dmin`, eight 6-bit scales and minima in 12 bytes, 32 bytes of high bits (bit `j` of
 //! byte `i` belongs to weight `i` of part `j`), then nibbles as in Q4_K; `w = d * scale * q - dmin * min`.
 //!
 //! Quants stay unsigned (0..32), so two products reach at most 2 * 31 * 127 = 7874 in an i16. The minima multiply the sums of the
@@ -6,14 +6,15 @@
 
 use super::super::k_scales::scales_and_minima;
 use super::super::load::{floats, load};
-use super::rows::{dot, dot_rows, part, spread};
+use super::rows::{Dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ5K;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn dot_rows_q5_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+pub(crate) fn dot_rows_q5_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     let low = _mm256_set1_epi8(15);
     dot_rows::<BlockQ5K, 1>(rows, x, out, |sums, [block], group| {
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);

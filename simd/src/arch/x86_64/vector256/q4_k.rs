@@ -1,4 +1,4 @@
-//! Q4_K on AVX2. A block is 144 bytes: f16 `d` and `dmin`, eight 6-bit scales and minima in 12 bytes, then 128 bytes of nibbles: the low
+//! Q4_K on vectors of 256 bits. A block is 144 bytes: f16 `d` and `dmin`, eight 6-bit scales and minima in 12 bytes, then 128 bytes of nibbles: the low
 //! nibbles of 32 bytes are one part of 32 weights, the high nibbles the next; `w = d * scale * q - dmin * min`.
 //!
 //! Quants stay unsigned (0..16) and two products reach 3810 in an i16. Scales and minima become floats for all eight parts at once;
@@ -6,14 +6,15 @@
 
 use super::super::k_scales::scales_and_minima;
 use super::super::load::{floats, load};
-use super::rows::{dot, dot_rows, part, spread};
+use super::rows::{Dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4K;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     let low = _mm256_set1_epi8(15);
     dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, [block], group| {
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);

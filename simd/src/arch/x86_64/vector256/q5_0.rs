@@ -1,18 +1,19 @@
-//! Q5_0 on AVX2. A block is 22 bytes: f16 `d`, 32 high bits, then 16 bytes of low nibbles, weights 0..16 low and 16..32 high;
+//! Q5_0 on vectors of 256 bits. A block is 22 bytes: f16 `d`, 32 high bits, then 16 bytes of low nibbles, weights 0..16 low and 16..32 high;
 //! `w = d * (q - 16)`.
 //!
 //! Quants stay unsigned (0..32), so two products reach at most 2 * 31 * 127 = 7874 in an i16; the -16 is taken off through the sum
 //! of the activations, once for eight blocks.
 
 use super::super::load::{floats, heads};
-use super::rows::{dot, dot_rows, fifth_bits, nibbles, part, spread};
+use super::rows::{Dot, dot_rows, fifth_bits, nibbles, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ5_0;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn dot_rows_q5_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+pub(crate) fn dot_rows_q5_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     dot_rows::<BlockQ5_0, 8>(rows, x, out, |sums, blocks, group| {
         let (d, _) = heads(blocks);
         let scales = spread(_mm256_mul_ps(d, floats(&group.scale)));

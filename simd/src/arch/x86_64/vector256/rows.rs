@@ -16,15 +16,22 @@ use crate::block::{Block, blocks};
 use std::arch::x86_64::*;
 use std::hint::black_box;
 
+/// Dot products of 32 unsigned and 32 signed bytes, four neighbours to a sum, as floats: what an instruction set brings along.
+///
+/// It must be exact for weights up to 128 and activations of magnitude up to 127.
+pub(crate) trait Dot: Fn(__m256i, __m256i) -> __m256 {}
+
+impl<F: Fn(__m256i, __m256i) -> __m256> Dot for F {}
+
 /// Partial sums of a row. Four independent chains hide the latency of FMA.
 #[derive(Clone, Copy)]
-pub(super) struct Sums([__m256; 4]);
+pub(crate) struct Sums([__m256; 4]);
 
 impl Sums {
     /// `sums += products * factors`, in chain `chain` (any number).
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn add(&mut self, chain: usize, products: __m256, factors: __m256) {
+    pub(crate) fn add(&mut self, chain: usize, products: __m256, factors: __m256) {
         self.0[chain % 4] = _mm256_fmadd_ps(products, factors, self.0[chain % 4]);
     }
 
@@ -38,14 +45,14 @@ impl Sums {
     /// The total of all chains and lanes.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn total(self) -> f32 {
+    pub(crate) fn total(self) -> f32 {
         let [a, b, c, d] = self.0;
         sum_lanes(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn zero() -> Sums {
+    pub(crate) fn zero() -> Sums {
         Sums([_mm256_setzero_ps(); 4])
     }
 }
@@ -75,17 +82,6 @@ pub(super) fn dot_rows<B: Block, const N: usize>(
         }
         *out = sums.total();
     }
-}
-
-/// Dot products of 32 unsigned and 32 signed bytes, four neighbours to a sum, as floats.
-///
-/// Two neighbouring products meet in an i16 first: exact as long as `weights * 127 * 2 <= 32767`, so for weights up to 128
-/// and activations of magnitude 127.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn dot(weights: __m256i, activations: __m256i) -> __m256 {
-    let pairs = _mm256_maddubs_epi16(weights, activations);
-    _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
 }
 
 /// The activations of part `part` (0..8).
