@@ -3,7 +3,7 @@
 use crate::activation::{ActGroup, Column};
 use crate::arch::scalar;
 use crate::block::*;
-use crate::generic::{Add, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
+use crate::generic::{Add, AddRows32, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
 use crate::isa::{Isa, IsaError};
 
 /// `out[r] = rows[r] . x`: rows of one format, bytes and lengths already checked against each other.
@@ -135,24 +135,23 @@ impl Kernels {
         unsafe { (self.dot[format as usize])(rows, x, out) }
     }
 
-    /// `out[i] += sum_r weights[r] * rows[r][i]`: F16 rows, `weights.len()` rows x `out.len()` columns.
+    /// `out[i] += sum_r weights[r] * rows[r][i]`: rows of F32 or F16, `weights.len()` rows x `out.len()` columns.
     ///
     /// # Panics
     ///
-    /// If `rows` is not exactly that many bytes.
-    pub fn add_rows_f16(&self, rows: &[u8], weights: &[f32], out: &mut [f32]) {
-        assert_eq!(
-            rows.len(),
-            weights.len() * out.len() * 2,
-            "{} rows x {} columns",
-            weights.len(),
-            out.len()
-        );
+    /// If `rows` is not exactly that many bytes, or `format` is another.
+    pub fn add_rows(&self, format: Format, rows: &[u8], weights: &[f32], out: &mut [f32]) {
+        let expected = format.row_bytes(out.len()).and_then(|bytes| bytes.checked_mul(weights.len()));
+        assert_eq!(Some(rows.len()), expected, "{} rows x {} columns", weights.len(), out.len());
         if rows.is_empty() {
             return;
         }
-        // SAFETY: as in `quantize`.
-        unsafe { (self.add_rows_f16)(rows, weights, out) }
+        match format {
+            Format::F32 => self.level.run(AddRows32 { rows, weights, out }),
+            // SAFETY: as in `quantize`.
+            Format::F16 => unsafe { (self.add_rows_f16)(rows, weights, out) },
+            other => panic!("sums of {} rows", other.name()),
+        }
     }
 
     /// Narrows floats to F16 bytes, to nearest, ties to even.
@@ -228,9 +227,27 @@ impl Kernels {
 
 #[cfg(target_arch = "x86_64")]
 impl Kernels {
+    /// Replaces the dot products of some formats.
+    fn with_dots<const N: usize>(mut self, dots: [(Format, DotRows); N]) -> Kernels {
+        for (format, dot) in dots {
+            self.dot[format as usize] = dot;
+        }
+        self
+    }
+
     /// Replaces what AVX2, FMA and F16C do better.
     fn with_avx2(self) -> Kernels {
-        self
+        use crate::arch::x86_64::avx2;
+        let quantized = self.with_dots([
+            (Format::F32, avx2::dot_rows_f32 as DotRows),
+            (Format::F16, avx2::dot_rows_f16),
+            (Format::BF16, avx2::dot_rows_bf16),
+            (Format::Q4_0, avx2::dot_rows_q4_0),
+            (Format::Q8_0, avx2::dot_rows_q8_0),
+            (Format::Q4_K, avx2::dot_rows_q4_k),
+            (Format::Q6_K, avx2::dot_rows_q6_k),
+        ]);
+        Kernels { add_rows_f16: avx2::add_rows_f16, narrow_f16: avx2::narrow_f16, ..quantized }
     }
 
     /// Replaces what AVX-512 with VNNI does better than AVX2.

@@ -1,1 +1,3 @@
-//! Programs that make test models: what they share.
+//! Programs that make test models, and what they share with siskin's own tests.
+
+pub mod synth;

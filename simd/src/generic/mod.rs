@@ -9,7 +9,7 @@ mod rope;
 mod silu;
 mod softmax;
 
-pub(crate) use add::Add;
+pub(crate) use add::{Add, AddRows32};
 pub(crate) use norm::RmsNorm;
 pub(crate) use rope::{RotateHalves, RotatePairs};
 pub(crate) use silu::SiluMul;

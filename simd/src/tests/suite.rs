@@ -154,10 +154,15 @@ fn f16_rows(kernels: &Kernels, x: &[f32], weights: &[f32]) {
 
     let cols = x.len() / weights.len();
     let mut out = vec![0.5; cols];
-    kernels.add_rows_f16(&bytes, weights, &mut out);
+    kernels.add_rows(Format::F16, &bytes, weights, &mut out);
     let sum = |i: usize| {
         (0..weights.len()).map(|r| f64::from(weights[r]) * halves[r * cols + i].to_f64()).sum::<f64>()
     };
+    assert_close(&out, (0..cols).map(|i| 0.5 + sum(i)));
+
+    let wide: Vec<u8> = halves.iter().flat_map(|x| x.to_f32().to_le_bytes()).collect();
+    out.fill(0.5);
+    kernels.add_rows(Format::F32, &wide, weights, &mut out);
     assert_close(&out, (0..cols).map(|i| 0.5 + sum(i)));
 }
 

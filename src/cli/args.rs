@@ -1,0 +1,232 @@
+//! The command line: definitions only. What a flag means is decided where it is used.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use siskin::kv::KvType;
+use std::path::PathBuf;
+
+/// Runs quantized language models from GGUF files, in place and in known memory.
+#[derive(Debug, Parser)]
+#[command(name = "siskin", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(help_expected = true)]
+#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 bad model file, 4 does not fit, 130 interrupted.")]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Continue a prompt
+    ///
+    /// The continuation goes to stdout as it comes; everything else goes to stderr.
+    Generate(Box<Generate>),
+    /// Turn text into token ids, or back
+    Tokenize(Tokenize),
+    /// Show what is in a model file, from its header alone
+    Inspect(Inspect),
+    /// Check this machine with the built-in model; paste its output into reports
+    #[cfg(feature = "builtin")]
+    #[command(visible_alias = "selftest")]
+    Doctor(Doctor),
+}
+
+/// Which model.
+#[derive(Debug, Args)]
+pub struct ModelArgs {
+    /// GGUF file of the model (of a split model, any part) [default: the built-in model]
+    #[arg(short, long, value_name = "FILE", env = "SISKIN_MODEL", hide_env_values = true)]
+    pub model: Option<PathBuf>,
+}
+
+/// `siskin generate`.
+#[derive(Debug, Args)]
+pub struct Generate {
+    /// Text to continue
+    pub prompt: Option<String>,
+    /// Model
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Prompt
+    #[command(flatten)]
+    pub source: PromptArgs,
+    /// Length and stop conditions
+    #[command(flatten)]
+    pub stop: StopArgs,
+    /// Choice of tokens
+    #[command(flatten)]
+    pub sample: SampleArgs,
+    /// Machine
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Output
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// Where a prompt comes from, if not from the command line.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Prompt")]
+pub struct PromptArgs {
+    /// Read the prompt from a file, `-` for stdin
+    #[arg(short, long, value_name = "FILE", conflicts_with_all = ["prompt", "tokens"])]
+    pub file: Option<PathBuf>,
+    /// Token ids instead of text, such as 1,2,3; nothing is added to them
+    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with = "prompt")]
+    pub tokens: Option<Vec<u32>>,
+    /// Read special tokens such as <|im_start|> in the prompt as tokens, not as text
+    #[arg(long)]
+    pub special: bool,
+}
+
+/// When generation ends; the first condition met wins.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Length and stop conditions")]
+pub struct StopArgs {
+    /// Generate at most N tokens
+    #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N", default_value_t = 256)]
+    pub max_tokens: usize,
+    /// Stop before this text; may be given several times
+    #[arg(long, value_name = "TEXT")]
+    pub stop: Vec<String>,
+    /// Go on after end-of-text tokens
+    #[arg(long)]
+    pub ignore_eos: bool,
+}
+
+/// How a token is chosen.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Choice of tokens")]
+pub struct SampleArgs {
+    /// Temperature; 0 always takes the likeliest token (greedy)
+    #[arg(long, value_name = "T", default_value_t = 0.8)]
+    pub temp: f32,
+    /// Keep the K likeliest tokens; 0 keeps all
+    #[arg(long, value_name = "K", default_value_t = 40)]
+    pub top_k: u32,
+    /// Keep the likeliest tokens that together have probability P; 1 keeps all
+    #[arg(long, value_name = "P", default_value_t = 0.95)]
+    pub top_p: f32,
+    /// Keep tokens at least P times as likely as the likeliest; 0 keeps all
+    #[arg(long, value_name = "P", default_value_t = 0.05)]
+    pub min_p: f32,
+    /// Seed of the choices; the same seed gives the same text [default: a new one each time]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+/// How to use the machine.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Machine")]
+pub struct RunArgs {
+    /// Threads [default: one for each available core]
+    #[arg(short, long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Use at most N tokens of the model's context
+    #[arg(long, value_name = "N")]
+    pub context: Option<usize>,
+    /// How keys and values are stored
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
+    pub kv_type: KvTypeArg,
+}
+
+/// `--kv-type`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum KvTypeArg {
+    /// Half precision, 2 bytes a value
+    F16,
+    /// Single precision, 4 bytes a value
+    F32,
+}
+
+impl From<KvTypeArg> for KvType {
+    fn from(arg: KvTypeArg) -> KvType {
+        match arg {
+            KvTypeArg::F16 => KvType::F16,
+            KvTypeArg::F32 => KvType::F32,
+        }
+    }
+}
+
+/// What is printed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// Print one JSON object at the end instead of the text
+    #[arg(long)]
+    pub json: bool,
+    /// Print the prompt before its continuation
+    #[arg(long, conflicts_with = "json")]
+    pub echo: bool,
+    /// Write the logits after every token, f32 [positions, vocabulary], to a NumPy file
+    #[arg(long, value_name = "FILE.npy")]
+    pub logits: Option<PathBuf>,
+    /// Print times and memory to stderr at the end
+    #[arg(long)]
+    pub stats: bool,
+}
+
+/// `siskin tokenize`.
+#[derive(Debug, Args)]
+pub struct Tokenize {
+    /// Text to tokenize
+    pub text: Option<String>,
+    /// Model
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Read the text from a file, `-` for stdin
+    #[arg(short, long, value_name = "FILE", conflicts_with = "text")]
+    pub file: Option<PathBuf>,
+    /// Leave out the tokens that the model's file asks to add, such as BOS
+    #[arg(long)]
+    pub no_bos: bool,
+    /// Read special tokens such as <|im_start|> in the text as tokens, not as text
+    #[arg(long)]
+    pub special: bool,
+    /// Turn these token ids, such as 1,2,3, into text instead
+    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with_all = ["text", "file", "null"])]
+    pub decode: Option<Vec<u32>>,
+    /// Read strings that end with NUL from stdin and print a line of ids for each
+    #[arg(long, conflicts_with_all = ["text", "file", "json"])]
+    pub null: bool,
+    /// Print {"tokens": [ids], "pieces": [texts]}
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `siskin inspect`.
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// GGUF file; as with -m
+    pub file: Option<PathBuf>,
+    /// Model
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// List every metadata entry and every tensor
+    #[arg(short, long)]
+    pub all: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `siskin doctor`.
+#[cfg(feature = "builtin")]
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,33 @@
+//! Where a prompt or a text comes from: the command line, a file, or stdin.
+
+use super::CliError;
+use std::fs;
+use std::io::{self, Read};
+use std::path::Path;
+
+/// The text given directly or in a file; `None` when neither was.
+pub fn text(direct: Option<&str>, file: Option<&Path>) -> Result<Option<String>, CliError> {
+    match (direct, file) {
+        (Some(text), _) => Ok(Some(text.to_owned())),
+        (None, Some(file)) => read(file).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
+/// Reads a text file, or stdin for `-`, whole.
+fn read(file: &Path) -> Result<String, CliError> {
+    let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
+    let bytes = if file == Path::new("-") { stdin() } else { fs::read(file) };
+    let bytes = bytes.map_err(|error| CliError::Failed(format!("{name}: cannot read it: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        CliError::Failed(format!("{name}: not UTF-8 text: invalid byte at offset {at}. Try converting it with iconv"))
+    })
+}
+
+/// All of stdin.
+pub fn stdin() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().lock().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,96 @@
+//! The commands: `args` defines the flags, one file a command acts on them, and this file turns errors into messages and exit codes.
+
+mod args;
+#[cfg(feature = "builtin")]
+mod doctor;
+mod generate;
+mod input;
+mod inspect;
+mod json;
+#[cfg(feature = "builtin")]
+mod machine;
+mod npy;
+mod output;
+mod report;
+mod setup;
+mod tokenize;
+
+use args::{Cli, Command};
+use clap::Parser;
+use siskin::error::Kind;
+use std::process::ExitCode;
+
+/// How a command ended when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    Interrupted,
+}
+
+/// A command's failure.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// Something outside failed: a file, a stream.
+    #[error("{0}")]
+    Failed(String),
+    /// Whoever reads our output went away: no failure.
+    #[error("output closed")]
+    ClosedPipe,
+    /// The library's.
+    #[error(transparent)]
+    Siskin(#[from] siskin::Error),
+}
+
+impl CliError {
+    fn exit_code(&self) -> u8 {
+        match self {
+            CliError::ClosedPipe => 0,
+            CliError::Failed(_) => 1,
+            CliError::Usage(_) => 2,
+            CliError::Siskin(error) => match error.kind() {
+                Kind::Usage => 2,
+                Kind::BadModel => 3,
+                Kind::DoesNotFit => 4,
+                _ => 1,
+            },
+        }
+    }
+}
+
+/// Errors of the library's rooms, on their way to the user.
+macro_rules! from_room {
+    ($($room:ident),*) => { $(
+        impl From<siskin::$room::Error> for CliError {
+            fn from(error: siskin::$room::Error) -> Self {
+                CliError::Siskin(error.into())
+            }
+        }
+    )* };
+}
+from_room!(gguf, model, tokenizer, sample, session, stop);
+
+/// Parses the command line, runs the command, and reports how it went.
+pub fn main() -> ExitCode {
+    output::log_to_stderr();
+    let cli = Cli::parse();
+    let result = match cli.command {
+        Command::Generate(args) => generate::run(&args),
+        Command::Tokenize(args) => tokenize::run(&args),
+        Command::Inspect(args) => inspect::run(&args),
+        #[cfg(feature = "builtin")]
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    match result {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Err(error) => {
+            if !matches!(error, CliError::ClosedPipe) {
+                output::message(&format!("error: {error}"));
+            }
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a run used, as the operating system counts it.
+
+use std::fs;
+
+/// Memory of this process, in bytes; `None` where the system does not tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Usage {
+    /// Largest resident size so far, file pages included.
+    pub peak_rss: Option<u64>,
+    /// Resident pages that belong to no file.
+    pub anon: Option<u64>,
+}
+
+/// Reads `/proc/self/status`.
+pub fn usage() -> Usage {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    Usage { peak_rss: field(&status, "VmHWM:"), anon: field(&status, "RssAnon:") }
+}
+
+/// A field such as `VmHWM:     1234 kB`, in bytes.
+fn field(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Bytes for people: three digits and a unit.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut x = n as f64;
+    let mut unit = 0;
+    while x >= 999.5 && unit + 1 < UNITS.len() {
+        x /= 1024.0;
+        unit += 1;
+    }
+    let digits = if unit == 0 || x >= 99.95 { 0 } else if x >= 9.995 { 1 } else { 2 };
+    format!("{x:.digits$} {}", UNITS[unit])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_status() {
+        let status = "VmPeak:\t    9 kB\nVmHWM:\t  1234 kB\nRssAnon:\t 5 kB\n";
+        assert_eq!(field(status, "VmHWM:"), Some(1234 * 1024));
+        assert_eq!(field(status, "RssFile:"), None);
+        assert_eq!(field("VmHWM: many kB", "VmHWM:"), None);
+    }
+
+    #[test]
+    fn bytes_have_three_digits() {
+        let shown: Vec<String> = [0, 999, 1000, 1024 * 1024, 668_788_096, u64::MAX].map(bytes).into();
+        assert_eq!(shown, ["0 B", "999 B", "0.98 KiB", "1.00 MiB", "638 MiB", "16777216 TiB"]);
+    }
+}

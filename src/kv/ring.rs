@@ -1,0 +1,92 @@
+//! Which slot of the cache holds which position: integers only.
+//!
+//! Positions are appended in order; position `p` lives in slot `p mod capacity`, so a full ring overwrites its oldest
+//! position. What attention reads is at most two runs of neighbouring slots: before and after the wrap.
+
+use std::ops::Range;
+
+/// A ring of `capacity` slots that holds the last `capacity` positions of those appended.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    capacity: usize,
+    end: usize,
+}
+
+impl Ring {
+    /// An empty ring.
+    ///
+    /// # Panics
+    ///
+    /// If `capacity` is 0.
+    pub fn new(capacity: usize) -> Ring {
+        assert!(capacity > 0, "a ring without slots");
+        Ring { capacity, end: 0 }
+    }
+
+    /// Slots.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// Positions appended so far, which is also the next position.
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
+    /// Positions that can be appended before the oldest is overwritten.
+    pub fn free(&self) -> usize {
+        self.capacity.saturating_sub(self.end)
+    }
+
+    /// Appends `count` positions and returns them.
+    pub fn append(&mut self, count: usize) -> Range<usize> {
+        let first = self.end;
+        self.end += count;
+        first..self.end
+    }
+
+    /// The slot of a position.
+    pub fn slot(&self, position: usize) -> usize {
+        position % self.capacity
+    }
+
+    /// The slots of the positions still held that lie before `end`, oldest first, as two runs; the second is empty unless they wrap.
+    pub fn spans(&self, end: usize) -> [Range<usize>; 2] {
+        let oldest = self.end.saturating_sub(self.capacity);
+        if end <= oldest {
+            return [0..0, 0..0];
+        }
+        let (from, to) = (self.slot(oldest), self.slot(end - 1) + 1);
+        if from < to { [from..to, 0..0] } else { [from..self.capacity, 0..to] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Against a plain list of (slot, position) pairs, overwritten in order.
+        #[test]
+        fn holds_what_a_plain_list_holds(capacity in 1usize..20, appends in prop::collection::vec(0usize..8, 0..20), back in 0usize..20) {
+            let mut ring = Ring::new(capacity);
+            let mut slots = vec![None; capacity];
+            let mut next = 0;
+            for count in appends {
+                for position in ring.append(count) {
+                    prop_assert_eq!(position, next);
+                    slots[ring.slot(position)] = Some(position);
+                    next += 1;
+                }
+            }
+            let end = next.saturating_sub(back);
+            let mut held: Vec<usize> = slots.iter().flatten().copied().filter(|&p| p < end).collect();
+            held.sort_unstable();
+            let [first, second] = ring.spans(end);
+            let seen: Vec<usize> = first.chain(second).map(|slot| slots[slot].unwrap()).collect();
+            prop_assert_eq!(seen, held);
+            prop_assert_eq!(ring.free(), capacity.saturating_sub(next));
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Families of models. A family is data: how its metadata become a [`Config`], and what its tensors are called.
+//!
+//! To add one, write a file with a [`Family`] and name it in [`FAMILIES`].
+
+mod llama;
+
+use super::config::{Config, Keys};
+use super::Error;
+
+/// A family of models that share names and structure.
+#[derive(Clone, Copy)]
+pub struct Family {
+    /// `general.architecture`.
+    pub name: &'static str,
+    /// Metadata to configuration.
+    pub(super) config: fn(Family, &Keys<'_>) -> Result<Config, Error>,
+}
+
+impl std::fmt::Debug for Family {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Every supported family.
+pub const FAMILIES: &[Family] = &[llama::LLAMA];
+
+/// The family with a name.
+///
+/// # Errors
+///
+/// [`Error::Architecture`] with the list of those that are supported.
+pub fn find(name: &str) -> Result<Family, Error> {
+    FAMILIES.iter().find(|family| family.name == name).copied().ok_or_else(|| {
+        let supported = FAMILIES.iter().map(|family| family.name).collect::<Vec<_>>().join(", ");
+        Error::Architecture { name: name.to_owned(), supported }
+    })
+}

@@ -1,0 +1,103 @@
+//! What memory a run takes, computed before any of it is taken.
+
+use super::{Config, Model};
+use crate::kv::KvType;
+use crate::kv::cache::Shape;
+use crate::ops::RopeTable;
+use siskin_simd::ActGroup;
+
+/// Tokens that prefill runs through the layers at once: enough to reuse every strip of weights many times, few enough that the
+/// activations of a 1B model stay within a few megabytes.
+pub const MAX_BATCH: usize = 64;
+
+/// What is to be run.
+#[derive(Clone, Copy, Debug)]
+pub struct Job {
+    /// Positions that the cache must hold, in tokens: prompt and answer together.
+    pub positions: usize,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
+    /// Threads.
+    pub threads: usize,
+    /// Bytes that the sampler takes; counted as scratch.
+    pub sampler_bytes: usize,
+}
+
+/// Memory of a run, in bytes. *Mapped* pages belong to the file and can be dropped by the system; *owned* ones are allocated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Positions of the cache.
+    pub capacity: usize,
+    /// Tokens of a prefill batch.
+    pub batch: usize,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
+    /// Keys and values.
+    pub kv: usize,
+    /// Activations, scores and logits.
+    pub scratch: usize,
+    /// Vectors of the model that are kept as floats.
+    pub tables: usize,
+}
+
+impl Plan {
+    /// The plan of a job; `None` if a size does not fit in `usize`, which no machine could hold.
+    pub fn new(model: &Model, job: Job) -> Option<Plan> {
+        let capacity = job.positions.max(1);
+        let batch = MAX_BATCH.min(capacity);
+        let sizes = Sizes::new(model, batch);
+        let scratch = sizes.bytes()?.checked_add(job.threads.checked_mul(capacity)?.checked_mul(size_of::<f32>())?)?;
+        let scratch = scratch.checked_add(job.sampler_bytes)?;
+        let kv = shape(model.config(), capacity, job.kv_type).bytes()?;
+        Some(Plan { capacity, batch, kv_type: job.kv_type, kv, scratch, tables: model.weights().table_bytes() })
+    }
+
+    /// All that is allocated.
+    pub fn owned(&self) -> usize {
+        self.kv.saturating_add(self.scratch).saturating_add(self.tables)
+    }
+}
+
+/// The cache of a configuration for a number of positions.
+pub(super) fn shape(config: &Config, capacity: usize, kv_type: KvType) -> Shape {
+    let heads = config.heads;
+    Shape { layers: config.layers, kv_heads: heads.kv_heads, head_dim: heads.head_dim, capacity, kv_type }
+}
+
+/// Lengths of the scratch buffers, in elements; what [`Scratch`](super::scratch::Scratch) allocates and the plan adds up.
+#[derive(Clone, Copy)]
+pub(super) struct Sizes {
+    pub batch: usize,
+    pub embedding: usize,
+    pub q: usize,
+    pub kv: usize,
+    pub feed_forward: usize,
+    pub groups: usize,
+    pub rope: usize,
+    pub vocabulary: usize,
+}
+
+impl Sizes {
+    pub fn new(model: &Model, batch: usize) -> Sizes {
+        let config = model.config();
+        let widest = config.embedding.max(config.feed_forward).max(config.q_values());
+        Sizes {
+            batch,
+            embedding: config.embedding,
+            q: config.q_values(),
+            kv: config.kv_values(),
+            feed_forward: config.feed_forward,
+            groups: ActGroup::count(widest),
+            rope: config.rope.dims / 2,
+            vocabulary: model.weights().vocabulary(),
+        }
+    }
+
+    /// Bytes of all buffers but the scores.
+    fn bytes(&self) -> Option<usize> {
+        let row = 2 * self.embedding + 2 * self.q + 2 * self.kv + 2 * self.feed_forward;
+        let floats = self.batch.checked_mul(row)?.checked_add(self.vocabulary)?;
+        let groups = self.batch.checked_mul(self.groups)?.checked_mul(size_of::<ActGroup>())?;
+        floats.checked_mul(size_of::<f32>())?.checked_add(groups)?.checked_add(RopeTable::bytes(self.rope, self.batch))
+    }
+}

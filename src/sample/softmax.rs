@@ -1,0 +1,182 @@
+//! Softmax weights `e^((logit - peak) / T)` and their sums; called by the sampler and its filters only.
+//!
+//! A weight is a probability not yet divided by the sum of all of them. Weights are f64 made of additions and
+//! multiplications only, and [`Weights::sum`] adds in one fixed order: given the same logits, every CPU and
+//! every C library yields the same bits, which the platform's own `exp` does not promise.
+
+use std::f64::consts::LOG2_E;
+
+/// Logits weighed side by side. The block of f64 weights, 512 bytes, stays in the first-level cache.
+pub(super) const BLOCK: usize = 64;
+
+/// The exponential weights of logits at one temperature, scaled so that the largest is 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weights {
+    /// The largest logit: subtracted first, so that nothing overflows.
+    peak: f64,
+    /// The inverse temperature. Finite, because the reciprocal of any f32 above 0 fits in f64.
+    beta: f64,
+}
+
+impl Weights {
+    /// Weights relative to the logit `peak` at a `temperature` above 0.
+    pub(super) fn new(peak: f32, temperature: f32) -> Weights {
+        Weights { peak: f64::from(peak), beta: f64::from(temperature).recip() }
+    }
+
+    /// The same logits weighed at another temperature.
+    pub(super) fn at(self, temperature: f32) -> Weights {
+        Weights { beta: f64::from(temperature).recip(), ..self }
+    }
+
+    /// The weight of one logit, in `[0, 1]`; 0 for -inf.
+    #[inline]
+    pub(super) fn of(self, logit: f32) -> f64 {
+        exp((f64::from(logit) - self.peak) * self.beta)
+    }
+
+    /// The weight of all `logits`, in `[1, logits.len()]` when the peak is one of them.
+    ///
+    /// Weights are computed a block at a time and then added to eight running sums: two loops without a branch
+    /// or a dependency between neighbours, which the compiler turns into vector code of any width, with the
+    /// same result.
+    pub(super) fn sum(self, logits: &[f32]) -> f64 {
+        let mut sums = [0.0; 8];
+        let mut add = |block: &[f32; BLOCK]| {
+            let mut weights = [0.0; BLOCK];
+            for (weight, &logit) in weights.iter_mut().zip(block) {
+                *weight = self.of(logit);
+            }
+            for eight in weights.as_chunks::<8>().0 {
+                sums.iter_mut().zip(eight).for_each(|(sum, weight)| *sum += weight);
+            }
+        };
+        let (blocks, rest) = logits.as_chunks::<BLOCK>();
+        blocks.iter().for_each(&mut add);
+        let mut last = [f32::NEG_INFINITY; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        add(&last);
+        sums.iter().sum()
+    }
+
+    /// `ln softmax(logits)[i]` (natural log) for the logit `i`, when all logits together weigh `total`.
+    pub(super) fn log_probability(self, logit: f32, total: f64) -> f32 {
+        ((f64::from(logit) - self.peak) * self.beta - total.ln()) as f32
+    }
+
+    /// A logit that everything in the best `fraction` of the mass lies above, for `count` logits weighing `total`.
+    ///
+    /// All logits below `peak - T * w` weigh less than `count * e^-w` together. With
+    /// `w = ln(count / ((1 - fraction) * total))` that is `(1 - fraction) * total`, so the logits above hold
+    /// `fraction * total` without them. The small addition to `w` covers the rounding of the sums.
+    pub(super) fn floor(self, fraction: f64, count: usize, total: f64) -> f32 {
+        let width = (count as f64 / ((1.0 - fraction) * total)).ln() + 1e-6;
+        self.below_peak(width)
+    }
+
+    /// The largest f32 that certainly lies under `peak - T * width`.
+    pub(super) fn below_peak(self, width: f64) -> f32 {
+        ((self.peak - width / self.beta) as f32).next_down()
+    }
+
+    /// Whether a logit weighs at least `e^log_ratio` times as much as the logit `best`.
+    pub(super) fn at_least(self, logit: f32, log_ratio: f64, best: f32) -> bool {
+        (f64::from(logit) - f64::from(best)) * self.beta >= log_ratio
+    }
+}
+
+/// Below this, `e^x` counts as 0: added to a sum of at least 1 it would change nothing.
+const SMALLEST: f64 = -700.0;
+/// `1.5 * 2^52`: adding it leaves the nearest integer in the low bits of an f64.
+const ROUND: f64 = 6_755_399_441_055_744.0;
+/// `ln 2` in two parts; the first has 32 trailing zero bits, so that `k * LN_2_HIGH` is exact.
+const LN_2_HIGH: f64 = f64::from_bits(0x3FE6_2E42_FEE0_0000);
+const LN_2_LOW: f64 = f64::from_bits(0x3DEA_39EF_3579_3C76);
+/// `1 / n!` for n = 11 down to 0.
+const INVERSE_FACTORIALS: [f64; 12] = [
+    1.0 / 39_916_800.0,
+    1.0 / 3_628_800.0,
+    1.0 / 362_880.0,
+    1.0 / 40_320.0,
+    1.0 / 5_040.0,
+    1.0 / 720.0,
+    1.0 / 120.0,
+    1.0 / 24.0,
+    1.0 / 6.0,
+    1.0 / 2.0,
+    1.0,
+    1.0,
+];
+
+/// `e^x` for `x <= 0`, within a relative error of 1e-14; exactly 1 at 0 and exactly 0 under [`SMALLEST`].
+///
+/// `x = k ln 2 + r` with `|r| <= ln(2) / 2`; the Taylor polynomial of `e^r` is off by less than 7e-15 there
+/// and `2^k` is written into the exponent bits (W. J. Cody and W. Waite, "Software Manual for the Elementary
+/// Functions", 1980). No branch and no table, so that the compiler can run it on several logits at once.
+#[inline]
+fn exp(x: f64) -> f64 {
+    let shifted = x * LOG2_E + ROUND;
+    let k = shifted - ROUND;
+    let r = (x - k * LN_2_HIGH) - k * LN_2_LOW;
+    let e_r = INVERSE_FACTORIALS.iter().fold(0.0, |sum, c| sum * r + c);
+    let two_k = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
+    if x < SMALLEST { 0.0 } else { e_r * two_k }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn exp_at_its_borders() {
+        assert_eq!(exp(0.0), 1.0);
+        assert_eq!(exp(-0.0), 1.0);
+        assert_eq!(exp(f64::NEG_INFINITY), 0.0);
+        assert_eq!(exp(SMALLEST.next_down()), 0.0);
+        assert!(exp(SMALLEST) > 0.0);
+    }
+
+    #[test]
+    fn sum_of_any_length_counts_each_logit_once() {
+        for length in 1..=3 * BLOCK {
+            assert_eq!(Weights::new(3.0, 1.0).sum(&vec![3.0; length]), length as f64);
+        }
+    }
+
+    #[test]
+    fn extreme_temperatures_stay_finite() {
+        let smallest = f32::from_bits(1);
+        for temperature in [smallest, f32::MIN_POSITIVE, 1.0, f32::MAX] {
+            let weights = Weights::new(f32::MAX, temperature);
+            assert_eq!(weights.of(f32::MAX), 1.0);
+            assert!((0.0..=1.0).contains(&weights.of(f32::MIN)));
+            assert_eq!(weights.of(f32::NEG_INFINITY), 0.0);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn exp_is_within_1e_14(x in SMALLEST..0.0) {
+            let expected = x.exp();
+            prop_assert!((exp(x) - expected).abs() <= 1e-14 * expected, "{} {}", exp(x), expected);
+        }
+
+        #[test]
+        fn nothing_of_the_best_fraction_lies_under_the_floor(
+            mut logits in prop::collection::vec(-30.0f32..30.0, 1..300),
+            fraction in 0.0f64..0.9999,
+            temperature in 0.05f32..5.0,
+        ) {
+            logits.sort_by(|a, b| b.total_cmp(a));
+            let weights = Weights::new(logits[0], temperature);
+            let total = weights.sum(&logits);
+            let floor = weights.floor(fraction, logits.len(), total);
+            let mut mass = 0.0;
+            for &logit in &logits {
+                prop_assert!(logit > floor || mass >= fraction * total, "{logit} {floor}");
+                mass += weights.of(logit);
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Finding stop texts in a stream of bytes; used by [`Stops`](super::Stops), and by itself where only text matters.
+//!
+//! Each text has a Knuth-Morris-Pratt automaton, whose state is how many of the text's first bytes the stream
+//! ends with (D. E. Knuth, J. H. Morris and V. R. Pratt, "Fast pattern matching in strings", 1977). The states
+//! say everything: a full one is a match, and the largest is how many bytes have to be held back. The held bytes
+//! are then by definition the beginning of a known text, so not even a buffer for them is needed.
+
+use super::Error;
+
+/// A matcher of several stop texts over a stream of bytes, with hold-back.
+///
+/// # Guarantees
+/// - Bytes are matched, not tokens or characters: it does not matter how the stream is cut into pieces.
+/// - The match is the one that is complete first. Of several that end at the same byte, the longest (which
+///   starts first); of equal texts, the one given first. So no text has to be generated only to see whether a
+///   longer stop text might follow.
+/// - What is held back is the longest end of the stream that is the beginning of a stop text, never more.
+/// - Neither the stop text nor anything after it is ever emitted.
+/// - Time is linear in the bytes pushed, times the number of stop texts. Nothing allocates but the output.
+///
+/// ```
+/// use siskin::stop::StopTexts;
+///
+/// let mut texts = StopTexts::new(["\nUser:", "</s>"])?;
+/// let mut out = Vec::new();
+/// assert_eq!(texts.push(b"Hi!\nUs", &mut out), None);
+/// assert_eq!(out, b"Hi!"); // "\nUs" may yet become "\nUser:"
+/// assert_eq!(texts.push(b"er: bye", &mut out), Some(0));
+/// texts.finish(&mut out);
+/// assert_eq!(out, b"Hi!");
+/// # Ok::<(), siskin::stop::Error>(())
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct StopTexts {
+    texts: Vec<Automaton>,
+    /// The text that was found, after which the stream is over.
+    found: Option<usize>,
+}
+
+impl StopTexts {
+    /// A matcher for `texts`; with none, everything passes through at once.
+    ///
+    /// # Errors
+    /// When a text is empty: it would match before the first byte.
+    pub fn new<T: AsRef<[u8]>>(texts: impl IntoIterator<Item = T>) -> Result<StopTexts, Error> {
+        let automaton = |(index, text): (usize, T)| match text.as_ref() {
+            [] => Err(Error::EmptyText { index }),
+            text => Ok(Automaton::new(text)),
+        };
+        let texts = texts.into_iter().enumerate().map(automaton).collect::<Result<_, _>>()?;
+        Ok(StopTexts { texts, found: None })
+    }
+
+    /// The stop texts, in the order given.
+    pub fn texts(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.texts.iter().map(|automaton| automaton.text.as_slice())
+    }
+
+    /// Takes the next bytes of the stream, and appends to `out` what can no longer be part of a stop text.
+    ///
+    /// Returns the index of the stop text that is now complete. From then on every call returns it again and
+    /// appends nothing, until [`reset`](Self::reset).
+    pub fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Option<usize> {
+        if self.found.is_some() {
+            return self.found;
+        }
+        let held_before = self.held();
+        for (index, &byte) in bytes.iter().enumerate() {
+            if let Some(found) = self.step(byte) {
+                let text_len = self.texts[found].text.len();
+                self.release(held_before, &bytes[..=index], text_len, out);
+                self.reset();
+                self.found = Some(found);
+                return self.found;
+            }
+        }
+        self.release(held_before, bytes, self.held().len, out);
+        None
+    }
+
+    /// How many bytes of the stream are held back.
+    pub fn held_len(&self) -> usize {
+        self.held().len
+    }
+
+    /// Ends the stream: appends to `out` the bytes held back, as no more can follow them. After a match: nothing.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.release(self.held(), &[], 0, out);
+        self.texts.iter_mut().for_each(|text| text.state = 0);
+    }
+
+    /// Begins a new stream. Bytes held back are dropped, a match is forgotten.
+    pub fn reset(&mut self) {
+        self.texts.iter_mut().for_each(|text| text.state = 0);
+        self.found = None;
+    }
+
+    /// Moves every automaton over `byte`. Returns the longest text that ends here, of equal ones the first.
+    fn step(&mut self, byte: u8) -> Option<usize> {
+        let mut found = None;
+        let mut longest = 0;
+        for (index, automaton) in self.texts.iter_mut().enumerate() {
+            if automaton.step(byte) && automaton.text.len() > longest {
+                (found, longest) = (Some(index), automaton.text.len());
+            }
+        }
+        found
+    }
+
+    /// The longest end of the stream that is the beginning of a stop text.
+    fn held(&self) -> Held {
+        let all = self.texts.iter().enumerate().map(|(text, automaton)| Held { text, len: automaton.state });
+        all.max_by_key(|held| held.len).unwrap_or_default()
+    }
+
+    /// Appends the bytes held before and the new `bytes` to `out`, except for the last `keep` of them.
+    ///
+    /// There are that many: all that the automata have seen of a text lies in what was held and what is new.
+    fn release(&self, held: Held, bytes: &[u8], keep: usize, out: &mut Vec<u8>) {
+        let count = held.len + bytes.len() - keep;
+        let of_held = count.min(held.len);
+        if let Some(automaton) = self.texts.get(held.text) {
+            out.extend_from_slice(&automaton.text[..of_held]);
+        }
+        out.extend_from_slice(&bytes[..count - of_held]);
+    }
+}
+
+/// Bytes held back: the first `len` of a stop text.
+#[derive(Debug, Clone, Copy, Default)]
+struct Held {
+    text: usize,
+    len: usize,
+}
+
+/// The Knuth-Morris-Pratt automaton of one text.
+#[derive(Debug, Clone)]
+struct Automaton {
+    text: Vec<u8>,
+    /// `borders[n]`: the length of the longest end of `text[..n]` that is also its beginning, below `n`.
+    borders: Vec<usize>,
+    /// How many of the first bytes of the text the stream ends with.
+    state: usize,
+}
+
+impl Automaton {
+    fn new(text: &[u8]) -> Automaton {
+        let mut automaton = Automaton { text: text.to_vec(), borders: vec![0, 0], state: 0 };
+        // The borders of a text are the states that the text itself, from its second byte on, leads to. Each
+        // of these steps needs only borders that are known by then.
+        for &byte in text.get(1..).unwrap_or_default() {
+            automaton.step(byte);
+            automaton.borders.push(automaton.state);
+        }
+        automaton.state = 0;
+        automaton
+    }
+
+    /// Moves over `byte`; whether the whole text has now been seen.
+    fn step(&mut self, byte: u8) -> bool {
+        while self.state > 0 && self.text.get(self.state) != Some(&byte) {
+            self.state = self.borders[self.state];
+        }
+        if self.text.get(self.state) == Some(&byte) {
+            self.state += 1;
+        }
+        self.state == self.text.len()
+    }
+}

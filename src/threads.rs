@@ -1,0 +1,447 @@
+//! The team of threads that one forward pass runs on: a leader, who is the caller, and workers that wait between jobs.
+//!
+//! A job is a number of chunks and a function; an atomic counter hands each chunk to exactly one thread. The leader takes chunks too,
+//! closes the job when none are left, and waits only for workers that had joined it. A worker that the operating system keeps off its
+//! core never holds up the others, which is what makes a busy board bearable; pure spinning collapses there.
+//!
+//! Between jobs a worker spins, then yields, then parks, so an idle team costs nothing. Nothing here allocates after [`Team::new`].
+//! (rayon's `broadcast` allocates at every call, and waits for every thread even where there is no work left for it.)
+
+use std::cell::UnsafeCell;
+use std::hint;
+use std::io;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::thread::{self, JoinHandle, Thread};
+
+/// Rounds of spinning before a waiting thread yields: some tens of microseconds, the length of the serial stretch between two jobs.
+const SPINS: u32 = 2_000;
+/// Rounds of yielding before a waiting thread parks.
+const YIELDS: u32 = 100;
+
+/// Most threads a team may have; more is a mistake in an option, not a machine.
+pub const MAX_THREADS: usize = 1024;
+
+/// Set in the state while workers may join the current job.
+const OPEN: u64 = 1 << 31;
+/// The low bits of the state count the workers in the job.
+const ACTIVE: u64 = OPEN - 1;
+/// The high bits count jobs.
+const EPOCH: u64 = 1 << 32;
+
+/// A cache line of its own, so that waiting threads do not disturb their neighbours.
+#[repr(align(128))]
+struct Padded<T>(T);
+
+/// What the current job calls: `work(thread, chunk)`.
+type Work<'a> = dyn Fn(usize, usize) + Sync + 'a;
+
+#[derive(Clone, Copy)]
+struct Job {
+    work: *const Work<'static>,
+    chunks: usize,
+}
+
+struct Shared {
+    /// Epoch, [`OPEN`] and the number of active workers, in one word so that joining is a single step.
+    state: Padded<AtomicU64>,
+    next: Padded<AtomicUsize>,
+    job: UnsafeCell<Option<Job>>,
+    sleepers: AtomicUsize,
+    quit: AtomicBool,
+    panicked: AtomicBool,
+}
+
+// SAFETY: `job` is the only field that is not Sync. The leader writes it only while the job is closed and nobody is active; a
+// worker reads it only between joining (which needs OPEN) and leaving. The state's acquire and release order the two.
+unsafe impl Sync for Shared {}
+// SAFETY: the pointer in `job` is only followed by active workers, during which the leader keeps its target alive (see `run`).
+unsafe impl Send for Shared {}
+
+/// Threads that run chunks of a job together. See the module's text.
+pub struct Team {
+    shared: Arc<Shared>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Team {
+    /// A team of `threads`, the caller included, so `threads - 1` are started.
+    ///
+    /// # Errors
+    ///
+    /// If `threads` is 0 or above [`MAX_THREADS`], or the operating system refuses to start one.
+    pub fn new(threads: usize) -> io::Result<Team> {
+        if threads == 0 || threads > MAX_THREADS {
+            let message = format!("a team of {threads} threads: expected 1 to {MAX_THREADS}");
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
+        let shared = Arc::new(Shared {
+            state: Padded(AtomicU64::new(0)),
+            next: Padded(AtomicUsize::new(0)),
+            job: UnsafeCell::new(None),
+            sleepers: AtomicUsize::new(0),
+            quit: AtomicBool::new(false),
+            panicked: AtomicBool::new(false),
+        });
+        let mut team = Team { shared, workers: Vec::with_capacity(threads - 1) };
+        for index in 1..threads {
+            let shared = Arc::clone(&team.shared);
+            let builder = thread::Builder::new().name(format!("siskin-{index}"));
+            team.workers.push(builder.stack_size(256 << 10).spawn(move || shared.serve(index))?);
+        }
+        Ok(team)
+    }
+
+    /// Threads in the team, the caller included.
+    pub fn threads(&self) -> usize {
+        self.workers.len() + 1
+    }
+
+    /// Calls `work(thread, chunk)` for every chunk in `0..chunks`, each exactly once, and returns when all are done. `thread` is
+    /// below [`Team::threads`] and no two calls at the same time have the same one.
+    ///
+    /// # Panics
+    ///
+    /// If `work` does, on any thread.
+    pub fn run(&mut self, chunks: usize, work: &Work<'_>) {
+        if self.workers.is_empty() || chunks <= 1 {
+            return (0..chunks).for_each(|chunk| work(0, chunk));
+        }
+        let shared = &*self.shared;
+        // SAFETY: only the lifetime is changed. `Closing` waits, also when `work` panics here, until no worker is active, and nobody
+        // can join a closed job; so no worker follows this pointer after `run` returns.
+        let work_static = unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
+        // SAFETY: the last job is closed and without active workers, so nobody else touches the cell.
+        unsafe { *shared.job.get() = Some(Job { work: work_static, chunks }) };
+        shared.next.0.store(0, Ordering::Relaxed);
+        let epoch = shared.state.0.load(Ordering::Relaxed) & !(EPOCH - 1);
+        shared.state.0.store(epoch.wrapping_add(EPOCH) | OPEN, Ordering::SeqCst);
+        if shared.sleepers.load(Ordering::SeqCst) > 0 {
+            self.workers.iter().map(JoinHandle::thread).for_each(Thread::unpark);
+        }
+        let closing = Closing(shared);
+        shared.take_chunks(0, Job { work: work_static, chunks });
+        drop(closing);
+        assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a worker thread panicked; see its message above");
+    }
+
+    /// Splits `data` into chunks of `len` (the last may be shorter) and calls `work(index, chunk)` for each.
+    ///
+    /// # Panics
+    ///
+    /// If `len` is 0, or `work` panics.
+    pub fn chunks_mut<T: Send>(&mut self, data: &mut [T], len: usize, work: impl Fn(usize, &mut [T]) + Sync) {
+        // Units take no memory, so this vector is no allocation.
+        self.chunks_with(&mut vec![(); self.threads()], data, len, |(), index, chunk| work(index, chunk));
+    }
+
+    /// As [`Team::chunks_mut`], with a state for each thread: `work(state, index, chunk)`.
+    ///
+    /// # Panics
+    ///
+    /// If `len` is 0, there are fewer states than threads, or `work` panics.
+    pub fn chunks_with<S: Send, T: Send>(
+        &mut self,
+        states: &mut [S],
+        data: &mut [T],
+        len: usize,
+        work: impl Fn(&mut S, usize, &mut [T]) + Sync,
+    ) {
+        assert!(len > 0, "chunks of no elements");
+        let (states, data) = (Disjoint::new(states), Disjoint::new(data));
+        let threads = self.threads();
+        assert!(states.len >= threads, "{} states for {threads} threads", states.len);
+        self.run(data.len.div_ceil(len), &|thread, chunk| {
+            let (from, to) = (chunk * len, data.len.min((chunk + 1) * len));
+            // SAFETY: no two calls at the same time have the same `thread`, and each `chunk` comes once: the ranges are disjoint.
+            let (state, data) = unsafe { (states.range(thread, thread + 1), data.range(from, to)) };
+            work(&mut state[0], chunk, data);
+        });
+    }
+
+    /// Hands out the columns of several matrices in strips, all in one job: `work(target, first_column, strip)`.
+    ///
+    /// # Panics
+    ///
+    /// If a target's `out` is no whole number of rows or its `strip` is 0, or `work` panics.
+    pub fn strips(&mut self, targets: &mut [Target<'_>], work: impl Fn(usize, usize, Strip<'_>) + Sync) {
+        let matrices: [Option<Columns<'_>>; MAX_TARGETS] = {
+            assert!(targets.len() <= MAX_TARGETS, "{} targets, at most {MAX_TARGETS}", targets.len());
+            let mut targets = targets.iter_mut();
+            std::array::from_fn(|_| targets.next().map(Columns::new))
+        };
+        let total = matrices.iter().flatten().map(|matrix| matrix.strips).sum();
+        self.run(total, &|_, mut chunk| {
+            for (index, matrix) in matrices.iter().flatten().enumerate() {
+                if chunk < matrix.strips {
+                    let first = chunk * matrix.strip;
+                    // SAFETY: each chunk comes once, so no two strips share a column of the same matrix.
+                    return work(index, first, unsafe { matrix.strip_from(first) });
+                }
+                chunk -= matrix.strips;
+            }
+        });
+    }
+}
+
+impl Drop for Team {
+    fn drop(&mut self) {
+        self.shared.quit.store(true, Ordering::SeqCst);
+        for worker in self.workers.drain(..) {
+            worker.thread().unpark();
+            // A worker's panic was reported by `run`; there is nothing left to say here.
+            let _ = worker.join();
+        }
+    }
+}
+
+impl Shared {
+    /// A worker's life.
+    fn serve(&self, index: usize) {
+        let mut last_epoch = 0;
+        while let Some(epoch) = self.join_next(last_epoch) {
+            last_epoch = epoch;
+            // SAFETY: this thread is active, so the leader does not write the cell.
+            if let Some(job) = unsafe { *self.job.get() } {
+                let result = catch_unwind(AssertUnwindSafe(|| self.take_chunks(index, job)));
+                if result.is_err() {
+                    self.panicked.store(true, Ordering::Relaxed);
+                }
+            }
+            self.state.0.fetch_sub(1, Ordering::Release);
+        }
+    }
+
+    /// Waits for an open job other than the last one and joins it; `None` when the team ends.
+    fn join_next(&self, last_epoch: u64) -> Option<u64> {
+        let mut rounds = 0;
+        while !self.quit.load(Ordering::Relaxed) {
+            let state = self.state.0.load(Ordering::Acquire);
+            let epoch = state / EPOCH;
+            if epoch == last_epoch || state & OPEN == 0 {
+                self.rest(&mut rounds, state);
+            } else if self.state.0.compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+                return Some(epoch);
+            }
+        }
+        None
+    }
+
+    /// One round of waiting for the state to differ from `seen`: spin, later yield, in the end park.
+    fn rest(&self, rounds: &mut u32, seen: u64) {
+        *rounds += 1;
+        if *rounds < SPINS {
+            return hint::spin_loop();
+        }
+        if *rounds < SPINS + YIELDS {
+            return thread::yield_now();
+        }
+        // The leader publishes the state before it looks for sleepers, and a sleeper announces itself before it looks at the state:
+        // one of the two sees the other.
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        if self.state.0.load(Ordering::SeqCst) / EPOCH == seen / EPOCH && !self.quit.load(Ordering::SeqCst) {
+            thread::park();
+        }
+        self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        *rounds = 0;
+    }
+
+    fn take_chunks(&self, thread: usize, job: Job) {
+        // SAFETY: called by the leader inside `run`, or by an active worker: the target is alive (see `run`).
+        let work = unsafe { &*job.work };
+        loop {
+            let chunk = self.next.0.fetch_add(1, Ordering::Relaxed);
+            if chunk >= job.chunks {
+                return;
+            }
+            work(thread, chunk);
+        }
+    }
+}
+
+/// Closes the current job and waits for its active workers when dropped.
+struct Closing<'a>(&'a Shared);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        let state = &self.0.state.0;
+        state.fetch_and(!OPEN, Ordering::AcqRel);
+        let mut rounds = 0u32;
+        while state.load(Ordering::Acquire) & ACTIVE != 0 {
+            rounds += 1;
+            if rounds < SPINS { hint::spin_loop() } else { thread::yield_now() }
+        }
+    }
+}
+
+/// Most matrices that [`Team::strips`] takes at once: query, key and value.
+pub const MAX_TARGETS: usize = 3;
+
+/// A matrix, `height x width` row by row, whose columns are to be written in strips.
+pub struct Target<'a> {
+    /// The matrix.
+    pub out: &'a mut [f32],
+    /// Columns, and so the distance between rows.
+    pub width: usize,
+    /// Columns of a strip; the last may have fewer.
+    pub strip: usize,
+}
+
+/// Some neighbouring columns of a matrix, of all its rows.
+pub struct Strip<'a> {
+    start: *mut f32,
+    width: usize,
+    height: usize,
+    len: usize,
+    matrix: PhantomData<&'a mut [f32]>,
+}
+
+impl Strip<'_> {
+    /// Rows of the matrix.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The strip's part of row `row`.
+    ///
+    /// # Panics
+    ///
+    /// If the matrix has no such row.
+    pub fn row(&mut self, row: usize) -> &mut [f32] {
+        assert!(row < self.height, "row {row} of {}", self.height);
+        // SAFETY: `Columns::strip_from` made sure that `len` columns from `start` on lie in each of the `height` rows, and the
+        // caller of it that no other strip has them. The borrow of `self` keeps two rows from being held at once.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(row * self.width), self.len) }
+    }
+}
+
+/// A [`Target`] as the threads share it.
+struct Columns<'a> {
+    data: Disjoint<'a, f32>,
+    width: usize,
+    strip: usize,
+    strips: usize,
+}
+
+impl<'a> Columns<'a> {
+    fn new(target: &'a mut Target<'_>) -> Self {
+        let (width, strip) = (target.width, target.strip);
+        assert!(strip > 0 && width > 0 && target.out.len().is_multiple_of(width), "strips of {strip} in rows of {width}");
+        Columns { data: Disjoint::new(target.out), width, strip, strips: width.div_ceil(strip) }
+    }
+
+    /// # Safety
+    ///
+    /// - No other strip with any of these columns may be alive.
+    unsafe fn strip_from(&self, first: usize) -> Strip<'_> {
+        assert!(first < self.width, "column {first} of {}", self.width);
+        let len = self.strip.min(self.width - first);
+        // SAFETY: a matrix without rows has an offset past its end, so then the start is taken instead; `row` refuses every row.
+        let start = if self.data.len == 0 { self.data.start } else { unsafe { self.data.start.add(first) } };
+        Strip { start, width: self.width, height: self.data.len / self.width, len, matrix: PhantomData }
+    }
+}
+
+/// A mutable slice that several threads take disjoint parts of.
+struct Disjoint<'a, T> {
+    start: *mut T,
+    len: usize,
+    slice: PhantomData<&'a mut [T]>,
+}
+
+// SAFETY: it stands for `&mut [T]`, whose parts may be used by other threads when T is Send; `range` demands that they are disjoint.
+unsafe impl<T: Send> Sync for Disjoint<'_, T> {}
+
+impl<'a, T> Disjoint<'a, T> {
+    fn new(slice: &'a mut [T]) -> Self {
+        Disjoint { start: slice.as_mut_ptr(), len: slice.len(), slice: PhantomData }
+    }
+
+    /// Elements `from..to`.
+    ///
+    /// # Safety
+    ///
+    /// - No other reference to any of these elements may be alive.
+    #[allow(clippy::mut_from_ref)]
+    unsafe fn range(&self, from: usize, to: usize) -> &mut [T] {
+        assert!(from <= to && to <= self.len, "elements {from}..{to} of {}", self.len);
+        // SAFETY: in bounds by the assertion; alone by the caller's promise.
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(from), to - from) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_chunk_once() {
+        for threads in [1, 2, 3, 8] {
+            let mut team = Team::new(threads).unwrap();
+            for chunks in [0, 1, 2, 7, 100] {
+                let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
+                team.run(chunks, &|_, chunk| {
+                    counts[chunk].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{threads} threads, {chunks} chunks");
+            }
+        }
+    }
+
+    #[test]
+    fn many_short_jobs_and_pauses() {
+        let mut team = Team::new(3).unwrap();
+        let mut data = vec![0u32; 10];
+        for round in 0..3000 {
+            team.chunks_mut(&mut data, 3, |_, chunk| chunk.iter_mut().for_each(|x| *x += 1));
+            if round % 1000 == 0 {
+                thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
+        assert_eq!(data, [3000; 10]);
+    }
+
+    #[test]
+    fn states_belong_to_one_thread() {
+        let mut team = Team::new(4).unwrap();
+        let (mut sums, mut data) = (vec![0usize; 4], vec![0u8; 1000]);
+        team.chunks_with(&mut sums, &mut data, 7, |sum, _, chunk| *sum += chunk.len());
+        assert_eq!(sums.iter().sum::<usize>(), 1000);
+    }
+
+    #[test]
+    fn strips_cover_every_column_of_every_target() {
+        let mut team = Team::new(3).unwrap();
+        let (mut a, mut b) = (vec![0.0; 2 * 10], vec![0.0; 3 * 4]);
+        let mut targets =
+            [Target { out: &mut a, width: 10, strip: 3 }, Target { out: &mut b, width: 4, strip: 4 }];
+        team.strips(&mut targets, |target, first, mut strip| {
+            for row in 0..strip.height() {
+                for (i, x) in strip.row(row).iter_mut().enumerate() {
+                    *x += (target * 100 + row * 10 + first + i) as f32;
+                }
+            }
+        });
+        let expected = |rows: usize, width: usize, base: usize| -> Vec<f32> {
+            (0..rows).flat_map(|r| (0..width).map(move |c| (base + r * 10 + c) as f32)).collect()
+        };
+        assert_eq!(a, expected(2, 10, 0));
+        assert_eq!(b, expected(3, 4, 100));
+    }
+
+    #[test]
+    fn a_panic_in_a_chunk_reaches_the_caller_and_the_team_goes_on() {
+        let mut team = Team::new(2).unwrap();
+        let result = catch_unwind(AssertUnwindSafe(|| team.run(8, &|_, chunk| assert!(chunk != 5, "on purpose"))));
+        assert!(result.is_err());
+        team.run(4, &|_, _| {});
+    }
+
+    #[test]
+    fn sizes_that_make_no_sense_are_refused() {
+        assert!(Team::new(0).is_err());
+        assert!(Team::new(MAX_THREADS + 1).is_err());
+    }
+}

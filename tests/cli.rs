@@ -1,0 +1,218 @@
+//! The real command in a temporary directory: what it prints, where, and how it exits.
+
+mod util;
+
+use std::io::Write;
+use std::process::{Command, Stdio};
+use util::Siskin;
+
+/// `generate` with the test model and a fixed seed.
+fn generate<'a>(model: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    [&["generate", "-m", model, "--seed", "7"], rest].concat()
+}
+
+fn model() -> String {
+    util::model().to_str().expect("a UTF-8 path").to_owned()
+}
+
+#[test]
+fn text_goes_to_stdout_and_nothing_else_does() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = siskin.run(generate(&model, &["-n", "12", "--temp", "0", "Once upon a time"]));
+    assert_eq!(run.stderr, "");
+    let text = run.ok();
+    assert!(text.len() > 12 && text.ends_with('\n'), "{text:?}");
+    let echoed = siskin.run(generate(&model, &["-n", "12", "--temp", "0", "--echo", "Once upon a time"])).ok();
+    assert_eq!(echoed, format!("Once upon a time{text}"));
+}
+
+#[test]
+fn the_prompt_may_come_from_a_file_or_stdin_or_as_ids() {
+    let (siskin, model) = (Siskin::new(), model());
+    let direct = siskin.run(generate(&model, &["-n", "8", "Once upon a time"])).ok();
+    siskin.file("prompt.txt", b"Once upon a time");
+    assert_eq!(siskin.run(generate(&model, &["-n", "8", "-f", "prompt.txt"])).ok(), direct);
+    assert_eq!(siskin.run_with_stdin(generate(&model, &["-n", "8", "-f", "-"]), b"Once upon a time").ok(), direct);
+    let ids = siskin.run(["tokenize", "-m", &model, "Once upon a time"]).ok().trim().replace(' ', ",");
+    assert_eq!(siskin.run(generate(&model, &["-n", "8", "--tokens", &ids])).ok(), direct);
+    let from_environment = siskin.command(["generate", "-n", "8", "--seed", "7", "Once upon a time"]).env("SISKIN_MODEL", &model).output();
+    assert_eq!(String::from_utf8_lossy(&from_environment.expect("siskin runs").stdout), direct);
+}
+
+#[test]
+fn the_json_object_is_the_contract() {
+    let (siskin, model) = (Siskin::new(), model());
+    let text = siskin.run(generate(&model, &["-n", "10", "Once upon a time"])).ok();
+    let json = siskin.run(generate(&model, &["-n", "10", "--json", "-t", "2", "Once upon a time"])).json();
+    assert_eq!(json["text"], text.trim_end_matches('\n'));
+    assert_eq!(json["tokens"].as_array().map(Vec::len), Some(10));
+    assert_eq!(json["stop"], serde_json::json!({"reason": "max_tokens", "detail": json["stop"]["detail"]}));
+    assert_eq!((&json["seed"], &json["threads"]), (&7.into(), &2.into()));
+    assert_eq!(json["timing"]["prefill_tokens"], json["prompt_tokens"].as_array().map(Vec::len).unwrap());
+    assert_eq!(json["timing"]["decode_tokens"], 10);
+    let memory = &json["memory"];
+    let owned: u64 = ["kv", "scratch", "tables"].iter().filter_map(|class| memory[*class].as_u64()).sum();
+    assert_eq!(memory["owned"], owned);
+    assert_eq!(memory["mapped"], std::fs::metadata(&model).unwrap().len());
+    for key in ["load_ms", "prefill_ms", "decode_ms"] {
+        assert!(json["timing"][key].as_f64().is_some_and(|ms| ms > 0.0), "{key}");
+    }
+    assert!(json["isa"].is_string());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_text_for_any_number_of_threads() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |seed: &str, threads: &str| {
+        siskin.run(["generate", "-m", &model, "-n", "40", "--temp", "1.2", "--seed", seed, "-t", threads, "Once upon"]).ok()
+    };
+    let texts = [run("1", "1"), run("1", "2"), run("1", "5")];
+    assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
+    assert_ne!(run("2", "1"), texts[0]);
+}
+
+#[test]
+fn a_stop_text_ends_the_text_and_is_not_printed() {
+    let (siskin, model) = (Siskin::new(), model());
+    let args = |rest: &[&'static str]| [&["-n", "60", "--temp", "0"], rest, &["Once upon a time"]].concat();
+    let whole = siskin.run(generate(&model, &args(&[]))).ok();
+    let at = whole.find("a ").expect("a story has articles");
+    let json = siskin.run(generate(&model, &args(&["--stop", "a ", "--stop", "never", "--json"]))).json();
+    assert_eq!(json["text"], whole[..at]);
+    assert_eq!(json["stop"]["reason"], "stop_text");
+    assert_eq!(json["stop"]["detail"], "a ");
+}
+
+#[test]
+fn end_of_text_ends_it_unless_ignored() {
+    let (siskin, model) = (Siskin::new(), model());
+    let eos = siskin.run(["inspect", "--json", &model]).json()["eos"].to_string();
+    let ids = format!("1,{eos}");
+    // After the end of one text, another begins: generation goes on past EOS when told to.
+    let args = ["-n", "400", "--temp", "0.7", "--tokens", &ids];
+    let ended = siskin.run(generate(&model, &[&args[..], &["--json"]].concat())).json();
+    assert_eq!(ended["stop"]["reason"], "eos", "{ended}");
+    let ignored = siskin.run(generate(&model, &[&args[..], &["--json", "--ignore-eos"]].concat())).json();
+    assert_eq!(ignored["stop"]["reason"], "max_tokens");
+}
+
+#[test]
+fn a_full_context_ends_it() {
+    let (siskin, model) = (Siskin::new(), model());
+    let json = siskin.run(generate(&model, &["--context", "16", "--ignore-eos", "--json", "Once upon a time"])).json();
+    let tokens = ["prompt_tokens", "tokens"].map(|key| json[key].as_array().map_or(0, Vec::len));
+    assert_eq!((json["stop"]["reason"].as_str(), tokens[0] + tokens[1]), (Some("context"), 16));
+    let none = siskin.run(generate(&model, &["-n", "0", "--json", "Once upon a time"])).json();
+    assert_eq!((&none["text"], &none["stop"]["reason"]), (&"".into(), &"max_tokens".into()));
+}
+
+#[test]
+fn logits_have_a_row_for_every_token() {
+    let (siskin, model) = (Siskin::new(), model());
+    let json = siskin.run(generate(&model, &["-n", "5", "--temp", "0", "--json", "--logits", "l.npy", "Once upon"])).json();
+    let bytes = std::fs::read(siskin.dir.path().join("l.npy")).unwrap();
+    let (prompt, tokens) = (json["prompt_tokens"].as_array().unwrap().len(), json["tokens"].as_array().unwrap());
+    let rows = prompt + tokens.len();
+    let vocabulary = siskin.run(["inspect", "--json", &model]).json()["vocabulary"].as_u64().unwrap() as usize;
+    let header = String::from_utf8_lossy(&bytes[..128]).into_owned();
+    assert!(header.contains(&format!("({rows}, {vocabulary})")), "{header}");
+    let floats: Vec<f32> = bytes[128..].as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+    assert_eq!(floats.len(), rows * vocabulary);
+    for (i, token) in tokens.iter().enumerate() {
+        let row = &floats[(prompt - 1 + i) * vocabulary..][..vocabulary];
+        let best = (0..vocabulary).max_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap();
+        assert_eq!(token, best, "greedy takes the largest logit of the row before");
+    }
+}
+
+#[test]
+fn tokenize_there_and_back() {
+    let (siskin, model) = (Siskin::new(), model());
+    let text = "Once upon a time, there was a little bird.";
+    let json = siskin.run(["tokenize", "-m", &model, "--json", text]).json();
+    let ids: Vec<String> = json["tokens"].as_array().unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(json["pieces"].as_array().map(Vec::len), Some(ids.len()));
+    assert_eq!(siskin.run(["tokenize", "-m", &model, text]).ok(), ids.join(" ") + "\n");
+    assert_eq!(siskin.run(["tokenize", "-m", &model, "--no-bos", text]).ok(), ids[1..].join(" ") + "\n");
+    assert_eq!(siskin.run(["tokenize", "-m", &model, "--decode", &ids[1..].join(",")]).ok(), format!("{text}\n"));
+    let lines = siskin.run_with_stdin(["tokenize", "-m", &model, "--null"], format!("{text}\0\0{text}\0").as_bytes()).ok();
+    assert_eq!(lines, format!("{0}\n{1}\n{0}\n", ids.join(" "), ids[0]));
+}
+
+#[test]
+fn inspect_reads_the_header() {
+    let (siskin, model) = (Siskin::new(), model());
+    let json = siskin.run(["inspect", "--json", "--all", &model]).json();
+    assert_eq!((&json["architecture"], &json["supported"]), (&"llama".into(), &true.into()));
+    let groups: u64 = json["groups"].as_array().unwrap().iter().filter_map(|group| group["bytes"].as_u64()).sum();
+    let tensors: u64 = json["tensors"].as_array().unwrap().iter().filter_map(|tensor| tensor["bytes"].as_u64()).sum();
+    assert_eq!((&json["tensor_bytes"], groups), (&groups.into(), tensors));
+    let text = siskin.run(["inspect", "-m", &model]).ok();
+    for word in ["architecture", "llama", "context", "attention", "token embedding"] {
+        assert!(text.contains(word), "no {word} in {text}");
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_success() {
+    let (siskin, model) = (Siskin::new(), model());
+    let mut command = siskin.command(generate(&model, &["-n", "300", "--ignore-eos", "Once upon a time"]));
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("siskin starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("siskin ends");
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_it_cleanly() {
+    let (siskin, model) = (Siskin::new(), model());
+    let mut command = siskin.command(generate(&model, &["--json", "-f", "-"]));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("siskin starts");
+    // It waits for the rest of its prompt; the signal is sent once the thread that handles it stands ready.
+    child.stdin.as_mut().expect("stdin is piped").write_all(b"Once upon a time").expect("a prompt");
+    let has_handler = |pid: u32| {
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
+        tasks.into_iter().any(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "ctrl-c"))
+    };
+    while !has_handler(child.id()) {
+        assert!(child.try_wait().expect("a child").is_none(), "siskin ended early");
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    // The handler's thread must get to run before the prompt ends.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    drop(child.stdin.take());
+    let run = util::Run::from(child.wait_with_output().expect("siskin ends"));
+    assert_eq!(run.code, Some(130), "{}", run.stderr);
+    assert!(run.stdout.contains(r#""reason":"cancelled""#), "{}", run.stdout);
+}
+
+#[test]
+fn every_bad_input_has_its_message_and_code() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |args: &[&str]| siskin.run(args);
+    run(&["generate", "-m", "missing.gguf", "x"]).fails(1, &["missing.gguf"]);
+    siskin.file("text.gguf", b"this is no model at all");
+    run(&["generate", "-m", "text.gguf", "x"]).fails(3, &["text.gguf", "GGUF"]);
+    let bytes = std::fs::read(&model).unwrap();
+    siskin.file("short.gguf", &bytes[..bytes.len() / 2]);
+    run(&["generate", "-m", "short.gguf", "x"]).fails(3, &["short.gguf"]);
+    siskin.file("stub.gguf", &bytes[..20]);
+    run(&["generate", "-m", "stub.gguf", "x"]).fails(3, &["stub.gguf"]);
+    run(&["generate", "-m", &model, "--context", "4", "a prompt of more than four tokens"]).fails(4, &["tokens", "context of 4"]);
+    run(&["generate", "-m", &model, "--tokens", "1,99999999"]).fails(2, &["99999999", "out of range"]);
+    run(&["generate", "-m", &model, "--temp=-1", "x"]).fails(2, &["temp"]);
+    run(&["generate", "-m", &model, "--stop", "", "x"]).fails(2, &["stop"]);
+    run(&["generate", "-m", &model, "-t", "0", "x"]).fails(2, &["threads"]);
+    run(&["generate", "-m", &model]).fails(2, &["no prompt"]);
+    run(&["generate", "-m", &model, "-f", "nowhere.txt"]).fails(1, &["nowhere.txt"]);
+    siskin.file("latin1.txt", b"caf\xe9 au lait");
+    run(&["generate", "-m", &model, "-f", "latin1.txt"]).fails(1, &["latin1.txt", "UTF-8", "offset 3"]);
+    run(&["generate", "-m", &model, "--logits", "no/such/dir.npy", "x"]).fails(1, &["no/such/dir.npy"]);
+    run(&["tokenize", "-m", &model, "--decode", "99999999"]).fails(2, &["99999999"]);
+    run(&["generate", "--no-such-flag"]).fails(2, &["--no-such-flag"]);
+    let forced = siskin.command(["generate", "-m", &model, "x"]).env("SISKIN_ISA", "mmx").output().expect("siskin runs");
+    util::Run::from(forced).fails(2, &["SISKIN_ISA", "mmx", "scalar"]);
+}

@@ -1,0 +1,70 @@
+//! A step allocates nothing: decoding, sampling, stop texts and text decoding included, on every thread.
+
+mod util;
+
+use siskin::gguf::Gguf;
+use siskin::model::Model;
+use siskin::ops::Cpu;
+use siskin::sample;
+use siskin::session::{Options, Session};
+use siskin::threads::Team;
+use siskin::tokenizer::{Encode, Tokenizer};
+use siskin_simd::Kernels;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn a_step_allocates_nothing() {
+    let file = Gguf::open(&util::model()).expect("the model opens");
+    let model = Model::load(&file).expect("it is a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
+    let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
+    let mut sampling = sample::Options::default();
+    sampling.temperature = 1.0;
+    let options = Options {
+        max_tokens: 100,
+        stop_texts: vec!["never in a story".into(), "\u{1F40D}".into()],
+        ignore_eos: true,
+        sampling,
+        ..Options::default()
+    };
+    let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
+    let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session");
+    session.prefill(&prompt, |_| {}, None).expect("prefill");
+
+    let mut text = String::with_capacity(4096);
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    for _ in 0..100 {
+        text.push_str(session.step(None).expect("a step").text);
+    }
+    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    assert!(session.ended().is_some() && text.len() > 100, "{text}");
+    assert_eq!(allocations, 0, "in 100 steps");
+}

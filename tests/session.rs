@@ -1,0 +1,120 @@
+//! The library's session: batches, cancellation and sinks.
+
+mod util;
+
+use siskin::gguf::Gguf;
+use siskin::model::Model;
+use siskin::ops::Cpu;
+use siskin::session::{LogitSink, Options, Session};
+use siskin::stop::Reason;
+use siskin::threads::Team;
+use siskin::tokenizer::{Encode, Tokenizer};
+use siskin_simd::{Isa, Kernels};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+struct Loaded {
+    model: Model,
+    tokenizer: Tokenizer,
+}
+
+impl Loaded {
+    fn new() -> Loaded {
+        let file = Gguf::open(&util::model()).expect("the model opens");
+        let model = Model::load(&file).expect("it is a model");
+        Loaded { model, tokenizer: Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer") }
+    }
+
+    fn encode(&self, text: &str) -> Vec<u32> {
+        self.tokenizer.encode(text, Encode { add_special: true, parse_special: false })
+    }
+
+    fn session(&self, isa: Isa, threads: usize, prompt: &[u32], max_tokens: usize) -> Session<'_> {
+        let options = Options { max_tokens, ignore_eos: true, ..Options::default() };
+        self.session_with(isa, threads, prompt, &options)
+    }
+
+    fn session_with(&self, isa: Isa, threads: usize, prompt: &[u32], options: &Options) -> Session<'_> {
+        let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(threads).expect("threads") };
+        Session::new(&self.model, &self.tokenizer, cpu, prompt, options).expect("a session")
+    }
+}
+
+/// The logits after every token of a prompt, as bits.
+fn prompt_logits(session: &mut Session<'_>, prompt: &[u32]) -> Vec<Vec<u32>> {
+    let mut rows = Vec::new();
+    let mut keep = |logits: &[f32]| {
+        rows.push(logits.iter().map(|x| x.to_bits()).collect());
+        Ok(())
+    };
+    session.prefill(prompt, |_| {}, Some(&mut keep as &mut LogitSink<'_>)).expect("prefill");
+    rows
+}
+
+/// Text longer than one batch: the logits are the same bits in batches, token by token, and for any number of threads.
+#[test]
+fn batches_and_threads_change_no_bit() {
+    let loaded = Loaded::new();
+    let prompt = loaded.encode(&"One day a little bird sat in a tree and sang. ".repeat(8));
+    assert!(prompt.len() > 70, "{} tokens", prompt.len());
+    for isa in Isa::available() {
+        let whole = prompt_logits(&mut loaded.session(isa, 1, &prompt, 0), &prompt);
+        assert_eq!(whole.len(), prompt.len());
+        assert!(prompt_logits(&mut loaded.session(isa, 3, &prompt, 0), &prompt) == whole, "{isa}: 3 threads");
+
+        // A prefix is prefilled, the rest is forced through one token at a time by comparing with what a longer prompt gave.
+        for len in [1, 2, 63, 64, 65] {
+            let part = prompt_logits(&mut loaded.session(isa, 2, &prompt[..len], 0), &prompt[..len]);
+            assert!(part == whole[..len], "{isa}: a prompt of {len}");
+        }
+    }
+}
+
+/// Decoding a token gives the same bits as prefilling it.
+#[test]
+fn decode_equals_prefill() {
+    let loaded = Loaded::new();
+    let prompt = loaded.encode("Once upon a time");
+    for isa in Isa::available() {
+        let mut session = loaded.session(isa, 2, &prompt, 20);
+        session.prefill(&prompt, |_| {}, None).expect("prefill");
+        let (mut tokens, mut rows) = (prompt.clone(), Vec::new());
+        for _ in 0..20 {
+            let mut keep = |logits: &[f32]| {
+                rows.push(logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
+                Ok(())
+            };
+            let step = session.step(Some(&mut keep as &mut LogitSink<'_>)).expect("a step");
+            tokens.extend(step.choice.map(|choice| choice.token));
+        }
+        let prefilled = prompt_logits(&mut loaded.session(isa, 1, &tokens, 0), &tokens);
+        assert!(prefilled[prompt.len()..] == rows[..], "{isa}");
+    }
+}
+
+#[test]
+fn cancelling_keeps_the_text_so_far() {
+    let loaded = Loaded::new();
+    let prompt = loaded.encode("Once upon a time");
+    let flag = Arc::new(AtomicBool::new(false));
+    let options = Options { max_tokens: 50, ignore_eos: true, cancelled: Some(Arc::clone(&flag)), ..Options::default() };
+    let mut session = loaded.session_with(Isa::best(), 1, &prompt, &options);
+    session.prefill(&prompt, |_| {}, None).expect("prefill");
+    for _ in 0..3 {
+        assert!(session.step(None).expect("a step").stop.is_none());
+    }
+    flag.store(true, Ordering::Relaxed);
+    let step = session.step(None).expect("the last step");
+    assert!(step.choice.is_none() && matches!(step.stop, Some(Reason::Cancelled)));
+    assert_eq!(session.timing().decode_tokens, 3);
+}
+
+#[test]
+fn a_failing_sink_ends_the_run() {
+    let loaded = Loaded::new();
+    let prompt = loaded.encode("Once");
+    let mut session = loaded.session(Isa::best(), 1, &prompt, 5);
+    let mut full = |_: &[f32]| Err(std::io::Error::other("disk full"));
+    let error = session.prefill(&prompt, |_| {}, Some(&mut full as &mut LogitSink<'_>)).expect_err("no room");
+    assert!(error.to_string().contains("disk full"));
+}

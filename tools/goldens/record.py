@@ -1,0 +1,138 @@
+"""Records the goldens: for each model, what the oracle computes and how far llama.cpp is from it.
+
+    python record.py                    the synthetic models, which it makes itself with `synth`
+    python record.py --models DIR       the trained models of DIR (stories260K-*.gguf and greedy.txt)
+
+Writes tests/data/goldens/NAME.json; see README.md for what each field means.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import tempfile
+
+import gguf
+import llama_cpp
+import numpy as np
+
+import reference
+import rival
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+OUT = ROOT / "tests/data/goldens"
+SEED = 1
+
+# shape, format
+SYNTHETIC = [
+    *[("narrow", f) for f in ("F32", "F16", "BF16")],
+    *[(f"narrow-{variant}", "F32") for variant in ("tied", "mha", "rope")],
+    *[("tiny", f) for f in "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q5_K Q6_K Q4_K_M".split()],
+    ("tiny-tied", "Q4_K_M"),
+]
+# BOS, then letters, words and bytes of the synthetic vocabulary in no order.
+PROMPT = [1, 260, 271, 300, 259, 264, 301, 319, 3, 268, 68, 260, 275, 288, 259, 310, 262, 262, 131, 290, 305, 261, 299, 277]
+GENERATED = 32
+
+TRAINED = "f32 F16 Q8_0 Q4_0 Q5_1 Q4_K_M".split()
+ONCE_UPON_A_TIME = [1, 403, 407, 261, 378]
+
+ROWS = 8  # logits are kept for this many of the positions
+
+
+def fnv1a(path):
+    value = 0xCBF29CE484222325
+    for byte in path.read_bytes():
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return f"{value:016x}"
+
+
+def kl(p_logits, q_logits):
+    """Kullback-Leibler divergence KL(p || q) in nats, one per row."""
+    p, q = reference.log_softmax(p_logits), reference.log_softmax(q_logits)
+    return (np.exp(p) * (p - q)).sum(axis=-1)
+
+
+def digits(values):
+    """Six significant digits: floats that print as short as they can."""
+    return [float(f"{v:.6g}") for v in values]
+
+
+def compare(path, prompt, ids):
+    """The golden of a file: rows of logits are those after the prompt, then after each of `ids`."""
+    model = reference.Model(path)
+    ids = ids or reference.greedy(model, prompt, GENERATED)
+    exact = model.logits(prompt + ids)[len(prompt) - 1 :]
+    theirs = rival.forced(path, prompt, ids)
+    kept = [round(i) for i in np.linspace(0, len(ids), ROWS)]
+    top = np.sort(exact, axis=-1)
+    difference = np.abs(theirs - exact)[kept]
+    return {
+        "fnv1a": fnv1a(path),
+        "prompt": prompt,
+        "ids": ids,
+        "argmax": exact.argmax(axis=-1).tolist(),
+        "margin": digits(top[:, -1] - top[:, -2]),
+        "llama_cpp": {
+            "greedy": rival.greedy(path, prompt, len(ids)),
+            "max_abs": float(f"{difference.max():.4g}"),
+            "rms": float(f"{np.sqrt((difference**2).mean()):.4g}"),
+            "kl": float(f"{kl(exact, theirs)[kept].mean():.4g}"),
+            "prompt_logits": digits(theirs[0]),
+        },
+        "rows": kept,
+        "logits": [digits(row) for row in exact[kept]],
+    }
+
+
+def versions():
+    return {
+        "llama-cpp-python": llama_cpp.__version__,
+        "gguf": __import__("importlib.metadata").metadata.version("gguf"),
+        "numpy": np.__version__,
+        "settings": rival.SETTINGS,
+        "cpu": rival.system(),
+    }
+
+
+def dump(value, depth=0):
+    """JSON with an object's fields on lines of their own, and a list of lists likewise: differences stay readable."""
+    pad = "  " * (depth + 1)
+    if isinstance(value, dict):
+        items = [f"{pad}{json.dumps(key)}: {dump(item, depth + 1)}" for key, item in value.items()]
+        return "{\n" + ",\n".join(items) + "\n" + "  " * depth + "}"
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return "[\n" + ",\n".join(pad + json.dumps(item, separators=(",", ":")) for item in value) + "\n" + "  " * depth + "]"
+    return json.dumps(value, separators=(",", ":"))
+
+
+def record(name, model, path, prompt, ids=None):
+    golden = {"model": model, "made_by": versions(), **compare(path, prompt, ids)}
+    (OUT / f"{name}.json").write_text(dump(golden) + "\n")
+    error = golden["llama_cpp"]
+    print(f"{name:24} max {error['max_abs']:.2e}  rms {error['rms']:.2e}  KL {error['kl']:.2e}")
+
+
+def synthetic():
+    with tempfile.TemporaryDirectory() as folder:
+        for shape, mix in SYNTHETIC:
+            path = pathlib.Path(folder) / "model.gguf"
+            command = ["cargo", "run", "-q", "-p", "siskin-tools", "--bin", "synth", "--"]
+            subprocess.run([*command, shape, mix, str(path), "--seed", str(SEED)], check=True, cwd=ROOT, capture_output=True)
+            record(f"{shape}-{mix}", {"shape": shape, "format": mix, "seed": SEED}, path, PROMPT)
+
+
+def trained(folder):
+    lines = (folder / "greedy.txt").read_text().split("\n")
+    greedy = {line.split()[0]: [int(i) for i in line.split()[1:]] for line in lines if line}
+    for name in TRAINED:
+        file = f"stories260K-{name}.gguf"
+        record(f"stories260K-{name}", {"file": file}, folder / file, ONCE_UPON_A_TIME, greedy[name])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--models", type=pathlib.Path, help="folder of the trained models")
+    models = parser.parse_args().models
+    OUT.mkdir(parents=True, exist_ok=True)
+    trained(models) if models else synthetic()

@@ -1,0 +1,180 @@
+//! Random blocks of each format, with the scales chosen so that the decoded weights have a given standard deviation.
+//!
+//! Quants are uniform, so for `n` levels their deviation is `sqrt((n^2 - 1) / 12)`; the scale of a block is the
+//! wanted deviation over that, times a factor between 3/4 and 5/4 that differs from block to block.
+
+use std::io;
+
+use half::{bf16, f16};
+use siskin_simd::Format;
+
+use super::rng::Rng;
+use super::{Kind, Shape, Tensor};
+
+/// Bytes that are made and written at a time, at least one row.
+const CHUNK: usize = 1 << 20;
+
+/// Hands the bytes of a tensor to `emit`, a few rows at a time.
+///
+/// # Errors
+///
+/// Those of `emit`.
+pub fn fill(
+    tensor: &Tensor,
+    shape: &Shape,
+    seed: u64,
+    emit: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut rng = Rng::new(seed, &tensor.name);
+    let floats = |values: Vec<f32>| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    match tensor.kind {
+        Kind::Matrix => matrix(tensor, &mut rng, emit),
+        Kind::Norm => emit(&floats((0..tensor.cols).map(|_| rng.uniform(0.9, 1.1)).collect())),
+        Kind::Bias => emit(&floats((0..tensor.cols).map(|_| rng.uniform(-0.5, 0.5)).collect())),
+        Kind::RopeFactors => {
+            emit(&floats(shape.rope_factors().expect("the tensor is listed only with scaling")))
+        }
+    }
+}
+
+fn matrix(tensor: &Tensor, rng: &mut Rng, emit: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
+    let deviation = 1.0 / (tensor.cols as f32).sqrt();
+    let per_chunk = (CHUNK / tensor.row_bytes()).max(1);
+    let mut buffer = vec![0; per_chunk.min(tensor.rows) * tensor.row_bytes()];
+    let mut left = tensor.rows;
+    while left > 0 {
+        let rows = left.min(per_chunk);
+        let bytes = &mut buffer[..rows * tensor.row_bytes()];
+        random_blocks(tensor.format, deviation, rng, bytes);
+        emit(bytes)?;
+        left -= rows;
+    }
+    Ok(())
+}
+
+/// Fills `bytes` with blocks of `format` whose weights have mean zero and about the given standard deviation.
+fn random_blocks(format: Format, deviation: f32, rng: &mut Rng, bytes: &mut [u8]) {
+    match format {
+        Format::F32 => floats(rng, deviation, bytes, |v| v.to_le_bytes()),
+        Format::F16 => floats(rng, deviation, bytes, |v| f16::from_f32(v).to_le_bytes()),
+        Format::BF16 => floats(rng, deviation, bytes, |v| bf16::from_f32(v).to_le_bytes()),
+        _ => quants(format, deviation, rng, bytes),
+    }
+}
+
+fn floats<const N: usize>(rng: &mut Rng, deviation: f32, bytes: &mut [u8], encode: impl Fn(f32) -> [u8; N]) {
+    for out in bytes.chunks_exact_mut(N) {
+        out.copy_from_slice(&encode(rng.normal() * deviation));
+    }
+}
+
+fn quants(format: Format, deviation: f32, rng: &mut Rng, bytes: &mut [u8]) {
+    let block_len = format.block_bytes();
+    rng.fill(bytes);
+    for block in bytes.chunks_exact_mut(block_len) {
+        let unit = deviation * rng.uniform(0.75, 1.25);
+        match format {
+            Format::Q4_0 => put(block, 0, signed(rng, unit / 4.64)),
+            Format::Q5_0 => put(block, 0, signed(rng, unit / 9.25)),
+            Format::Q4_1 => scale_and_min(block, unit / 4.61, -7.5),
+            Format::Q5_1 => scale_and_min(block, unit / 9.23, -15.5),
+            Format::Q8_0 => q8_0(block, unit),
+            Format::Q4_K => k_with_min(block, rng, unit / 4.61, 7.5),
+            Format::Q5_K => k_with_min(block, rng, unit / 9.23, 15.5),
+            Format::Q6_K => q6_k(block, rng, unit),
+            other => unreachable!("random blocks of {}", other.name()),
+        }
+    }
+}
+
+/// Writes an f16 at byte `at` of the block.
+fn put(block: &mut [u8], at: usize, value: f32) {
+    block[at..at + 2].copy_from_slice(&f16::from_f32(value).to_le_bytes());
+}
+
+/// Either sign: the quants of Q4_0 and Q5_0 have a mean of minus a half, which opposite signs cancel.
+fn signed(rng: &mut Rng, value: f32) -> f32 {
+    if rng.next() & 1 == 0 { value } else { -value }
+}
+
+/// Q4_1 and Q5_1: the scale, and a minimum of `min` scales.
+fn scale_and_min(block: &mut [u8], scale: f32, min: f32) {
+    put(block, 0, scale);
+    put(block, 2, scale * min);
+}
+
+/// Q8_0: the scale; and no quant of -128, which no quantizer writes.
+fn q8_0(block: &mut [u8], unit: f32) {
+    put(block, 0, unit / 73.3);
+    for quant in &mut block[2..] {
+        *quant = if *quant == 0x80 { 0x7f } else { *quant };
+    }
+}
+
+/// Q4_K and Q5_K: scales in 32..64, each minimum near its scale, and `dmin` so that the mean is zero.
+fn k_with_min(block: &mut [u8], rng: &mut Rng, unit: f32, mean_quant: f32) {
+    let scale = unit / 48.4; // the root of the mean square of 32..64
+    put(block, 0, scale);
+    put(block, 2, scale * mean_quant);
+    let bits = rng.next();
+    let scales: [u8; 8] = std::array::from_fn(|j| 32 + (bits >> (5 * j)) as u8 % 32);
+    let mins: [u8; 8] = std::array::from_fn(|j| (scales[j] + (bits >> (40 + 3 * j)) as u8 % 8 - 4).min(63));
+    for j in 0..4 {
+        block[4 + j] = scales[j] | (scales[j + 4] >> 4) << 6;
+        block[8 + j] = mins[j] | (mins[j + 4] >> 4) << 6;
+        block[12 + j] = scales[j + 4] & 15 | (mins[j + 4] & 15) << 4;
+    }
+}
+
+/// Q6_K: scales of either sign with a size in 64..128.
+fn q6_k(block: &mut [u8], rng: &mut Rng, unit: f32) {
+    for scales in block[192..208].chunks_exact_mut(8) {
+        for (scale, bits) in scales.iter_mut().zip(rng.next().to_le_bytes()) {
+            let size = (64 + bits % 64) as i8;
+            *scale = (if bits < 128 { size } else { -size }) as u8;
+        }
+    }
+    put(block, 208, unit / 18.5 / 97.3); // deviation of 64 levels, root mean square of 64..128
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every format decodes to the mean and deviation that were asked for.
+    #[test]
+    fn weights_are_well_behaved() {
+        for format in Format::ALL {
+            let n = 64 * 1024;
+            let mut bytes = vec![0; format.row_bytes(n).unwrap()];
+            random_blocks(format, 0.05, &mut Rng::new(7, "test"), &mut bytes);
+            let mut weights = vec![0.0; n];
+            format.decode(&bytes, &mut weights);
+            let mean = weights.iter().map(|&w| f64::from(w)).sum::<f64>() / n as f64;
+            let square = weights.iter().map(|&w| f64::from(w).powi(2)).sum::<f64>() / n as f64;
+            assert!(mean.abs() < 0.002, "{}: mean {mean}", format.name());
+            assert!(
+                (square.sqrt() / 0.05 - 1.0).abs() < 0.05,
+                "{}: deviation {}",
+                format.name(),
+                square.sqrt()
+            );
+            assert!(weights.iter().all(|w| w.abs() < 0.5), "{}", format.name());
+        }
+    }
+
+    /// The packing of scales and minima is what the decoder reads: the smallest weight of 32 is the minimum's.
+    #[test]
+    fn k_scales_are_packed_as_they_are_read() {
+        let mut block = [0u8; 144];
+        k_with_min(&mut block, &mut Rng::new(3, "test"), 48.4, 2.0); // d = 1, dmin = 2, all quants 0
+        let bits = Rng::new(3, "test").next();
+        let mut weights = [0.0; 256];
+        Format::Q4_K.decode(&block, &mut weights);
+        for (j, part) in weights.chunks_exact(32).enumerate() {
+            let scale = 32 + (bits >> (5 * j)) % 32;
+            let min = (scale + (bits >> (40 + 3 * j)) % 8 - 4).min(63);
+            assert_eq!(part, [-2.0 * min as f32; 32]);
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The metadata of a model, encoded as GGUF wants it.
+
+use ggus::GGufMetaDataValueType as Type;
+
+use super::{Mix, Shape, Vocab};
+
+/// A key with its encoded value.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// Type of the value.
+    pub ty: Type,
+    /// The value as it stands in the file.
+    pub value: Vec<u8>,
+}
+
+impl Entry {
+    fn new(key: impl Into<String>, ty: Type, value: impl Into<Vec<u8>>) -> Entry {
+        Entry { key: key.into(), ty, value: value.into() }
+    }
+
+    /// An unsigned 32-bit value.
+    pub fn u32(key: impl Into<String>, value: usize) -> Entry {
+        let value = u32::try_from(value).expect("sizes of a shape fit in 32 bits");
+        Entry::new(key, Type::U32, value.to_le_bytes())
+    }
+
+    /// A float.
+    pub fn f32(key: impl Into<String>, value: f32) -> Entry {
+        Entry::new(key, Type::F32, value.to_le_bytes())
+    }
+
+    /// A truth value.
+    pub fn bool(key: impl Into<String>, value: bool) -> Entry {
+        Entry::new(key, Type::Bool, [u8::from(value)])
+    }
+
+    /// A string.
+    pub fn string(key: impl Into<String>, value: &str) -> Entry {
+        Entry::new(key, Type::String, string_bytes(value))
+    }
+
+    /// An array whose elements are encoded by `encode`.
+    pub fn array<T, B: AsRef<[u8]>>(key: &str, ty: Type, items: &[T], encode: impl Fn(&T) -> B) -> Entry {
+        let mut value = (ty as u32).to_le_bytes().to_vec();
+        value.extend((items.len() as u64).to_le_bytes());
+        items.iter().for_each(|item| value.extend_from_slice(encode(item).as_ref()));
+        Entry::new(key, Type::Array, value)
+    }
+}
+
+/// A string's length and bytes.
+pub fn string_bytes(text: &str) -> Vec<u8> {
+    let mut bytes = (text.len() as u64).to_le_bytes().to_vec();
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// All metadata of a model.
+pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
+    let key = |name: &str| format!("{}.{name}", shape.arch);
+    let mut list = vec![
+        Entry::string("general.architecture", shape.arch),
+        Entry::string("general.name", &format!("synthetic {} {}", shape.name, mix.name)),
+        Entry::u32("general.file_type", mix.file_type() as usize),
+        Entry::u32("general.quantization_version", 2),
+        Entry::u32(key("context_length"), shape.context),
+        Entry::u32(key("embedding_length"), shape.dim),
+        Entry::u32(key("block_count"), shape.layers),
+        Entry::u32(key("feed_forward_length"), shape.ff),
+        Entry::u32(key("attention.head_count"), shape.heads),
+        Entry::u32(key("attention.head_count_kv"), shape.kv_heads),
+        Entry::f32(key("attention.layer_norm_rms_epsilon"), shape.norm_eps),
+        Entry::u32(key("rope.dimension_count"), shape.head_dim),
+        Entry::f32(key("rope.freq_base"), shape.rope_base),
+        Entry::u32(key("vocab_size"), shape.vocab),
+    ];
+    list.extend(vocab.entries.iter().cloned());
+    list
+}
