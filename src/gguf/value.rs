@@ -93,8 +93,6 @@ pub enum Value<'a> {
     F32(f32),
     Bool(bool),
     Str(&'a str),
-    /// A string that is not valid UTF-8, as it stands in the file.
-    NotUtf8(&'a [u8]),
     Array(Array<'a>),
     U64(u64),
     I64(i64),
@@ -113,7 +111,7 @@ impl Value<'_> {
             Value::I32(_) => ValueType::I32,
             Value::F32(_) => ValueType::F32,
             Value::Bool(_) => ValueType::Bool,
-            Value::Str(_) | Value::NotUtf8(_) => ValueType::Str,
+            Value::Str(_) => ValueType::Str,
             Value::Array(_) => ValueType::Array,
             Value::U64(_) => ValueType::U64,
             Value::I64(_) => ValueType::I64,
@@ -219,7 +217,7 @@ fn check_bools(ty: ValueType, bytes: &[u8], key: &str) -> Result<(), ErrorKind> 
     }
 }
 
-/// Reads a checked number, bool or string from its payload.
+/// Reads a checked number, bool or string from its payload; `None` for a string that is not UTF-8.
 pub(super) fn read<E: ByteOrder>(ty: ValueType, payload: &[u8]) -> Option<Value<'_>> {
     if payload.len() as u64 != ty.fixed_bytes().unwrap_or(payload.len() as u64) {
         return None; // cannot be: `check` took exactly these bytes
@@ -233,7 +231,7 @@ pub(super) fn read<E: ByteOrder>(ty: ValueType, payload: &[u8]) -> Option<Value<
         ValueType::I32 => Value::I32(E::read_i32(payload)),
         ValueType::F32 => Value::F32(E::read_f32(payload)),
         ValueType::Bool => Value::Bool(*payload.first()? != 0),
-        ValueType::Str => std::str::from_utf8(payload).map_or(Value::NotUtf8(payload), Value::Str),
+        ValueType::Str => Value::Str(std::str::from_utf8(payload).ok()?),
         ValueType::U64 => Value::U64(E::read_u64(payload)),
         ValueType::I64 => Value::I64(E::read_i64(payload)),
         ValueType::F64 => Value::F64(E::read_f64(payload)),

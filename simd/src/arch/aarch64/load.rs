@@ -58,14 +58,14 @@ pub(super) fn store_i8x16(to: &mut [i8; 16], x: int8x16_t) {
     unsafe { vst1q_s8(to.as_mut_ptr(), x) }
 }
 
-/// Asks for the lines that will be read when the walk has come [`AHEAD`] bytes past `item`, as many as an item covers.
+/// Asks for the lines that will be read when the walk has come [`AHEAD`] bytes past `item`: as many as an item covers, rounded.
 ///
 /// Rows are walked front to back and follow each other, so those bytes are mostly the same matrix. A line that is used once is not worth
-/// keeping in the outer caches: hence the streaming hint.
+/// keeping in the outer caches: hence the streaming hint. A line left out by the rounding is left to the core's own prefetcher.
 #[inline]
 pub(super) fn prefetch_after<T>(item: &T) {
     let ahead = std::ptr::from_ref(item).cast::<u8>().wrapping_add(AHEAD);
-    for line in 0..size_of::<T>().div_ceil(LINE) {
+    for line in 0..(size_of::<T>() + LINE / 2) / LINE {
         let line = ahead.wrapping_add(line * LINE);
         // SAFETY: a prefetch is a hint: it neither faults on an address that is not mapped nor changes memory or flags.
         unsafe {

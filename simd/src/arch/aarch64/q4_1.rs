@@ -7,20 +7,19 @@
 use super::convert::widen_each;
 use super::dots::Dots;
 use super::quants::nibbles;
-use super::rows::{Four, dot_rows32};
+use super::rows::dot_rows32;
 use crate::activation::Column;
 use crate::block::BlockQ4_1;
+use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    dot_rows32(rows, x, out, |[a, b, c, d]: &[BlockQ4_1; 4], x| {
+    dot_rows32(rows, x, out, |sum, [a, b, c, d]: &[BlockQ4_1; 4], x| {
         let w = [nibbles(&a.qs), nibbles(&b.qs), nibbles(&c.qs), nibbles(&d.qs)];
-        Four {
-            dot: dots.dot32_narrow(w, x.q),
-            scale: widen_each([a.d, b.d, c.d, d.d]),
-            offset: Some(widen_each([a.m, b.m, c.m, d.m])),
-        }
+        let products = vmulq_f32(vcvtq_f32_s32(dots.dot32_narrow(w, x.q)), x.scale);
+        let sum = vfmaq_f32(sum, products, widen_each([a.d, b.d, c.d, d.d]));
+        vfmaq_f32(sum, x.sum, widen_each([a.m, b.m, c.m, d.m]))
     });
 }

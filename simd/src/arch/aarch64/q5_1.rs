@@ -2,16 +2,14 @@
 //! 0..16 low and 16..32 high.
 //!
 //! Shapes: four blocks at a time, 128 weights, against half an activation group. Unpacking gives `q - 16`, which is one instruction less
-//! and keeps the products small; 16 times the sum of activations is added to the integer sum, once for 32 weights.
+//! and keeps the products small; the 16 is put back once for 32 weights, `d * (products + 16 * (sum of activations))`.
 //!
-//! Integers: a sum of 32 products is at most 32 * 31 * 127 = 125,984 in an i32 lane; 16 times a sum of 16 activations at most
-//! 16 * 16 * 127 = 32,512 in an i16 lane.
+//! Integers: a sum of 32 products is at most 32 * 16 * 127 = 65,024 in an i32 lane.
 
 use super::convert::widen_each;
 use super::dots::Dots;
-use super::load::i16x8;
 use super::quants::five_bits_of_number;
-use super::rows::{Four, dot_rows32};
+use super::rows::dot_rows32;
 use crate::activation::Column;
 use crate::block::BlockQ5_1;
 use std::arch::aarch64::*;
@@ -20,14 +18,12 @@ use std::arch::aarch64::*;
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    dot_rows32(rows, x, out, |[a, b, c, d]: &[BlockQ5_1; 4], x| {
+    let sixteen = vdupq_n_f32(16.0);
+    dot_rows32(rows, x, out, |sum, [a, b, c, d]: &[BlockQ5_1; 4], x| {
         let w = [quants(a), quants(b), quants(c), quants(d)];
-        let sixteens = vshlq_n_s16::<4>(i16x8(x.sum16));
-        Four {
-            dot: vpadalq_s16(dots.dot32_narrow(w, x.q), sixteens),
-            scale: widen_each([a.d, b.d, c.d, d.d]),
-            offset: Some(widen_each([a.m, b.m, c.m, d.m])),
-        }
+        let products = vmulq_f32(vcvtq_f32_s32(dots.dot32_narrow(w, x.q)), x.scale);
+        let sum = vfmaq_f32(sum, vfmaq_f32(products, sixteen, x.sum), widen_each([a.d, b.d, c.d, d.d]));
+        vfmaq_f32(sum, x.sum, widen_each([a.m, b.m, c.m, d.m]))
     });
 }
 

@@ -3,15 +3,15 @@
 //! the low nibbles are 32 weights and the high nibbles the next 32.
 //!
 //! Shapes: a block against an activation group, in two halves of four times 32 weights. Unpacking gives `q - 16`, which is one instruction
-//! less a vector and keeps the products small; 16 times the sum of activations is added to the integer sum, once for 32 weights. The
-//! scales multiply the integer sums; the minima meet the activations' sums per 32.
+//! less a vector and keeps the products small. The scales multiply the integer sums; what is left of each weight,
+//! `16 * d * scale - dmin * min`, meets the activations' sums per 32.
 //!
-//! Integers: a sum of 32 products is at most 32 * 31 * 127 = 125,984, times a scale of at most 63 is 7,936,992 in an i32 lane, which a
-//! float holds exactly; 16 times a sum of 16 activations is at most 16 * 16 * 127 = 32,512 in an i16 lane.
+//! Integers: a sum of 32 products is at most 32 * 16 * 127 = 65,024, times a scale of at most 63 is 4,096,512 in an i32 lane, which a
+//! float holds exactly.
 
 use super::convert::widen_pair;
 use super::dots::Dots;
-use super::load::{f32x4, i16x8, u8x16};
+use super::load::{f32x4, u8x16};
 use super::quants::{five_bits, k_scales};
 use super::rows::dot_rows256;
 use crate::activation::{ActGroup, Column};
@@ -23,24 +23,26 @@ use std::arch::aarch64::*;
 #[target_feature(enable = "neon")]
 pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     dot_rows256(rows, x, out, |sum, block: &BlockQ5K, x: &ActGroup| {
-        let (qs, q, sum16) =
-            (block.qs.as_chunks::<64>().0, x.q.as_chunks::<128>().0, x.sum16.as_chunks::<8>().0);
+        let (qs, q) = (block.qs.as_chunks::<64>().0, x.q.as_chunks::<128>().0);
         let clear =
             [vmvnq_u8(u8x16(&block.qh.as_chunks().0[0])), vmvnq_u8(u8x16(&block.qh.as_chunks().0[1]))];
         let dot0 = dots.dot32_narrow(quants::<0x01, 0x02, 0x04, 0x08>(&qs[0], clear), &q[0]);
         let dot1 = dots.dot32_narrow(quants::<0x10, 0x20, 0x40, 0x80>(&qs[1], clear), &q[1]);
-        let dot0 = vpadalq_s16(dot0, vshlq_n_s16::<4>(i16x8(&sum16[0])));
-        let dot1 = vpadalq_s16(dot1, vshlq_n_s16::<4>(i16x8(&sum16[1])));
         let [scale0, scale1, min0, min1] = k_scales(&block.scales);
         let (x_scale, x_sum) = (x.scale.as_chunks::<4>().0, x.sum.as_chunks::<4>().0);
+
+        let d = widen_pair(block.d, block.dmin);
+        let d16 = vmulq_n_f32(d, 16.0);
+        let offset0 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale0), d16);
+        let offset0 = vfmsq_laneq_f32::<1>(offset0, vcvtq_f32_u32(min0), d);
+        let offset1 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale1), d16);
+        let offset1 = vfmsq_laneq_f32::<1>(offset1, vcvtq_f32_u32(min1), d);
+        let sum = vfmaq_f32(vfmaq_f32(sum, offset0, f32x4(&x_sum[0])), offset1, f32x4(&x_sum[1]));
 
         let scaled0 = vcvtq_f32_s32(vmulq_s32(dot0, vreinterpretq_s32_u32(scale0)));
         let scaled1 = vcvtq_f32_s32(vmulq_s32(dot1, vreinterpretq_s32_u32(scale1)));
         let products = vfmaq_f32(vmulq_f32(scaled0, f32x4(&x_scale[0])), scaled1, f32x4(&x_scale[1]));
-        let minima = vmulq_f32(vcvtq_f32_u32(min0), f32x4(&x_sum[0]));
-        let minima = vfmaq_f32(minima, vcvtq_f32_u32(min1), f32x4(&x_sum[1]));
-        let d = widen_pair(block.d, block.dmin);
-        vfmsq_laneq_f32::<1>(vfmaq_laneq_f32::<0>(sum, products, d), minima, d)
+        vfmaq_laneq_f32::<0>(sum, products, d)
     });
 }
 

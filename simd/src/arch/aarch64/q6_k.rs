@@ -3,10 +3,11 @@
 //! bytes of upper bits (weights `i`, `i + 32`, `i + 64`, `i + 96` in byte `i`, from the lowest bits up).
 //!
 //! Shapes: a block against an activation group, four times 16 weights at a time. Quants are multiplied as they are, 0..=63; the 32 that
-//! each of them lacks is taken off the integer sum, `dot - 32 * (sum of activations)`, once for 16 weights.
+//! each of them lacks is taken off the scaled sum, `scale * dot - (32 * scale) * (sum of activations)`, once for 16 weights.
 //!
-//! Integers: a sum of 16 products is at most 16 * 63 * 127 = 128,016, and less the 32s at most 16 * 32 * 127 = 65,024; two of these times
-//! scales of magnitude at most 128 add up to 16,646,144 in an i32 lane, which a float holds exactly.
+//! Integers: a sum of 16 products is at most 16 * 63 * 127 = 128,016, times a scale of magnitude at most 128 is 16,386,048; the part to
+//! take off is at most 32 * 128 * 16 * 127 = 8,323,072. Two differences, each at most 128 * 16 * 32 * 127 = 8,323,072, add up to
+//! 16,646,144. All are i32 lanes, and a float holds the last exactly. `32 * scale` is at most 4,096 in an i16 lane.
 
 use super::convert::widen_pair;
 use super::dots::Dots;
@@ -24,8 +25,8 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
         let (ql, qh) = (block.ql.as_chunks::<64>().0, block.qh.as_chunks::<32>().0);
         let (q, sum16) = (x.q.as_chunks::<128>().0, x.sum16.as_chunks::<8>().0);
         let scales = i8x16(&block.scales);
-        let scaled0 = dot_half(dots, &ql[0], &qh[0], vmovl_s8(vget_low_s8(scales)), &q[0], &sum16[0]);
-        let scaled1 = dot_half(dots, &ql[1], &qh[1], vmovl_high_s8(scales), &q[1], &sum16[1]);
+        let scaled0 = dot_half(dots, &ql[0], &qh[0], vget_low_s8(scales), &q[0], &sum16[0]);
+        let scaled1 = dot_half(dots, &ql[1], &qh[1], vget_high_s8(scales), &q[1], &sum16[1]);
 
         let x_scale = x.scale.as_chunks::<4>().0;
         let products = vmulq_f32(vcvtq_f32_s32(scaled0), f32x4(&x_scale[0]));
@@ -34,23 +35,24 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
     });
 }
 
-/// Half a block times its activations, in units of `d`: four sums of 32 weights.
+/// Half a block times its activations, in units of `d`: four sums of 32 weights, from its eight scales.
 #[inline]
 #[target_feature(enable = "neon")]
 fn dot_half(
     dots: impl Dots,
     ql: &[u8; 64],
     qh: &[u8; 32],
-    scales: int16x8_t,
+    scales: int8x8_t,
     x: &[i8; 128],
     sum16: &[i16; 8],
 ) -> int32x4_t {
     let (low, high) = quants(ql, qh);
-    let (x, sum16, offset) = (x.as_chunks::<64>().0, i16x8(sum16), vdup_n_s16(32));
-    let dot0 = vmlsl_s16(dots.dot16(low, &x[0]), vget_low_s16(sum16), offset);
-    let dot1 = vmlsl_s16(dots.dot16(high, &x[1]), vget_high_s16(sum16), offset);
-    let scaled0 = vmulq_s32(dot0, vmovl_s16(vget_low_s16(scales)));
-    let scaled1 = vmulq_s32(dot1, vmovl_high_s16(scales));
+    let (x, sum16) = (x.as_chunks::<64>().0, i16x8(sum16));
+    let (scales, scales32) = (vmovl_s8(scales), vshll_n_s8::<5>(scales));
+    let scaled0 = vmulq_s32(dots.dot16(low, &x[0]), vmovl_s16(vget_low_s16(scales)));
+    let scaled1 = vmulq_s32(dots.dot16(high, &x[1]), vmovl_high_s16(scales));
+    let scaled0 = vmlsl_s16(scaled0, vget_low_s16(scales32), vget_low_s16(sum16));
+    let scaled1 = vmlsl_high_s16(scaled1, scales32, sum16);
     vpaddq_s32(scaled0, scaled1)
 }
 

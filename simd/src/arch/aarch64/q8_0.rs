@@ -8,18 +8,19 @@
 use super::convert::widen_each;
 use super::dots::Dots;
 use super::load::i8x16;
-use super::rows::{Four, dot_rows32};
+use super::rows::dot_rows32;
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
-use std::arch::aarch64::int8x16_t;
+use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    dot_rows32(rows, x, out, |[a, b, c, d]: &[BlockQ8_0; 4], x| {
+    dot_rows32(rows, x, out, |sum, [a, b, c, d]: &[BlockQ8_0; 4], x| {
         let w = [quants(a), quants(b), quants(c), quants(d)];
-        Four { dot: dots.dot32_wide(w, x.q), scale: widen_each([a.d, b.d, c.d, d.d]), offset: None }
+        let products = vmulq_f32(vcvtq_f32_s32(dots.dot32_wide(w, x.q)), x.scale);
+        vfmaq_f32(sum, products, widen_each([a.d, b.d, c.d, d.d]))
     });
 }
 

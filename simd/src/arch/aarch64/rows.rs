@@ -7,45 +7,32 @@ use crate::activation::{ActGroup, Column};
 use crate::block::{Block, blocks};
 use std::arch::aarch64::*;
 
-/// The activations that meet four blocks of 32 weights.
-#[derive(Clone, Copy)]
+/// The activations that meet four blocks of 32 weights, a block a lane.
 pub(super) struct Half<'a> {
     /// Quantized values.
     pub q: &'a [i8; 128],
-    /// One scale per 32.
-    pub scale: &'a [f32; 4],
-    /// Scaled sums per 32.
-    pub sum: &'a [f32; 4],
-    /// Sums of `q` per 16.
-    pub sum16: &'a [i16; 8],
+    /// Scales.
+    pub scale: float32x4_t,
+    /// Sums of the values, scaled.
+    pub sum: float32x4_t,
 }
 
 impl<'a> Half<'a> {
     /// Half `i` of a vector's groups, counted from the start of the vector.
-    #[inline(always)]
+    #[inline]
+    #[target_feature(enable = "neon")]
     fn new(groups: &'a [ActGroup], i: usize) -> Self {
         let (group, i) = (&groups[i / 2], i % 2);
         Half {
             q: &group.q.as_chunks().0[i],
-            scale: &group.scale.as_chunks().0[i],
-            sum: &group.sum.as_chunks().0[i],
-            sum16: &group.sum16.as_chunks().0[i],
+            scale: f32x4(&group.scale.as_chunks().0[i]),
+            sum: f32x4(&group.sum.as_chunks().0[i]),
         }
     }
 }
 
-/// Four blocks times their activations, one block a lane: `sum[i / 32] = scale * activation scale * dot + offset * activation sum`.
-pub(super) struct Four {
-    /// Exact sums of products.
-    pub dot: int32x4_t,
-    /// Scales of the blocks.
-    pub scale: float32x4_t,
-    /// What a block adds to every weight, if the format has that.
-    pub offset: Option<float32x4_t>,
-}
-
 /// Walks over rows of blocks of 32 weights, four at a time: what is done once a block instead of once a weight (scales, conversion to
-/// float) is then done once for four, and the four sums are added up across lanes together.
+/// float) is then done once for four, a block a lane. `four` adds four blocks times their activations to the partial sums of the row.
 ///
 /// The last one to three blocks of a row are filled up with zero blocks; their activations, past the end of the vector, are zeros too.
 #[inline]
@@ -54,7 +41,7 @@ pub(super) fn dot_rows32<B: Block>(
     rows: &[u8],
     x: Column<'_>,
     out: &mut [f32],
-    four: impl Fn(&[B; 4], Half<'_>) -> Four,
+    four: impl Fn(float32x4_t, &[B; 4], Half<'_>) -> float32x4_t,
 ) {
     let row_bytes = x.cols() / B::LEN * size_of::<B>();
     for (row, out) in rows.chunks_exact(row_bytes).zip(out) {
@@ -62,22 +49,16 @@ pub(super) fn dot_rows32<B: Block>(
         let mut last = [B::zeroed(); 4];
         last[..rest.len()].copy_from_slice(rest);
         let mut sum = vdupq_n_f32(0.0);
-        let mut offsets = vdupq_n_f32(0.0);
         for i in 0..fours.len() + usize::from(!rest.is_empty()) {
             let blocks = fours.get(i).unwrap_or(&last);
             prefetch_after(blocks);
-            let x = Half::new(x.groups, i);
-            let four = four(blocks, x);
-            sum = vfmaq_f32(sum, vcvtq_f32_s32(four.dot), vmulq_f32(four.scale, f32x4(x.scale)));
-            if let Some(offset) = four.offset {
-                offsets = vfmaq_f32(offsets, offset, f32x4(x.sum));
-            }
+            sum = four(sum, blocks, Half::new(x.groups, i));
         }
-        *out = vaddvq_f32(vaddq_f32(sum, offsets));
+        *out = vaddvq_f32(sum);
     }
 }
 
-/// Walks over rows of blocks of 256 weights; `block` adds a block times its activations to the four partial sums of the row.
+/// Walks over rows of blocks of 256 weights; `block` adds a block times its activations to the partial sums of the row.
 #[inline]
 #[target_feature(enable = "neon")]
 pub(super) fn dot_rows256<B: Block>(

@@ -21,8 +21,12 @@ pub(super) fn dot_rows<const BYTES: usize>(
     for (row, out) in rows.chunks_exact(row_bytes).zip(out) {
         let (w16, rest) = row.as_chunks::<BYTES>();
         let mut sums = [vdupq_n_f32(0.0); 4];
-        for (w, x) in w16.iter().zip(x16) {
+        let ((w32, w16), (x32, x16)) = (w16.as_chunks::<2>(), x16.as_chunks::<2>());
+        for (w, x) in w32.iter().zip(x32) {
             prefetch_after(w);
+            sums = multiply_add(multiply_add(sums, widen(&w[0]), &x[0]), widen(&w[1]), &x[1]);
+        }
+        for (w, x) in w16.iter().zip(x16) {
             sums = multiply_add(sums, widen(w), x);
         }
         if !rest.is_empty() {
