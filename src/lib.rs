@@ -6,3 +6,5 @@
 //! |---|---|
 //! | [`siskin_simd`] | arithmetic on bytes: block formats, kernels, vector operations |
 //! | [`gguf`] | the file: mapped, validated once, then trusted |
+
+pub mod gguf;

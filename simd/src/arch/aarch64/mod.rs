@@ -1,0 +1,1 @@
+//! Kernels for 64-bit ARM.

@@ -1,0 +1,74 @@
+//! Operations on `f32` written once over pulp's vectors; `kernels.rs` runs them at the level of its instruction set.
+//!
+//! Sums are taken in an order that depends on the vector width and the length only, so a result never depends on threads or chunks.
+
+mod add;
+mod exp;
+mod norm;
+mod rope;
+mod silu;
+mod softmax;
+
+pub(crate) use add::Add;
+pub(crate) use norm::RmsNorm;
+pub(crate) use rope::{RotateHalves, RotatePairs};
+pub(crate) use silu::SiluMul;
+pub(crate) use softmax::Softmax;
+
+use crate::Isa;
+use pulp::{Simd, WithSimd};
+
+/// The vector width that generic operations run with: a token of pulp's that only exists on a CPU with the features.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Level {
+    Scalar(pulp::Scalar),
+    #[cfg(target_arch = "x86_64")]
+    V3(pulp::x86::V3),
+    #[cfg(target_arch = "x86_64")]
+    V4(pulp::x86::V4),
+    #[cfg(target_arch = "aarch64")]
+    Neon(pulp::aarch64::Neon),
+}
+
+impl Level {
+    /// The level of an instruction set; scalar when the CPU lacks it.
+    pub fn new(isa: Isa) -> Level {
+        let token = match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => pulp::x86::V3::try_new().map(Level::V3),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => pulp::x86::V4::try_new().map(Level::V4),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon | Isa::Dotprod => pulp::aarch64::Neon::try_new().map(Level::Neon),
+            _ => None,
+        };
+        token.unwrap_or(Level::Scalar(pulp::Scalar::new()))
+    }
+
+    /// Runs an operation at this level.
+    #[inline(always)]
+    pub fn run<Op: WithSimd>(self, op: Op) -> Op::Output {
+        match self {
+            Level::Scalar(simd) => Simd::vectorize(simd, op),
+            #[cfg(target_arch = "x86_64")]
+            Level::V3(simd) => Simd::vectorize(simd, op),
+            #[cfg(target_arch = "x86_64")]
+            Level::V4(simd) => Simd::vectorize(simd, op),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon(simd) => Simd::vectorize(simd, op),
+        }
+    }
+}
+
+/// Applies `f` to every vector of `x` in place; the last one may be partial, its missing lanes hold zeros.
+#[inline(always)]
+fn map_in_place<S: Simd>(simd: S, x: &mut [f32], mut f: impl FnMut(S::f32s) -> S::f32s) {
+    let (head, tail) = S::as_mut_simd_f32s(x);
+    for x in head {
+        *x = f(*x);
+    }
+    if !tail.is_empty() {
+        let y = f(simd.partial_load_f32s(tail));
+        simd.partial_store_f32s(tail, y);
+    }
+}

@@ -1,0 +1,34 @@
+//! Softmax in place, with the largest value subtracted so that nothing overflows.
+
+use super::{exp::exp, map_in_place};
+use pulp::{Simd, WithSimd};
+
+/// `x[i] = e^(x[i] - max) / sum_j e^(x[j] - max)`.
+pub(crate) struct Softmax<'a>(pub &'a mut [f32]);
+
+impl WithSimd for Softmax<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let x = self.0;
+        let max = simd.splat_f32s(largest(simd, x));
+        map_in_place(simd, x, |x| exp(simd, simd.sub_f32s(x, max)));
+        let scale = simd.splat_f32s(1.0 / sum(simd, x));
+        map_in_place(simd, x, |x| simd.mul_f32s(x, scale));
+    }
+}
+
+#[inline(always)]
+fn largest<S: Simd>(simd: S, x: &[f32]) -> f32 {
+    let (head, tail) = S::as_simd_f32s(x);
+    let max = head.iter().fold(simd.splat_f32s(f32::NEG_INFINITY), |max, &x| simd.max_f32s(max, x));
+    tail.iter().fold(simd.reduce_max_f32s(max), |max, &x| max.max(x))
+}
+
+#[inline(always)]
+fn sum<S: Simd>(simd: S, x: &[f32]) -> f32 {
+    let (head, tail) = S::as_simd_f32s(x);
+    let sum = head.iter().fold(simd.partial_load_f32s(tail), |sum, &x| simd.add_f32s(sum, x));
+    simd.reduce_sum_f32s(sum)
+}

@@ -1,0 +1,253 @@
+//! The functions chosen for one instruction set, behind a safe interface. The only file that names a format and an instruction set together.
+
+use crate::activation::{ActGroup, Column};
+use crate::arch::scalar;
+use crate::block::*;
+use crate::generic::{Add, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
+use crate::isa::{Isa, IsaError};
+
+/// `out[r] = rows[r] . x`: rows of one format, bytes and lengths already checked against each other.
+type DotRows = unsafe fn(rows: &[u8], x: Column<'_>, out: &mut [f32]);
+/// Floats to groups.
+type Quantize = unsafe fn(x: &[f32], groups: &mut [ActGroup]);
+/// `out += weights[r] * rows[r]`.
+type AddRows = unsafe fn(rows: &[u8], weights: &[f32], out: &mut [f32]);
+/// Floats to F16 bytes.
+type Narrow = unsafe fn(x: &[f32], out: &mut [u8]);
+
+/// The arithmetic of one instruction set: a table of functions, built only on a CPU that has it.
+///
+/// Small enough to copy; results of one instruction set are the same bits for any split of rows among calls.
+#[derive(Clone, Copy)]
+pub struct Kernels {
+    isa: Isa,
+    level: Level,
+    dot: [DotRows; Format::ALL.len()],
+    quantize: Quantize,
+    add_rows_f16: AddRows,
+    narrow_f16: Narrow,
+}
+
+impl std::fmt::Debug for Kernels {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Kernels").field("isa", &self.isa).finish_non_exhaustive()
+    }
+}
+
+impl Kernels {
+    /// The kernels of an instruction set.
+    ///
+    /// # Errors
+    ///
+    /// [`IsaError::Missing`] if this CPU lacks it.
+    pub fn new(isa: Isa) -> Result<Kernels, IsaError> {
+        if !isa.is_available() {
+            return Err(IsaError::Missing(isa));
+        }
+        let kernels = Kernels::scalar(isa);
+        Ok(match isa {
+            Isa::Scalar => kernels,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2 => kernels.with_avx2(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Vnni => kernels.with_avx2().with_avx512_vnni(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon => kernels.with_neon(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Dotprod => kernels.with_neon().with_dotprod(),
+            #[allow(unreachable_patterns)]
+            _ => kernels,
+        })
+    }
+
+    /// The kernels of the fastest instruction set that this CPU has.
+    pub fn best() -> Kernels {
+        Kernels::new(Isa::best()).unwrap_or_else(|_| Kernels::scalar(Isa::Scalar))
+    }
+
+    /// Portable functions for every format; `isa` decides only the vector width of the float operations.
+    fn scalar(isa: Isa) -> Kernels {
+        let mut kernels = Kernels {
+            isa,
+            level: Level::new(isa),
+            dot: [scalar::dot_float::<BlockF32>; Format::ALL.len()],
+            quantize: scalar::quantize,
+            add_rows_f16: scalar::add_rows_f16,
+            narrow_f16: scalar::narrow_f16,
+        };
+        for (format, dot) in [
+            (Format::F16, scalar::dot_float::<BlockF16> as DotRows),
+            (Format::BF16, scalar::dot_float::<BlockBf16>),
+            (Format::Q4_0, scalar::dot_quant::<BlockQ4_0>),
+            (Format::Q4_1, scalar::dot_quant::<BlockQ4_1>),
+            (Format::Q5_0, scalar::dot_quant::<BlockQ5_0>),
+            (Format::Q5_1, scalar::dot_quant::<BlockQ5_1>),
+            (Format::Q8_0, scalar::dot_quant::<BlockQ8_0>),
+            (Format::Q4_K, scalar::dot_quant::<BlockQ4K>),
+            (Format::Q5_K, scalar::dot_quant::<BlockQ5K>),
+            (Format::Q6_K, scalar::dot_quant::<BlockQ6K>),
+        ] {
+            kernels.dot[format as usize] = dot;
+        }
+        kernels
+    }
+
+    /// The instruction set.
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    /// Quantizes an activation vector into its groups; the same bits on every instruction set.
+    ///
+    /// # Panics
+    ///
+    /// If `groups` does not hold [`ActGroup::count`]`(x.len())` groups.
+    pub fn quantize(&self, x: &[f32], groups: &mut [ActGroup]) {
+        assert_eq!(groups.len(), ActGroup::count(x.len()), "groups of {} values", x.len());
+        // SAFETY: `new` put the function here after it found its instruction set; see the crate's safety section.
+        unsafe { (self.quantize)(x, groups) }
+    }
+
+    /// `out[r] = rows[r] . x`: weight rows, `out.len()` rows x `x.cols()` columns, times one activation column.
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is not exactly that many bytes of `format`, or a block format gets a column without its groups.
+    pub fn dot_rows(&self, format: Format, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+        let expected = format.row_bytes(x.cols()).and_then(|bytes| bytes.checked_mul(out.len()));
+        assert_eq!(
+            Some(rows.len()),
+            expected,
+            "{} rows x {} columns of {}",
+            out.len(),
+            x.cols(),
+            format.name()
+        );
+        assert!(
+            format.is_float() || x.groups.len() == ActGroup::count(x.cols()),
+            "groups of {} values",
+            x.cols()
+        );
+        if rows.is_empty() {
+            return out.fill(0.0);
+        }
+        // SAFETY: as in `quantize`.
+        unsafe { (self.dot[format as usize])(rows, x, out) }
+    }
+
+    /// `out[i] += sum_r weights[r] * rows[r][i]`: F16 rows, `weights.len()` rows x `out.len()` columns.
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is not exactly that many bytes.
+    pub fn add_rows_f16(&self, rows: &[u8], weights: &[f32], out: &mut [f32]) {
+        assert_eq!(
+            rows.len(),
+            weights.len() * out.len() * 2,
+            "{} rows x {} columns",
+            weights.len(),
+            out.len()
+        );
+        if rows.is_empty() {
+            return;
+        }
+        // SAFETY: as in `quantize`.
+        unsafe { (self.add_rows_f16)(rows, weights, out) }
+    }
+
+    /// Narrows floats to F16 bytes, to nearest, ties to even.
+    ///
+    /// # Panics
+    ///
+    /// If `out` does not hold two bytes a value.
+    pub fn narrow_f16(&self, x: &[f32], out: &mut [u8]) {
+        assert_eq!(out.len(), x.len() * 2, "bytes of {} values", x.len());
+        // SAFETY: as in `quantize`.
+        unsafe { (self.narrow_f16)(x, out) }
+    }
+
+    /// `out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+        assert!(x.len() == weight.len() && x.len() == out.len(), "norm of {} values", x.len());
+        self.level.run(RmsNorm { x, weight, eps, out });
+    }
+
+    /// Softmax in place: `x[i] = e^x[i] / sum_j e^x[j]`.
+    pub fn softmax(&self, x: &mut [f32]) {
+        if !x.is_empty() {
+            self.level.run(Softmax(x));
+        }
+    }
+
+    /// `gate[i] = silu(gate[i]) * up[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn silu_mul(&self, gate: &mut [f32], up: &[f32]) {
+        assert_eq!(gate.len(), up.len(), "gate and up");
+        self.level.run(SiluMul { gate, up });
+    }
+
+    /// `x[i] += y[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn add(&self, x: &mut [f32], y: &[f32]) {
+        assert_eq!(x.len(), y.len(), "vectors to add");
+        self.level.run(Add { x, y });
+    }
+
+    /// Rotary embedding of neighbouring pairs: `(x[2i], x[2i + 1])` turned by the angle with `cos[i]`, `sin[i]`. Values past
+    /// `2 * cos.len()` are left alone.
+    ///
+    /// # Panics
+    ///
+    /// If the table is longer than half the head.
+    pub fn rotate_pairs(&self, head: &mut [f32], cos: &[f32], sin: &[f32]) {
+        assert!(cos.len() == sin.len() && cos.len() * 2 <= head.len(), "rope table of {} angles", cos.len());
+        self.level.run(RotatePairs { head, cos, sin });
+    }
+
+    /// Rotary embedding of halves: `(x[i], x[i + cos.len()])` turned by the angle with `cos[i]`, `sin[i]`. Values past
+    /// `2 * cos.len()` are left alone.
+    ///
+    /// # Panics
+    ///
+    /// If the table is longer than half the head.
+    pub fn rotate_halves(&self, head: &mut [f32], cos: &[f32], sin: &[f32]) {
+        assert!(cos.len() == sin.len() && cos.len() * 2 <= head.len(), "rope table of {} angles", cos.len());
+        self.level.run(RotateHalves { head, cos, sin });
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Kernels {
+    /// Replaces what AVX2, FMA and F16C do better.
+    fn with_avx2(self) -> Kernels {
+        self
+    }
+
+    /// Replaces what AVX-512 with VNNI does better than AVX2.
+    fn with_avx512_vnni(self) -> Kernels {
+        self
+    }
+}
+
+#[cfg(target_arch = "aarch64")]
+impl Kernels {
+    /// Replaces what NEON does better.
+    fn with_neon(self) -> Kernels {
+        self
+    }
+
+    /// Replaces what the dot product instructions do better than plain NEON.
+    fn with_dotprod(self) -> Kernels {
+        self
+    }
+}

@@ -1,0 +1,49 @@
+//! Seeded inputs for the suite: random floats, and random bytes made into valid rows of a format.
+
+use crate::Format;
+use crate::block::f32_to_f16;
+
+/// SplitMix64 (Steele, Lea and Flood 2014): enough randomness for test data.
+pub struct Random(pub u64);
+
+impl Random {
+    pub fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// In -1..1.
+    pub fn float(&mut self) -> f32 {
+        (self.bits() >> 40) as f32 / (1u32 << 23) as f32 - 1.0
+    }
+
+    pub fn floats(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.float()).collect()
+    }
+
+    /// Rows of random blocks. Quants take every value; float fields are finite and of ordinary size.
+    pub fn rows(&mut self, format: Format, weights: usize) -> Vec<u8> {
+        let bytes = format.row_bytes(weights).expect("whole blocks");
+        let mut out: Vec<u8> = (0..bytes).map(|_| self.bits() as u8).collect();
+        for block in out.chunks_exact_mut(format.block_bytes()) {
+            self.mend_floats(format, block);
+        }
+        out
+    }
+
+    fn mend_floats(&mut self, format: Format, block: &mut [u8]) {
+        let halves: &[usize] = match format {
+            Format::F32 => return block.copy_from_slice(&self.float().to_le_bytes()),
+            Format::BF16 => return block.copy_from_slice(&self.float().to_le_bytes()[2..]),
+            Format::F16 | Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => &[0],
+            Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => &[0, 2],
+            Format::Q6_K => &[208],
+        };
+        for &at in halves {
+            block[at..at + 2].copy_from_slice(&f32_to_f16(self.float()));
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! One suite, stamped on every pair of instruction set and format; the oracle computes in `f64` from the decoded weights.
+//!
+//! A CPU that lacks an instruction set skips its tests and says so, and fails instead when `SISKIN_REQUIRE` (a comma-separated list) names it.
+
+mod data;
+mod naive;
+mod suite;
+
+use crate::{Format, Isa};
+
+/// `stamp!(isa_module, Isa::X)`: the suite for one instruction set, a module per format.
+macro_rules! stamp {
+    ($($module:ident = $isa:expr;)*) => { $(
+        mod $module {
+            use super::*;
+            stamp!(@formats $isa;
+                f32 = Format::F32, f16 = Format::F16, bf16 = Format::BF16,
+                q4_0 = Format::Q4_0, q4_1 = Format::Q4_1, q5_0 = Format::Q5_0, q5_1 = Format::Q5_1, q8_0 = Format::Q8_0,
+                q4_k = Format::Q4_K, q5_k = Format::Q5_K, q6_k = Format::Q6_K);
+
+            #[test]
+            fn operations() {
+                suite::with($isa, suite::operations);
+            }
+        }
+    )* };
+    (@formats $isa:expr; $($name:ident = $format:expr),*) => { $(
+        #[test]
+        fn $name() {
+            suite::with($isa, |kernels| suite::dot_rows(kernels, $format));
+        }
+    )* };
+}
+
+stamp! {
+    scalar = Isa::Scalar;
+    avx2 = Isa::Avx2;
+    avx512_vnni = Isa::Avx512Vnni;
+    neon = Isa::Neon;
+    dotprod = Isa::Dotprod;
+}

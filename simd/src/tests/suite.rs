@@ -1,0 +1,172 @@
+//! What every pair of instruction set and format must do, and what every instruction set must do.
+
+use super::data::Random;
+use super::naive;
+use crate::{ActGroup, Column, Format, Isa, Kernels};
+
+/// Runs a test with the kernels of an instruction set, or says that it is skipped.
+pub fn with(isa: Isa, test: impl Fn(&Kernels)) {
+    match Kernels::new(isa) {
+        Ok(kernels) => test(&kernels),
+        Err(error) => {
+            let required = std::env::var("SISKIN_REQUIRE").unwrap_or_default();
+            assert!(!required.split(',').any(|name| name == isa.name()), "{error}");
+            eprintln!("skipped: {error}");
+        }
+    }
+}
+
+/// Row lengths: a block, several, odd numbers of them, more than one activation group, and tails for the float formats.
+fn lengths(format: Format) -> Vec<usize> {
+    let counts: &[usize] =
+        if format.is_float() { &[1, 7, 8, 33, 172, 300] } else { &[1, 2, 3, 5, 8, 9, 11, 20] };
+    counts.iter().map(|n| n * format.block_len()).collect()
+}
+
+fn quantized(kernels: &Kernels, x: &[f32]) -> Vec<ActGroup> {
+    let mut groups = vec![ActGroup::ZERO; ActGroup::count(x.len())];
+    kernels.quantize(x, &mut groups);
+    groups
+}
+
+/// Rows of random blocks times random activations, against the oracle; then the extremes; then the same rows split among calls.
+pub fn dot_rows(kernels: &Kernels, format: Format) {
+    let mut random = Random(format as u64 + 1);
+    for cols in lengths(format) {
+        for rows in [1, 2, 5] {
+            let bytes = random.rows(format, rows * cols);
+            let x = random.floats(cols);
+            check(kernels, format, &bytes, &x, rows);
+            check(kernels, format, &bytes, &vec![1.0; cols], rows);
+        }
+        extremes(kernels, format, cols);
+    }
+}
+
+fn check(kernels: &Kernels, format: Format, bytes: &[u8], x: &[f32], rows: usize) {
+    let groups = quantized(kernels, x);
+    let x = Column::new(x, &groups);
+    let mut out = vec![f32::NAN; rows];
+    kernels.dot_rows(format, bytes, x, &mut out);
+    let row_bytes = bytes.len() / rows;
+    for (r, &got) in out.iter().enumerate() {
+        let row = &bytes[r * row_bytes..][..row_bytes];
+        let (exact, size) = naive::dot(format, row, x);
+        let error = (f64::from(got) - exact).abs();
+        assert!(
+            error <= 3e-6 * size + 1e-12,
+            "{} row {r} of {} columns: {got}, expected {exact}",
+            format.name(),
+            x.cols()
+        );
+        let mut alone = [f32::NAN];
+        kernels.dot_rows(format, row, x, &mut alone);
+        assert_eq!(alone[0].to_bits(), got.to_bits(), "a row alone and among others");
+    }
+}
+
+/// Every quant at its largest and smallest, activations at both ends: no intermediate sum may overflow.
+fn extremes(kernels: &Kernels, format: Format, cols: usize) {
+    if format.is_float() {
+        return;
+    }
+    let mut random = Random(7);
+    for fill in [0x00, 0xff, 0x7f, 0x80] {
+        for sign in [1.0, -1.0] {
+            let mut bytes = random.rows(format, cols);
+            let (from, to) = quants_of(format);
+            for block in bytes.chunks_exact_mut(format.block_bytes()) {
+                block[from..to].fill(fill);
+            }
+            check(kernels, format, &bytes, &vec![sign; cols], 1);
+        }
+    }
+}
+
+/// The byte range of a block that holds no float field.
+fn quants_of(format: Format) -> (usize, usize) {
+    match format {
+        Format::Q6_K => (0, 208),
+        Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => (4, format.block_bytes()),
+        _ => (2, format.block_bytes()),
+    }
+}
+
+/// Everything that is no dot product with weights.
+pub fn operations(kernels: &Kernels) {
+    for n in [1, 7, 16, 32, 33, 64, 100, 256, 300] {
+        let mut random = Random(n as u64);
+        same_groups_as_scalar(kernels, &random.floats(n));
+        norm(kernels, &random.floats(n), &random.floats(n));
+        softmax(kernels, &random.floats(n));
+        silu(kernels, &random.floats(n), &random.floats(n));
+        f16_rows(kernels, &random.floats(n * 3), &random.floats(3));
+    }
+    same_groups_as_scalar(kernels, &[0.0; 64]);
+    rotations(kernels);
+}
+
+fn same_groups_as_scalar(kernels: &Kernels, x: &[f32]) {
+    let scalar = Kernels::new(Isa::Scalar).expect("scalar runs everywhere");
+    assert_eq!(quantized(kernels, x), quantized(&scalar, x));
+}
+
+#[track_caller]
+fn assert_close(got: &[f32], expected: impl Iterator<Item = f64>) {
+    for (i, (&got, expected)) in got.iter().zip(expected).enumerate() {
+        let error = (f64::from(got) - expected).abs();
+        assert!(error <= 2e-6 * (1.0 + expected.abs()), "value {i}: {got}, expected {expected}");
+    }
+}
+
+fn norm(kernels: &Kernels, x: &[f32], weight: &[f32]) {
+    let mut out = vec![f32::NAN; x.len()];
+    kernels.rms_norm(x, weight, 1e-5, &mut out);
+    let mean = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / x.len() as f64;
+    let scale = 1.0 / (mean + 1e-5).sqrt();
+    assert_close(&out, x.iter().zip(weight).map(|(&x, &w)| f64::from(x) * scale * f64::from(w)));
+}
+
+fn softmax(kernels: &Kernels, x: &[f32]) {
+    let x: Vec<f32> = x.iter().map(|x| x * 20.0).collect();
+    let mut out = x.clone();
+    kernels.softmax(&mut out);
+    let max = x.iter().fold(f64::MIN, |max, &x| max.max(f64::from(x)));
+    let sum: f64 = x.iter().map(|&x| (f64::from(x) - max).exp()).sum();
+    assert_close(&out, x.iter().map(|&x| (f64::from(x) - max).exp() / sum));
+}
+
+fn silu(kernels: &Kernels, gate: &[f32], up: &[f32]) {
+    let gate: Vec<f32> = gate.iter().map(|x| x * 30.0).collect();
+    let mut out = gate.clone();
+    kernels.silu_mul(&mut out, up);
+    let silu = |x: f64| x / (1.0 + (-x).exp());
+    assert_close(&out, gate.iter().zip(up).map(|(&gate, &up)| silu(f64::from(gate)) * f64::from(up)));
+}
+
+/// Narrowed to F16 (as the half crate does it), then a weighted sum of the rows.
+fn f16_rows(kernels: &Kernels, x: &[f32], weights: &[f32]) {
+    let mut bytes = vec![0; x.len() * 2];
+    kernels.narrow_f16(x, &mut bytes);
+    let halves: Vec<half::f16> = x.iter().map(|&x| half::f16::from_f32(x)).collect();
+    let expected: Vec<u8> = halves.iter().flat_map(|x| x.to_le_bytes()).collect();
+    assert_eq!(bytes, expected);
+
+    let cols = x.len() / weights.len();
+    let mut out = vec![0.5; cols];
+    kernels.add_rows_f16(&bytes, weights, &mut out);
+    let sum = |i: usize| {
+        (0..weights.len()).map(|r| f64::from(weights[r]) * halves[r * cols + i].to_f64()).sum::<f64>()
+    };
+    assert_close(&out, (0..cols).map(|i| 0.5 + sum(i)));
+}
+
+fn rotations(kernels: &Kernels) {
+    let (cos, sin) = ([0.0, 0.6], [1.0, 0.8]);
+    let mut pairs = [1.0, 2.0, 3.0, 4.0, 9.0];
+    kernels.rotate_pairs(&mut pairs, &cos, &sin);
+    assert_close(&pairs, [-2.0, 1.0, -1.4, 4.8, 9.0].into_iter());
+    let mut halves = [1.0, 2.0, 3.0, 4.0, 9.0];
+    kernels.rotate_halves(&mut halves, &cos, &sin);
+    assert_close(&halves, [-3.0, -2.0, 1.0, 4.0, 9.0].into_iter());
+}

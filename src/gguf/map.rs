@@ -1,0 +1,131 @@
+//! Where the bytes of a model live: mapped, read into memory, or part of the program. The only `unsafe` of the room.
+//!
+//! `reader.rs` and `split.rs` make a [`Source`]; everybody may hold [`Bytes`].
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::{Mmap, MmapMut};
+
+use super::error::{Error, ErrorKind};
+
+/// One file of a model: its name for messages, and its bytes. The length never changes.
+pub(super) struct Source {
+    path: PathBuf,
+    backing: Backing,
+}
+
+enum Backing {
+    Mapped(Mmap),
+    Owned(Vec<u8>),
+    Static(&'static [u8]),
+}
+
+impl Source {
+    /// Maps a file, read-only.
+    pub(super) fn map(path: &Path) -> Result<Source, Error> {
+        Source::load(path, |file, _| {
+            // SAFETY: the map is private to this value, read-only, and unmapped only when the last `Arc<Source>` goes. What no
+            // program can rule out is another process that changes the file meanwhile. Changed bytes are harmless here: they are
+            // only ever read as integers, every length and range was copied out at open, and later reads are bounds-checked. A
+            // shortened file raises SIGBUS on access, which is documented at `Gguf::open`.
+            unsafe { Mmap::map(file) }
+        })
+    }
+
+    /// Reads a file into page-aligned memory of its own.
+    pub(super) fn read(path: &Path) -> Result<Source, Error> {
+        Source::load(path, |mut file, len| {
+            let mut memory = MmapMut::map_anon(len)?;
+            file.read_exact(&mut memory)?;
+            memory.make_read_only()
+        })
+    }
+
+    fn load(path: &Path, fill: impl Fn(&File, usize) -> io::Result<Mmap>) -> Result<Source, Error> {
+        let fail = |kind| Error::new(path, kind);
+        let io = |source| Error::new(path, ErrorKind::Io { source });
+        // asked before opening: opening a named pipe would wait for its writer
+        if !std::fs::metadata(path).map_err(io)?.is_file() {
+            return Err(fail(ErrorKind::NotAFile));
+        }
+        let file = File::open(path).map_err(io)?;
+        let len = file.metadata().map_err(io)?.len();
+        let len = usize::try_from(len).map_err(|_| fail(ErrorKind::FileTooLarge { found: len }))?;
+        // an empty file cannot be mapped; the reader says what is wrong with it
+        let backing =
+            if len == 0 { Backing::Static(&[]) } else { Backing::Mapped(fill(&file, len).map_err(io)?) };
+        Ok(Source { path: path.to_path_buf(), backing })
+    }
+
+    pub(super) fn from_static(bytes: &'static [u8]) -> Source {
+        Source { path: PathBuf::from("built-in model"), backing: Backing::Static(bytes) }
+    }
+
+    pub(super) fn from_vec(bytes: Vec<u8>) -> Source {
+        Source { path: PathBuf::from("model in memory"), backing: Backing::Owned(bytes) }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        match &self.backing {
+            Backing::Mapped(map) => map,
+            Backing::Owned(bytes) => bytes,
+            Backing::Static(bytes) => bytes,
+        }
+    }
+}
+
+/// The data of one tensor, where it lies in the file. Cloning copies a pointer; the file stays mapped while one clone lives.
+///
+/// The start is aligned to `general.alignment` bytes when the model is mapped or read from a file; a model in memory or built
+/// in promises no alignment.
+#[derive(Clone)]
+pub struct Bytes {
+    source: Arc<Source>,
+    range: Range<usize>,
+}
+
+impl Bytes {
+    /// `range` of `source`; `None` when it does not lie inside.
+    pub(super) fn new(source: &Arc<Source>, range: Range<usize>) -> Option<Bytes> {
+        source.bytes().get(range.clone())?;
+        Some(Bytes { source: Arc::clone(source), range })
+    }
+
+    pub(super) fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// Offset of the first byte from the beginning of its file.
+    pub(super) fn start(&self) -> usize {
+        self.range.start
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // cannot miss: `new` looked this range up in the same source, whose length is fixed
+        self.source.bytes().get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Bytes({:?} of {})", self.range, self.source.path.display())
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Source({})", self.path.display())
+    }
+}

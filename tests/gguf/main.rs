@@ -1,0 +1,3 @@
+//! The GGUF reader against hand-made files, real files, random damage, and another reader.
+
+mod real;

@@ -1,0 +1,1 @@
+//! Programs that make test models: what they share.
