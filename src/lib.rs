@@ -6,5 +6,7 @@
 //! |---|---|
 //! | [`siskin_simd`] | arithmetic on bytes: block formats, kernels, vector operations |
 //! | [`gguf`] | the file: mapped, validated once, then trusted |
+//! | [`tokenizer`] | text to token ids and back |
 
 pub mod gguf;
+pub mod tokenizer;

@@ -12,7 +12,9 @@ pub enum Error {
     Metadata(#[from] gguf::Error),
 
     /// A key that every tokenizer needs is not in the file.
-    #[error("tokenizer: the file has no {key}. Try a complete model file: this one may be an adapter or a projector")]
+    #[error(
+        "tokenizer: the file has no {key}. Try a complete model file: this one may be an adapter or a projector"
+    )]
     Missing {
         /// The metadata key.
         key: &'static str,
@@ -30,7 +32,9 @@ pub enum Error {
     NoTokens,
 
     /// Scores or types do not match the tokens in number.
-    #[error("{key}: found {found} entries, expected {expected}, one for each token. The file is damaged or was converted wrongly")]
+    #[error(
+        "{key}: found {found} entries, expected {expected}, one for each token. The file is damaged or was converted wrongly"
+    )]
     Length {
         /// The metadata key.
         key: &'static str,
@@ -41,7 +45,9 @@ pub enum Error {
     },
 
     /// Two tokens have the same text.
-    #[error("tokenizer.ggml.tokens: '{text}' is both token {first} and token {second}, expected every text once. Try a newer conversion of the model")]
+    #[error(
+        "tokenizer.ggml.tokens: '{text}' is both token {first} and token {second}, expected every text once. Try a newer conversion of the model"
+    )]
     Duplicate {
         /// The text, with invalid UTF-8 replaced.
         text: String,
@@ -63,7 +69,9 @@ pub enum Error {
     },
 
     /// A special token id is not in the vocabulary.
-    #[error("{key}: token {id} does not exist, expected an id below {tokens}. Try to set it right with gguf-set-metadata")]
+    #[error(
+        "{key}: token {id} does not exist, expected an id below {tokens}. Try to set it right with gguf-set-metadata"
+    )]
     IdOutOfRange {
         /// The metadata key.
         key: &'static str,

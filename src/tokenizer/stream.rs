@@ -63,7 +63,9 @@ impl TextStream {
     /// Feeds the held character byte by byte until it is whole or broken; returns the bytes not used for that.
     fn complete_held<'a>(&mut self, bytes: &'a [u8], out: &mut String) -> &'a [u8] {
         let mut rest = bytes;
-        while self.len > 0 && let Some((&byte, tail)) = rest.split_first() {
+        while self.len > 0
+            && let Some((&byte, tail)) = rest.split_first()
+        {
             self.held[self.len] = byte;
             match std::str::from_utf8(&self.held[..=self.len]) {
                 Ok(text) => {
@@ -126,7 +128,10 @@ mod tests {
 
     /// Bytes that are likely to meet the rules of UTF-8 at their borders.
     fn awkward_bytes() -> impl Strategy<Value = Vec<u8>> {
-        let byte = prop_oneof![any::<u8>(), prop::sample::select(b"\xe0\xed\xf0\xf4\x80\x8f\x90\x9f\xa0\xbf\xc2\xc3a".to_vec())];
+        let byte = prop_oneof![
+            any::<u8>(),
+            prop::sample::select(b"\xe0\xed\xf0\xf4\x80\x8f\x90\x9f\xa0\xbf\xc2\xc3a".to_vec())
+        ];
         prop_oneof![prop::collection::vec(byte, 0..40), any::<String>().prop_map(String::into_bytes)]
     }
 

@@ -74,7 +74,12 @@ impl TextTable {
     }
 
     /// Adds `text` as `id`, unless it is there already; then the id it has is returned.
-    pub(super) fn insert<'a>(&mut self, text: &[u8], id: u32, text_of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
+    pub(super) fn insert<'a>(
+        &mut self,
+        text: &[u8],
+        id: u32,
+        text_of: impl Fn(u32) -> &'a [u8],
+    ) -> Option<u32> {
         if self.used * 8 >= self.slots.len() * 5 {
             self.grow(&text_of);
         }
@@ -183,7 +188,8 @@ mod tests {
 
     #[test]
     fn texts_are_found_again_and_only_they() {
-        let texts: Vec<Vec<u8>> = (0..5000u32).map(|i| format!("{i:x}").repeat(1 + i as usize % 4).into_bytes()).collect();
+        let texts: Vec<Vec<u8>> =
+            (0..5000u32).map(|i| format!("{i:x}").repeat(1 + i as usize % 4).into_bytes()).collect();
         let text_of = |id: u32| texts[id as usize].as_slice();
         let mut table = TextTable::with_capacity(1);
         let mut oracle = HashMap::new();

@@ -23,7 +23,7 @@ mod words;
 
 use std::ops::Range;
 
-pub(super) use rules::{Rule, rule, supported_names};
+pub(super) use rules::{DEFAULT, Rule, rule, supported_names};
 
 /// One expression of a pre-tokenizer.
 #[derive(Clone, Copy)]
@@ -142,6 +142,3 @@ fn run_end_max(text: &str, mut at: usize, of: impl Fn(char) -> bool, max: usize)
     }
     at
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,9 +1,9 @@
 //! Which pre-tokenizer each name in `tokenizer.ggml.pre` means. Data only; names and meanings as llama.cpp knows them.
 
+use super::Stage::{self, *};
 use super::class::{is_letter, is_newline, is_number, is_punctuation, is_space};
 use super::deepseek::{self, SignTail};
 use super::words::{Letters, WordShape};
-use super::Stage::{self, *};
 
 /// How one pre-tokenizer cuts text, and the settings that llama.cpp ties to its name.
 pub(in crate::tokenizer) struct Rule {
@@ -83,21 +83,11 @@ const HAN_OR_KANA: Stage = Runs { of: deepseek::is_han_or_kana, min: 1, max: usi
 /// What is used when the file names no pre-tokenizer, or one that is not known.
 pub(in crate::tokenizer) static DEFAULT: Rule = Rule {
     name: "default",
-    stages: &[
-        Runs { of: is_default_punctuation, min: 1, max: usize::MAX },
-        Gpt2,
-        ALL_NUMBERS,
-        THREE_DIGITS,
-    ],
+    stages: &[Runs { of: is_default_punctuation, min: 1, max: usize::MAX }, Gpt2, ALL_NUMBERS, THREE_DIGITS],
     ..PLAIN
 };
-static LLAMA3: Rule = Rule {
-    name: "llama-bpe",
-    stages: &[Words(&LLAMA3_WORDS)],
-    ignore_merges: true,
-    add_bos: true,
-    ..PLAIN
-};
+static LLAMA3: Rule =
+    Rule { name: "llama-bpe", stages: &[Words(&LLAMA3_WORDS)], ignore_merges: true, add_bos: true, ..PLAIN };
 static DBRX: Rule = Rule { name: "dbrx", stages: &[Words(&LLAMA3_WORDS)], ..PLAIN };
 static JAIS2: Rule = Rule { name: "jais-2", stages: &[Words(&LLAMA3_WORDS), Powers], ..PLAIN };
 static QWEN2: Rule = Rule { name: "qwen2", stages: &[Words(&QWEN2_WORDS)], ..PLAIN };
@@ -105,12 +95,8 @@ static QWEN35: Rule = Rule { name: "qwen35", stages: &[Words(&QWEN35_WORDS)], ..
 static UFAKZEKA: Rule = Rule { name: "ufakzeka", stages: &[Words(&UFAKZEKA_WORDS)], ..PLAIN };
 static SEED_CODER: Rule = Rule { name: "seed-coder", stages: &[Words(&SEED_CODER_WORDS)], ..PLAIN };
 static EXAONE_MOE: Rule = Rule { name: "exaone-moe", stages: &[Words(&EXAONE_MOE_WORDS)], ..PLAIN };
-static MINICPM5: Rule = Rule {
-    name: "minicpm5",
-    stages: &[THREE_NUMBERS, Words(&MINICPM5_WORDS)],
-    ignore_merges: true,
-    ..PLAIN
-};
+static MINICPM5: Rule =
+    Rule { name: "minicpm5", stages: &[THREE_NUMBERS, Words(&MINICPM5_WORDS)], ignore_merges: true, ..PLAIN };
 static LAGUNA: Rule = Rule { name: "laguna", stages: &[LINES, Words(&QWEN2_WORDS)], ..PLAIN };
 static GPT4O: Rule = Rule { name: "gpt-4o", stages: &[Words(&GPT4O_WORDS)], ..PLAIN };
 static GRANITE_EMBED: Rule = Rule {
@@ -119,13 +105,8 @@ static GRANITE_EMBED: Rule = Rule {
     ignore_merges: true,
     ..PLAIN
 };
-static TEKKEN: Rule = Rule {
-    name: "tekken",
-    stages: &[Words(&TEKKEN_WORDS)],
-    ignore_merges: true,
-    add_bos: true,
-    ..PLAIN
-};
+static TEKKEN: Rule =
+    Rule { name: "tekken", stages: &[Words(&TEKKEN_WORDS)], ignore_merges: true, add_bos: true, ..PLAIN };
 static YOUTU: Rule = Rule {
     name: "youtu",
     stages: &[

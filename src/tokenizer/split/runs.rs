@@ -7,13 +7,7 @@ use super::{char_after, char_at, run_end, run_end_max};
 
 /// `[of]{min,max}` at byte `at`.
 #[inline]
-pub(super) fn bounded(
-    text: &str,
-    at: usize,
-    of: fn(char) -> bool,
-    min: usize,
-    max: usize,
-) -> Option<usize> {
+pub(super) fn bounded(text: &str, at: usize, of: fn(char) -> bool, min: usize, max: usize) -> Option<usize> {
     let end = run_end_max(text, at, of, max);
     let enough = min <= 1 || text[at..end].chars().count() >= min;
     (end > at && enough).then_some(end)
@@ -56,7 +50,9 @@ pub(super) fn cut_thousands(text: &str, emit: &mut impl FnMut(Range<usize>)) {
 #[inline]
 pub(super) fn gpt2_word(text: &str, at: usize) -> Option<usize> {
     let c = char_at(text, at)?;
-    if c == '\'' && let Some(end) = contraction(text, at, |byte| byte) {
+    if c == '\''
+        && let Some(end) = contraction(text, at, |byte| byte)
+    {
         return Some(end);
     }
     let (start, first) = if c == ' ' { (at + 1, char_after(text, at, c)) } else { (at, Some(c)) };

@@ -39,7 +39,10 @@ impl WordShape {
     #[inline]
     pub(super) fn word(&self, text: &str, at: usize) -> Option<usize> {
         let c = char_at(text, at)?;
-        if self.contraction && c == '\'' && let Some(end) = folded_contraction(text, at) {
+        if self.contraction
+            && c == '\''
+            && let Some(end) = folded_contraction(text, at)
+        {
             return Some(end);
         }
         if let Some(end) = self.letters(text, at, c) {
@@ -164,8 +167,8 @@ fn folded_contraction(text: &str, at: usize) -> Option<usize> {
 fn phrase_end(text: &str, mut at: usize) -> usize {
     loop {
         let word_end = run_end(text, at, |c| is_letter(c) || is_mark(c));
-        let joined = char_at(text, word_end) == Some(' ')
-            && char_after(text, word_end, ' ').is_some_and(is_letter);
+        let joined =
+            char_at(text, word_end) == Some(' ') && char_after(text, word_end, ' ').is_some_and(is_letter);
         if !joined {
             return word_end;
         }
