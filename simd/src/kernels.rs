@@ -50,6 +50,8 @@ impl Kernels {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => kernels.with_avx2(),
             #[cfg(target_arch = "x86_64")]
+            Isa::AvxVnni => kernels.with_avx2().with_avx_vnni(),
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => kernels.with_avx2().with_avx512_vnni(),
             #[cfg(target_arch = "aarch64")]
             Isa::Neon => kernels.with_neon(),
@@ -238,21 +240,55 @@ impl Kernels {
     /// Replaces what AVX2, FMA and F16C do better.
     fn with_avx2(self) -> Kernels {
         use crate::arch::x86_64::avx2;
-        let quantized = self.with_dots([
+        let kernels = self.with_dots([
             (Format::F32, avx2::dot_rows_f32 as DotRows),
             (Format::F16, avx2::dot_rows_f16),
             (Format::BF16, avx2::dot_rows_bf16),
             (Format::Q4_0, avx2::dot_rows_q4_0),
+            (Format::Q4_1, avx2::dot_rows_q4_1),
+            (Format::Q5_0, avx2::dot_rows_q5_0),
+            (Format::Q5_1, avx2::dot_rows_q5_1),
             (Format::Q8_0, avx2::dot_rows_q8_0),
             (Format::Q4_K, avx2::dot_rows_q4_k),
+            (Format::Q5_K, avx2::dot_rows_q5_k),
             (Format::Q6_K, avx2::dot_rows_q6_k),
         ]);
-        Kernels { add_rows_f16: avx2::add_rows_f16, narrow_f16: avx2::narrow_f16, ..quantized }
+        Kernels {
+            quantize: avx2::quantize,
+            add_rows_f16: avx2::add_rows_f16,
+            narrow_f16: avx2::narrow_f16,
+            ..kernels
+        }
+    }
+
+    /// Replaces what AVX-VNNI does better than AVX2.
+    fn with_avx_vnni(self) -> Kernels {
+        use crate::arch::x86_64::avx_vnni;
+        self.with_dots([
+            (Format::Q4_0, avx_vnni::dot_rows_q4_0 as DotRows),
+            (Format::Q4_1, avx_vnni::dot_rows_q4_1),
+            (Format::Q5_0, avx_vnni::dot_rows_q5_0),
+            (Format::Q5_1, avx_vnni::dot_rows_q5_1),
+            (Format::Q8_0, avx_vnni::dot_rows_q8_0),
+            (Format::Q4_K, avx_vnni::dot_rows_q4_k),
+            (Format::Q5_K, avx_vnni::dot_rows_q5_k),
+            (Format::Q6_K, avx_vnni::dot_rows_q6_k),
+        ])
     }
 
     /// Replaces what AVX-512 with VNNI does better than AVX2.
     fn with_avx512_vnni(self) -> Kernels {
-        self
+        use crate::arch::x86_64::avx512_vnni;
+        self.with_dots([
+            (Format::Q4_0, avx512_vnni::dot_rows_q4_0 as DotRows),
+            (Format::Q4_1, avx512_vnni::dot_rows_q4_1),
+            (Format::Q5_0, avx512_vnni::dot_rows_q5_0),
+            (Format::Q5_1, avx512_vnni::dot_rows_q5_1),
+            (Format::Q8_0, avx512_vnni::dot_rows_q8_0),
+            (Format::Q4_K, avx512_vnni::dot_rows_q4_k),
+            (Format::Q5_K, avx512_vnni::dot_rows_q5_k),
+            (Format::Q6_K, avx512_vnni::dot_rows_q6_k),
+        ])
     }
 }
 

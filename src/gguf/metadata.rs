@@ -63,18 +63,17 @@ impl Metadata {
 
     fn value<'a>(&'a self, entry: &'a Entry) -> Option<Value<'a>> {
         let payload = self.source.bytes().get(entry.payload.clone())?;
-        match (entry.shape, self.layout.order) {
-            (Shape::Many { element, count }, _) => Some(Value::Array(Array {
-                file: self.source.path(),
-                key: &entry.key,
-                layout: self.layout,
-                element,
-                count,
-                payload,
-            })),
-            (Shape::One(ty), ByteOrder::Little) => value::read::<LittleEndian>(ty, payload),
-            (Shape::One(ty), ByteOrder::Big) => value::read::<BigEndian>(ty, payload),
-        }
+        let array = |element, count| {
+            let (file, key, layout) = (self.source.path(), &*entry.key, self.layout);
+            Value::Array(Array { file, key, layout, element, count, payload })
+        };
+        Some(match (entry.shape, self.layout.order) {
+            (Shape::Many { element, count }, _) => array(element, count),
+            (Shape::One(ValueType::Str), _) => std::str::from_utf8(payload)
+                .map_or_else(|_| array(ValueType::U8, payload.len() as u64), Value::Str),
+            (Shape::One(ty), ByteOrder::Little) => value::read::<LittleEndian>(ty, payload)?,
+            (Shape::One(ty), ByteOrder::Big) => value::read::<BigEndian>(ty, payload)?,
+        })
     }
 
     /// Number of keys.
@@ -87,7 +86,7 @@ impl Metadata {
         self.entries.is_empty()
     }
 
-    /// The value of a key, whatever its type.
+    /// The value of a key, whatever its type. A string that is not UTF-8 appears as an array of u8: its bytes.
     pub fn get(&self, key: &str) -> Option<Value<'_>> {
         self.value(self.entry(key)?)
     }
@@ -158,12 +157,11 @@ impl Metadata {
     /// # Errors
     /// [`ErrorKind::WrongType`], [`ErrorKind::ValueUtf8`].
     pub fn str(&self, key: &str) -> Result<Option<&str>, Error> {
+        let is_string = self.entry(key).is_some_and(|entry| entry.shape == Shape::One(ValueType::Str));
         match self.get(key) {
             None => Ok(None),
             Some(Value::Str(text)) => Ok(Some(text)),
-            Some(Value::NotUtf8(_)) => {
-                Err(self.error(ErrorKind::ValueUtf8 { key: quoted(key), index: None }))
-            }
+            Some(_) if is_string => Err(self.error(ErrorKind::ValueUtf8 { key: quoted(key), index: None })),
             Some(other) => Err(self.wrong(key, other, "string")),
         }
     }

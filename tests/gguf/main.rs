@@ -1,3 +1,10 @@
-//! The GGUF reader against hand-made files, real files, random damage, and another reader.
+//! The GGUF reader against hand-made files, damage planned and random, real files, and another reader.
 
+mod build;
+mod damaged;
+mod ggus;
+mod memory;
+mod random;
 mod real;
+mod split;
+mod valid;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use siskin::gguf::{GgmlType, Gguf, Value, ValueType};
 
 /// The folder of shared test data, or a printed skip; a failure when the data is required.
-fn shared(variable: &str, folder: &str) -> Option<PathBuf> {
+pub fn shared(variable: &str, folder: &str) -> Option<PathBuf> {
     let fallback = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared").join(folder);
     let path = std::env::var_os(variable).map_or_else(fallback, PathBuf::from);
     if path.is_dir() {
@@ -17,7 +17,7 @@ fn shared(variable: &str, folder: &str) -> Option<PathBuf> {
     None
 }
 
-fn gguf_files(folder: &Path) -> Vec<PathBuf> {
+pub fn gguf_files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
     let paths = entries.map(|entry| entry.unwrap().path());
     let files: Vec<_> = paths.filter(|path| path.extension().is_some_and(|end| end == "gguf")).collect();

@@ -37,7 +37,8 @@ GENERATED = 32
 TRAINED = "f32 F16 Q8_0 Q4_0 Q5_1 Q4_K_M".split()
 ONCE_UPON_A_TIME = [1, 403, 407, 261, 378]
 
-ROWS = 8  # logits are kept for this many of the positions
+ROWS = 4  # all logits are kept for this many of the positions
+STRIDE = 8  # and every so many-th for all of them
 
 
 def fnv1a(path):
@@ -58,16 +59,25 @@ def digits(values):
     return [float(f"{v:.6g}") for v in values]
 
 
+def distances(exact, theirs, kept):
+    """How far logits are from the oracle's, each measured on what a golden keeps to measure another program with."""
+    difference = np.abs(theirs - exact)
+    measures = {
+        "max_abs": difference[kept].max(),
+        "rms": np.sqrt((difference[:, ::STRIDE] ** 2).mean()),
+        "kl": kl(exact, theirs)[kept].mean(),
+    }
+    return {name: float(f"{value:.4g}") for name, value in measures.items()}
+
+
 def compare(path, prompt, ids):
     """The golden of a file: rows of logits are those after the prompt, then after each of `ids`."""
     model = reference.Model(path)
     ids = ids or reference.greedy(model, prompt, GENERATED)
     exact = model.logits(prompt + ids)[len(prompt) - 1 :]
-    theirs = rival.forced(path, prompt, ids)
     kept = [round(i) for i in np.linspace(0, len(ids), ROWS)]
     top = np.sort(exact, axis=-1)
-    difference = np.abs(theirs - exact)[kept]
-    return {
+    golden = {
         "fnv1a": fnv1a(path),
         "prompt": prompt,
         "ids": ids,
@@ -75,14 +85,17 @@ def compare(path, prompt, ids):
         "margin": digits(top[:, -1] - top[:, -2]),
         "llama_cpp": {
             "greedy": rival.greedy(path, prompt, len(ids)),
-            "max_abs": float(f"{difference.max():.4g}"),
-            "rms": float(f"{np.sqrt((difference**2).mean()):.4g}"),
-            "kl": float(f"{kl(exact, theirs)[kept].mean():.4g}"),
-            "prompt_logits": digits(theirs[0]),
+            **{f"kv_{kv}": distances(exact, rival.forced(path, prompt, ids, kv), kept) for kv in rival.KV},
         },
         "rows": kept,
         "logits": [digits(row) for row in exact[kept]],
+        "stride": STRIDE,
+        "sample": [digits(row) for row in exact[:, ::STRIDE]],
     }
+    if path.stem.upper().endswith("F32"):
+        stored = reference.Model(path, kv=np.float16).logits(prompt + ids)[len(prompt) - 1 :]
+        golden["logits_kv_f16"] = [digits(row) for row in stored[kept]]
+    return golden
 
 
 def versions():
@@ -109,14 +122,14 @@ def dump(value, depth=0):
 def record(name, model, path, prompt, ids=None):
     golden = {"model": model, "made_by": versions(), **compare(path, prompt, ids)}
     (OUT / f"{name}.json").write_text(dump(golden) + "\n")
-    error = golden["llama_cpp"]
-    print(f"{name:24} max {error['max_abs']:.2e}  rms {error['rms']:.2e}  KL {error['kl']:.2e}")
+    errors = [golden["llama_cpp"][f"kv_{kv}"] for kv in rival.KV]
+    print(f"{name:24}", *(f"{error['rms']:.2e} {error['kl']:.2e}" for error in errors))
 
 
 def synthetic():
     with tempfile.TemporaryDirectory() as folder:
         for shape, mix in SYNTHETIC:
-            path = pathlib.Path(folder) / "model.gguf"
+            path = pathlib.Path(folder) / f"{shape}-{mix}.gguf"
             command = ["cargo", "run", "-q", "-p", "siskin-tools", "--bin", "synth", "--"]
             subprocess.run([*command, shape, mix, str(path), "--seed", str(SEED)], check=True, cwd=ROOT, capture_output=True)
             record(f"{shape}-{mix}", {"shape": shape, "format": mix, "seed": SEED}, path, PROMPT)

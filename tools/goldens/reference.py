@@ -1,7 +1,7 @@
 """The oracle: a forward pass in double precision, as plainly as it can be said.
 
-Weights are dequantized as a whole by gguf-py's numpy code; activations are never quantized. What a program that computes with quantized
-activations differs from this is its own error, not the format's.
+Weights are dequantized as a whole by gguf-py's numpy code; activations are never quantized. What a program differs from this, because it
+quantizes activations or keeps keys and values in f16, is its own error, not the format's.
 
     python reference.py MODEL.gguf 1,403,407     prints the five likeliest next ids and their logits
 """
@@ -13,9 +13,10 @@ import numpy as np
 
 
 class Model:
-    """A llama or qwen2 model, with all its weights in memory."""
+    """A llama or qwen2 model, with all its weights in memory; `kv` is the type that keys and values are rounded to."""
 
-    def __init__(self, path):
+    def __init__(self, path, kv=np.float64):
+        self.kv = kv
         reader = gguf.GGUFReader(path)
         field = lambda key, default=None: reader.fields[key].contents() if key in reader.fields else default
         self.arch = field("general.architecture")
@@ -61,8 +62,9 @@ class Model:
         tokens = len(x)
         heads = lambda name, count: self.linear(x, f"{block}.{name}").reshape(tokens, count, self.head_dim)
         q = self.rope(heads("attn_q", self.heads))
-        k = self.rope(heads("attn_k", self.kv_heads)).repeat(self.heads // self.kv_heads, axis=1)
-        v = heads("attn_v", self.kv_heads).repeat(self.heads // self.kv_heads, axis=1)
+        stored = lambda x: x.astype(self.kv).astype(np.float64).repeat(self.heads // self.kv_heads, axis=1)
+        k = stored(self.rope(heads("attn_k", self.kv_heads)))
+        v = stored(heads("attn_v", self.kv_heads))
         scores = np.einsum("qhd,khd->hqk", q, k) / np.sqrt(self.head_dim)
         scores += np.triu(np.full((tokens, tokens), -np.inf), 1)
         mixed = np.einsum("hqk,khd->qhd", np.exp(log_softmax(scores)), v)

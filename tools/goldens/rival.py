@@ -1,6 +1,6 @@
 """llama.cpp through the low-level interface of llama-cpp-python, in its most exact configuration.
 
-Weights as they stand in the file (no repacking), keys and values in f32, no flash attention, one thread.
+Weights as they stand in the file (no repacking), no flash attention, one thread; keys and values in f32 or f16.
 """
 
 import ctypes
@@ -8,7 +8,8 @@ import ctypes
 import llama_cpp
 import numpy as np
 
-SETTINGS = "no repack, KV f32, flash attention off, 1 thread"
+SETTINGS = "no repack, flash attention off, 1 thread"
+KV = {"f32": llama_cpp.GGML_TYPE_F32, "f16": llama_cpp.GGML_TYPE_F16}
 
 
 @llama_cpp.llama_log_callback
@@ -27,9 +28,9 @@ def system():
 
 
 class Session:
-    """A model with one sequence of up to `capacity` tokens."""
+    """A model with one sequence of up to `capacity` tokens; `kv` is the type of keys and values, a key of `KV`."""
 
-    def __init__(self, path, capacity):
+    def __init__(self, path, capacity, kv):
         params = llama_cpp.llama_model_default_params()
         params.n_gpu_layers = 0
         params.use_extra_bufts = False
@@ -39,7 +40,7 @@ class Session:
         params = llama_cpp.llama_context_default_params()
         params.n_ctx = capacity
         params.n_threads = params.n_threads_batch = 1
-        params.type_k = params.type_v = llama_cpp.GGML_TYPE_F32
+        params.type_k = params.type_v = KV[kv]
         params.flash_attn_type = llama_cpp.LLAMA_FLASH_ATTN_TYPE_DISABLED
         self.context = llama_cpp.llama_init_from_model(self.model, params)
         self.vocab = llama_cpp.llama_vocab_n_tokens(llama_cpp.llama_model_get_vocab(self.model))
@@ -68,17 +69,17 @@ class Session:
         llama_cpp.llama_model_free(self.model)
 
 
-def forced(path, prompt, ids):
+def forced(path, prompt, ids, kv):
     """Logits after the prompt (one batch) and after each of `ids` (one at a time)."""
-    session = Session(path, len(prompt) + len(ids))
+    session = Session(path, len(prompt) + len(ids), kv)
     rows = [session.feed(prompt)[-1]] + [session.feed([token])[0] for token in ids]
     session.close()
     return np.array(rows)
 
 
-def greedy(path, prompt, count):
+def greedy(path, prompt, count, kv="f32"):
     """The `count` ids that follow the prompt, each the likeliest."""
-    session = Session(path, len(prompt) + count)
+    session = Session(path, len(prompt) + count, kv)
     ids = [int(session.feed(prompt)[-1].argmax())]
     while len(ids) < count:
         ids.append(int(session.feed(ids[-1:])[0].argmax()))

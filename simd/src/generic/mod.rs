@@ -35,7 +35,7 @@ impl Level {
     pub fn new(isa: Isa) -> Level {
         let token = match isa {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 => pulp::x86::V3::try_new().map(Level::V3),
+            Isa::Avx2 | Isa::AvxVnni => pulp::x86::V3::try_new().map(Level::V3),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => pulp::x86::V4::try_new().map(Level::V4),
             #[cfg(target_arch = "aarch64")]

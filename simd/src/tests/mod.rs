@@ -35,6 +35,7 @@ macro_rules! stamp {
 stamp! {
     scalar = Isa::Scalar;
     avx2 = Isa::Avx2;
+    avx_vnni = Isa::AvxVnni;
     avx512_vnni = Isa::Avx512Vnni;
     neon = Isa::Neon;
     dotprod = Isa::Dotprod;

@@ -4,4 +4,8 @@
 //! sequential stream reaches the bandwidth of a plain read, and several interleaved rows do not.
 
 pub(crate) mod avx2;
+pub(crate) mod avx512_vnni;
+pub(crate) mod avx_vnni;
 mod k_scales;
+mod load;
+mod vector256;

@@ -1,7 +1,7 @@
 //! BF16 on AVX2: the upper half of a float, little-endian, at any alignment; widened by a shift. There are no integers to overflow.
 
+use super::super::load::load_half;
 use super::floats::dot_rows;
-use super::load::load_half;
 use crate::activation::Column;
 use crate::block::BlockBf16;
 use std::arch::x86_64::*;

@@ -2,8 +2,8 @@
 //!
 //! Values are little-endian and two bytes each, at any alignment. All arithmetic is in `f32`; there are no integers.
 
+use super::super::load::{floats, load_half, store_floats, store_half};
 use super::floats::dot_rows;
-use super::load::{floats, load_half, store_floats, store_half};
 use crate::activation::Column;
 use crate::block::{BlockF16, f32_to_f16};
 use std::arch::x86_64::*;

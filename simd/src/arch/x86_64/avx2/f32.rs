@@ -1,7 +1,7 @@
 //! F32 on AVX2: little-endian, at any alignment. There are no integers to overflow.
 
+use super::super::load::load;
 use super::floats::dot_rows;
-use super::load::load;
 use crate::activation::Column;
 use crate::block::BlockF32;
 use std::arch::x86_64::*;

@@ -1,24 +1,26 @@
-//! Q8_0 on AVX2. A block is 34 bytes: f16 `d`, then 32 signed quants; `w = d * q`.
+//! Q8_0 on vectors of 256 bits. A block is 34 bytes: f16 `d`, then 32 signed quants; `w = d * q`.
 //!
 //! The multiplication wants unsigned weights, so the sign of each weight moves to its activation: `|q| * (sign(q) * x)`.
 //! `|-128|` is 128 as an unsigned byte, and activations are never -128, so two products in an i16 reach at most
 //! 2 * 128 * 127 = 32512: whatever bytes a file holds, nothing saturates.
 
-use super::load::{floats, halves, load};
-use super::rows::{dot, dot_rows, part, spread};
+use super::super::load::{floats, heads, load};
+use super::rows::{Dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     dot_rows::<BlockQ8_0, 8>(rows, x, out, |sums, blocks, group| {
-        let scales = _mm256_mul_ps(halves(blocks.map(|block| block.d)), floats(&group.scale));
+        let (d, _) = heads(blocks);
+        let scales = spread(_mm256_mul_ps(d, floats(&group.scale)));
         for (i, block) in blocks.iter().enumerate() {
             let q = load(&block.qs);
             let signed = _mm256_sign_epi8(part(group, i), q);
-            sums.add(i, dot(_mm256_abs_epi8(q), signed), spread(scales, i));
+            sums.add(i, dot(_mm256_abs_epi8(q), signed), _mm256_set1_ps(scales[i]));
         }
     });
 }

@@ -1,22 +1,23 @@
-//! Q4_0 on AVX2. A block is 18 bytes: f16 `d`, then 16 bytes of nibbles, weights 0..16 low and 16..32 high; `w = d * (q - 8)`.
+//! Q4_0 on vectors of 256 bits. A block is 18 bytes: f16 `d`, then 16 bytes of nibbles, weights 0..16 low and 16..32 high; `w = d * (q - 8)`.
 //!
 //! Quants stay unsigned (0..16); the -8 is taken off through the sum of the activations, once for eight blocks.
 //! A product is at most 15 * 127 and two of them meet in an i16: 3810, far from overflow.
 
-use super::load::{floats, halves};
-use super::rows::{dot, dot_rows, nibbles, part, spread};
+use super::super::load::{floats, heads};
+use super::rows::{Dot, dot_rows, nibbles, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4_0;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn dot_rows_q4_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+pub(crate) fn dot_rows_q4_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     dot_rows::<BlockQ4_0, 8>(rows, x, out, |sums, blocks, group| {
-        let d = halves(blocks.map(|block| block.d));
-        let scales = _mm256_mul_ps(d, floats(&group.scale));
+        let (d, _) = heads(blocks);
+        let scales = spread(_mm256_mul_ps(d, floats(&group.scale)));
         for (i, block) in blocks.iter().enumerate() {
-            sums.add(i, dot(nibbles(&block.qs), part(group, i)), spread(scales, i));
+            sums.add(i, dot(nibbles(&block.qs), part(group, i)), _mm256_set1_ps(scales[i]));
         }
         sums.subtract(_mm256_mul_ps(d, _mm256_set1_ps(8.0)), floats(&group.sum));
     });

@@ -10,20 +10,28 @@
 //!
 //! The last blocks of a row that fill no group are padded with zeros: their scales are zero, and so are the activations.
 
-use super::load::{load, prefetch_after};
+use super::super::load::{load, load_half, prefetch_after, store_floats, sum_lanes};
 use crate::activation::{ActGroup, Column};
 use crate::block::{Block, blocks};
 use std::arch::x86_64::*;
+use std::hint::black_box;
+
+/// Dot products of 32 unsigned and 32 signed bytes, four neighbours to a sum, as floats: what an instruction set brings along.
+///
+/// It must be exact for weights up to 128 and activations of magnitude up to 127.
+pub(crate) trait Dot: Fn(__m256i, __m256i) -> __m256 {}
+
+impl<F: Fn(__m256i, __m256i) -> __m256> Dot for F {}
 
 /// Partial sums of a row. Four independent chains hide the latency of FMA.
 #[derive(Clone, Copy)]
-pub(super) struct Sums([__m256; 4]);
+pub(crate) struct Sums([__m256; 4]);
 
 impl Sums {
     /// `sums += products * factors`, in chain `chain` (any number).
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn add(&mut self, chain: usize, products: __m256, factors: __m256) {
+    pub(crate) fn add(&mut self, chain: usize, products: __m256, factors: __m256) {
         self.0[chain % 4] = _mm256_fmadd_ps(products, factors, self.0[chain % 4]);
     }
 
@@ -37,17 +45,14 @@ impl Sums {
     /// The total of all chains and lanes.
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn total(self) -> f32 {
+    pub(crate) fn total(self) -> f32 {
         let [a, b, c, d] = self.0;
-        let sum = _mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d));
-        let sum = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
-        let sum = _mm_add_ps(sum, _mm_movehl_ps(sum, sum));
-        _mm_cvtss_f32(_mm_add_ss(sum, _mm_movehdup_ps(sum)))
+        sum_lanes(_mm256_add_ps(_mm256_add_ps(a, b), _mm256_add_ps(c, d)))
     }
 
     #[inline]
     #[target_feature(enable = "avx2,fma,f16c")]
-    pub(super) fn zero() -> Sums {
+    pub(crate) fn zero() -> Sums {
         Sums([_mm256_setzero_ps(); 4])
     }
 }
@@ -79,17 +84,6 @@ pub(super) fn dot_rows<B: Block, const N: usize>(
     }
 }
 
-/// Dot products of 32 unsigned and 32 signed bytes, four neighbours to a sum, as floats.
-///
-/// Two neighbouring products meet in an i16 first: exact as long as `weights * 127 * 2 <= 32767`, so for weights up to 128
-/// and activations of magnitude 127.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn dot(weights: __m256i, activations: __m256i) -> __m256 {
-    let pairs = _mm256_maddubs_epi16(weights, activations);
-    _mm256_cvtepi32_ps(_mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
-}
-
 /// The activations of part `part` (0..8).
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -97,11 +91,16 @@ pub(super) fn part(group: &ActGroup, part: usize) -> __m256i {
     load(&bytemuck::cast_ref::<_, [[i8; 32]; 8]>(&group.q)[part])
 }
 
-/// Lane `i` of `x` in all lanes.
+/// Eight factors that are each needed in all lanes, one after the other.
+///
+/// They are written to memory, because a load that broadcasts costs no more than another load. The compiler is kept from seeing
+/// through it: it would use two shuffles for each, and those share one port.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn spread(x: __m256, i: usize) -> __m256 {
-    _mm256_permutevar8x32_ps(x, _mm256_set1_epi32(i as i32))
+pub(super) fn spread(x: __m256) -> [f32; 8] {
+    let mut lanes = [0.0; 8];
+    store_floats(&mut lanes, x);
+    black_box(lanes)
 }
 
 /// Lane `i` of `x` in the lower four lanes, lane `i + 1` in the upper four.
@@ -116,7 +115,18 @@ pub(super) fn spread_pair(x: __m256, i: usize) -> __m256 {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn nibbles(packed: &[u8; 16]) -> __m256i {
-    let both = _mm256_broadcastsi128_si256(super::load::load_half(packed));
+    let both = _mm256_broadcastsi128_si256(load_half(packed));
     let shifted = _mm256_srlv_epi64(both, _mm256_setr_epi64x(0, 0, 4, 4));
     _mm256_and_si256(shifted, _mm256_set1_epi8(15))
+}
+
+/// Bit `i` of a little-endian number as bit 4 of byte `i`: every byte is given the eight bits that its own is among, and picks it.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn fifth_bits(bits: [u8; 4]) -> __m256i {
+    let all = _mm256_set1_epi32(i32::from_le_bytes(bits));
+    let eights = _mm256_setr_epi64x(0, 0x0101_0101_0101_0101, 0x0202_0202_0202_0202, 0x0303_0303_0303_0303);
+    let own = _mm256_set1_epi64x(0x8040_2010_0804_0201_u64 as i64);
+    let picked = _mm256_and_si256(_mm256_shuffle_epi8(all, eights), own);
+    _mm256_and_si256(_mm256_cmpeq_epi8(picked, own), _mm256_set1_epi8(0x10))
 }

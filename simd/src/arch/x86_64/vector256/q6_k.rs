@@ -1,4 +1,4 @@
-//! Q6_K on AVX2. A block is 210 bytes: 128 bytes of low nibbles, 64 bytes of high bit pairs, sixteen signed scales, f16 `d`;
+//! Q6_K on vectors of 256 bits. A block is 210 bytes: 128 bytes of low nibbles, 64 bytes of high bit pairs, sixteen signed scales, f16 `d`;
 //! `w = d * scale * (q - 32)`, a scale per 16 weights. Half a block (128 weights) is four parts of 32:
 //!
 //! ```text
@@ -10,15 +10,16 @@
 //!
 //! Quants stay unsigned (0..64): two products reach 2 * 63 * 127 = 16002 in an i16. The -32 is taken off through the sums of 16 activations.
 
-use super::load::{floats, half, load, load_half};
-use super::rows::{Sums, dot, dot_rows, part, spread_pair};
+use super::super::load::{floats, half, load, load_half};
+use super::rows::{Dot, Sums, dot_rows, part, spread_pair};
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ6K;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, [block], group| {
         let scales = scales_and_offsets(sums, block, group);
         let low = bytemuck::cast_ref::<_, [[[u8; 32]; 2]; 2]>(&block.ql);

@@ -1,4 +1,5 @@
-//! Loads, stores and prefetches: the only `unsafe` of this folder. Each takes a reference to exactly the bytes that it touches.
+//! Loads, stores and prefetches of up to 256 bits, which all x86-64 folders share. With `avx512_vnni/load.rs`, the only `unsafe`
+//! of these kernels: each function takes a reference to exactly the bytes that it touches.
 
 use bytemuck::Pod;
 use std::arch::x86_64::*;
@@ -48,8 +49,16 @@ pub(super) fn floats(x: &[f32; 8]) -> __m256 {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn store_floats(out: &mut [f32; 8], x: __m256) {
-    // SAFETY: `out` is 32 bytes, and the store needs no alignment.
-    unsafe { _mm256_storeu_ps(from_mut(out).cast(), x) }
+    store(out, _mm256_castps_si256(x));
+}
+
+/// Writes 32 bytes.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn store<T: Pod>(out: &mut T, x: __m256i) {
+    const { assert!(size_of::<T>() == 32) };
+    // SAFETY: `out` is 32 bytes for which any value is valid, and the store needs no alignment.
+    unsafe { _mm256_storeu_si256(from_mut(out).cast(), x) }
 }
 
 /// Writes 16 bytes.
@@ -61,12 +70,21 @@ pub(super) fn store_half<T: Pod>(out: &mut T, x: __m128i) {
     unsafe { _mm_storeu_si128(from_mut(out).cast(), x) }
 }
 
-/// Eight half-precision floats, widened.
+/// The first two half-precision floats of eight blocks, widened: all the first ones, and all the second ones.
+///
+/// A format with one such float at the head of its blocks leaves the second result alone, and nothing is computed for it.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn halves(x: [[u8; 2]; 8]) -> __m256 {
-    let [a, b, c, d, e, f, g, h] = x.map(i16::from_le_bytes);
-    _mm256_cvtph_ps(_mm_setr_epi16(a, b, c, d, e, f, g, h))
+pub(super) fn heads<B: Pod>(blocks: &[B; 8]) -> (__m256, __m256) {
+    let head = |i: usize| {
+        let [a, b, c, d] =
+            *bytemuck::bytes_of(&blocks[i]).first_chunk().expect("a block of four bytes or more");
+        _mm_cvtsi32_si128(i32::from_le_bytes([a, b, c, d]))
+    };
+    let pair = |i: usize| _mm_unpacklo_epi16(head(i), head(i + 1));
+    let four = |i: usize| _mm_unpacklo_epi32(pair(i), pair(i + 2));
+    let (a, b) = (four(0), four(4));
+    (_mm256_cvtph_ps(_mm_unpacklo_epi64(a, b)), _mm256_cvtph_ps(_mm_unpackhi_epi64(a, b)))
 }
 
 /// A half-precision float, widened, in all lanes.
@@ -74,4 +92,13 @@ pub(super) fn halves(x: [[u8; 2]; 8]) -> __m256 {
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn half(x: [u8; 2]) -> __m256 {
     _mm256_broadcastss_ps(_mm_cvtph_ps(_mm_cvtsi32_si128(i32::from(u16::from_le_bytes(x)))))
+}
+
+/// The sum of eight floats: the two halves, then pairs, then the last two.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn sum_lanes(x: __m256) -> f32 {
+    let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+    let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)))
 }

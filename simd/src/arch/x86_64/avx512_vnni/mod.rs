@@ -1,0 +1,24 @@
+//! Kernels for AVX-512 (F, BW, DQ, VL) with VNNI, on vectors of 512 bits: the block formats, whose dot products `dpbusd` makes shorter.
+//!
+//! Everything else is as fast on AVX2. As there, functions are safe `#[target_feature]` functions, and memory is touched only by
+//! `load.rs` and `../load.rs`.
+
+mod load;
+mod q4_0;
+mod q4_1;
+mod q4_k;
+mod q5_0;
+mod q5_1;
+mod q5_k;
+mod q6_k;
+mod q8_0;
+mod rows;
+
+pub(crate) use q4_0::dot_rows_q4_0;
+pub(crate) use q4_1::dot_rows_q4_1;
+pub(crate) use q4_k::dot_rows_q4_k;
+pub(crate) use q5_0::dot_rows_q5_0;
+pub(crate) use q5_1::dot_rows_q5_1;
+pub(crate) use q5_k::dot_rows_q5_k;
+pub(crate) use q6_k::dot_rows_q6_k;
+pub(crate) use q8_0::dot_rows_q8_0;

@@ -1,0 +1,24 @@
+//! Q4_1 on AVX-512 with VNNI. A block is 20 bytes: f16 `d` and `m`, then 16 bytes of nibbles, weights 0..16 low and 16..32 high;
+//! `w = d * q + m`.
+//!
+//! Quants are unsigned (0..16) and four products add up to at most 4 * 15 * 127 in an i32. The minima multiply the sums of the
+//! activations, once for eight blocks.
+
+use super::super::load::{floats, heads};
+use super::rows::{dot, dot_rows, nibbles, quarter, spread};
+use crate::activation::Column;
+use crate::block::BlockQ4_1;
+use std::arch::x86_64::*;
+
+/// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn dot_rows_q4_1(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    dot_rows::<BlockQ4_1, 8>(rows, x, out, |sums, blocks, group| {
+        let (d, m) = heads(blocks);
+        let scales = _mm256_mul_ps(d, floats(&group.scale));
+        for (i, [a, b]) in blocks.as_chunks::<2>().0.iter().enumerate() {
+            sums.add(i, dot(nibbles(&a.qs, &b.qs), quarter(group, i)), spread(scales, i));
+        }
+        sums.offset(m, floats(&group.sum));
+    });
+}

@@ -1,0 +1,27 @@
+//! Q4_K on AVX-512 with VNNI. A block is 144 bytes: f16 `d` and `dmin`, eight 6-bit scales and minima in 12 bytes, then 128 bytes of
+//! nibbles: the low nibbles of 32 bytes are one part of 32 weights, the high nibbles the next; `w = d * scale * q - dmin * min`.
+//!
+//! Quants stay unsigned (0..16) and four products add up to at most 4 * 15 * 127 in an i32. Scales and minima become floats for all
+//! eight parts at once; the minima multiply the sums of the activations.
+
+use super::super::k_scales::scales_and_minima;
+use super::super::load::floats;
+use super::rows::{dot, dot_rows, quarter, shifted_nibbles, spread};
+use crate::activation::Column;
+use crate::block::BlockQ4K;
+use std::arch::x86_64::*;
+
+/// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    let low = _mm512_set1_epi8(15);
+    dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, [block], group| {
+        let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
+        let scales = _mm256_mul_ps(scales, floats(&group.scale));
+        for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
+            let quants = _mm512_and_si512(shifted_nibbles(packed), low);
+            sums.add(i, dot(quants, quarter(group, i)), spread(scales, i));
+        }
+        sums.offset(minima, floats(&group.sum));
+    });
+}

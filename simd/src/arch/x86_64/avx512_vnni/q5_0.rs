@@ -1,0 +1,25 @@
+//! Q5_0 on AVX-512 with VNNI. A block is 22 bytes: f16 `d`, 32 high bits, then 16 bytes of low nibbles, weights 0..16 low and
+//! 16..32 high; `w = d * (q - 16)`.
+//!
+//! Quants stay unsigned (0..32) and four products add up to at most 4 * 31 * 127 in an i32. The -16 is taken off through the sum of the
+//! activations, once for eight blocks. The high bits of two blocks are a mask that selects the bytes to add 16 to.
+
+use super::super::load::{floats, heads};
+use super::rows::{dot, dot_rows, nibbles, quarter, spread, with_fifth_bits};
+use crate::activation::Column;
+use crate::block::BlockQ5_0;
+use std::arch::x86_64::*;
+
+/// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn dot_rows_q5_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    dot_rows::<BlockQ5_0, 8>(rows, x, out, |sums, blocks, group| {
+        let (d, _) = heads(blocks);
+        let scales = _mm256_mul_ps(d, floats(&group.scale));
+        for (i, [a, b]) in blocks.as_chunks::<2>().0.iter().enumerate() {
+            let quants = with_fifth_bits(nibbles(&a.qs, &b.qs), a.qh, b.qh);
+            sums.add(i, dot(quants, quarter(group, i)), spread(scales, i));
+        }
+        sums.offset(_mm256_mul_ps(d, _mm256_set1_ps(-16.0)), floats(&group.sum));
+    });
+}

@@ -1,0 +1,69 @@
+//! Q6_K on AVX-512 with VNNI. A block is 210 bytes: 128 bytes of low nibbles, 64 bytes of high bit pairs, sixteen signed scales, f16
+//! `d`; `w = d * scale * (q - 32)`, a scale per 16 weights. Half a block (128 weights) is two quarters of 64:
+//!
+//! ```text
+//! quarter 0: low nibbles of 64 bytes    bits 0..2 of the 32 high bytes, then bits 2..4
+//! quarter 1: high nibbles of the same   bits 4..6, then bits 6..8
+//! ```
+//!
+//! Quants stay unsigned (0..64) and four products add up to at most 4 * 63 * 127 in an i32. The -32 is taken off through the sums of
+//! 16 activations.
+
+use super::super::load::{floats, half, load as load_32, load_half};
+use super::load::load;
+use super::rows::{Sums, and_or, dot, dot_rows, quarter};
+use crate::activation::{ActGroup, Column};
+use crate::block::BlockQ6K;
+use std::arch::x86_64::*;
+
+/// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, [block], group| {
+        let scales = scales_and_offsets(sums, block, group);
+        let low = bytemuck::cast_ref::<_, [[u8; 64]; 2]>(&block.ql);
+        let high = bytemuck::cast_ref::<_, [[u8; 32]; 2]>(&block.qh);
+        for (i, (low, high)) in low.iter().zip(high).enumerate() {
+            for (j, quants) in quants(low, high).into_iter().enumerate() {
+                let at = i * 2 + j;
+                sums.add(at, dot(quants, quarter(group, at)), spread_sixteenths(scales, at));
+            }
+        }
+    });
+}
+
+/// The two quarters of half a block.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn quants(low: &[u8; 64], high: &[u8; 32]) -> [__m512i; 2] {
+    let (nibble, pair) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
+    let (low, high) = (load(low), _mm512_broadcast_i64x4(load_32(high)));
+    let left = _mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2));
+    let right = _mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2));
+    [
+        and_or(low, nibble, _mm512_and_si512(left, pair)),
+        and_or(_mm512_srli_epi16::<4>(low), nibble, _mm512_and_si512(right, pair)),
+    ]
+}
+
+/// Takes the offsets off `sums`, and returns the factors per 16 weights: weight scale times activation scale.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn scales_and_offsets(sums: &mut Sums, block: &BlockQ6K, group: &ActGroup) -> __m512 {
+    let scales = load_half(&block.scales);
+    let d = _mm256_mul_ps(floats(&group.scale), half(block.d));
+    // integers are exact here: 16 * 127 * 128 * 2 fits in 20 bits
+    let by_part = _mm256_madd_epi16(load_32(&group.sum16), _mm256_cvtepi8_epi16(scales));
+    sums.offset(_mm256_cvtepi32_ps(by_part), _mm256_mul_ps(d, _mm256_set1_ps(-32.0)));
+    let twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    let d = _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(d));
+    _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(scales)))
+}
+
+/// The factors of 16 weights each, spread over quarter `quarter` (0..4): four of them, four lanes each.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn spread_sixteenths(factors: __m512, quarter: usize) -> __m512 {
+    let [a, b, c, d] = [0, 1, 2, 3].map(|i| quarter as i32 * 4 + i);
+    _mm512_permutexvar_ps(_mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d), factors)
+}

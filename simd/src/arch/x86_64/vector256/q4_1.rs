@@ -1,0 +1,24 @@
+//! Q4_1 on vectors of 256 bits. A block is 20 bytes: f16 `d` and `m`, then 16 bytes of nibbles, weights 0..16 low and 16..32 high; `w = d * q + m`.
+//!
+//! Quants are unsigned (0..16), so two products reach at most 2 * 15 * 127 = 3810 in an i16. The minima multiply the sums of the
+//! activations, once for eight blocks.
+
+use super::super::load::{floats, heads};
+use super::rows::{Dot, dot_rows, nibbles, part, spread};
+use crate::activation::Column;
+use crate::block::BlockQ4_1;
+use std::arch::x86_64::*;
+
+/// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn dot_rows_q4_1(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
+    dot_rows::<BlockQ4_1, 8>(rows, x, out, |sums, blocks, group| {
+        let (d, m) = heads(blocks);
+        let scales = spread(_mm256_mul_ps(d, floats(&group.scale)));
+        for (i, block) in blocks.iter().enumerate() {
+            sums.add(i, dot(nibbles(&block.qs), part(group, i)), _mm256_set1_ps(scales[i]));
+        }
+        sums.add(0, m, floats(&group.sum));
+    });
+}

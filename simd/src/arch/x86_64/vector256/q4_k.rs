@@ -1,0 +1,31 @@
+//! Q4_K on vectors of 256 bits. A block is 144 bytes: f16 `d` and `dmin`, eight 6-bit scales and minima in 12 bytes, then 128 bytes of nibbles: the low
+//! nibbles of 32 bytes are one part of 32 weights, the high nibbles the next; `w = d * scale * q - dmin * min`.
+//!
+//! Quants stay unsigned (0..16) and two products reach 3810 in an i16. Scales and minima become floats for all eight parts at once;
+//! the minima multiply the sums of the activations.
+
+use super::super::k_scales::scales_and_minima;
+use super::super::load::{floats, load};
+use super::rows::{Dot, dot_rows, part, spread};
+use crate::activation::Column;
+use crate::block::BlockQ4K;
+use std::arch::x86_64::*;
+
+/// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
+    let low = _mm256_set1_epi8(15);
+    dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, [block], group| {
+        let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
+        let scales = spread(_mm256_mul_ps(scales, floats(&group.scale)));
+        sums.add(0, minima, floats(&group.sum));
+        for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
+            let packed = load(packed);
+            let (even, odd) =
+                (_mm256_and_si256(packed, low), _mm256_and_si256(_mm256_srli_epi16::<4>(packed), low));
+            sums.add(i, dot(even, part(group, i * 2)), _mm256_set1_ps(scales[i * 2]));
+            sums.add(i + 2, dot(odd, part(group, i * 2 + 1)), _mm256_set1_ps(scales[i * 2 + 1]));
+        }
+    });
+}
