@@ -1,0 +1,106 @@
+//! The recorded files; `tools/goldens/README.md` says what each field means.
+
+use crate::measure::{self, Distance};
+use serde::Deserialize;
+use siskin_tools::synth::{self, Mix, Shape};
+use std::path::Path;
+
+/// A model and what other programs compute with it.
+#[derive(Deserialize)]
+pub struct Golden {
+    /// The file's name without its ending.
+    #[serde(skip)]
+    pub name: String,
+    model: Source,
+    fnv1a: String,
+    pub prompt: Vec<u32>,
+    pub ids: Vec<u32>,
+    pub argmax: Vec<u32>,
+    pub margin: Vec<f64>,
+    pub llama_cpp: LlamaCpp,
+    pub rows: Vec<usize>,
+    logits: Vec<Vec<f32>>,
+    stride: usize,
+    sample: Vec<Vec<f32>>,
+    pub logits_kv_f16: Option<Vec<Vec<f32>>>,
+}
+
+/// Where the model comes from.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Source {
+    Synthetic { shape: String, format: String, seed: u64 },
+    File { file: String },
+}
+
+/// What llama.cpp does, by the type of its keys and values.
+#[derive(Deserialize)]
+pub struct LlamaCpp {
+    pub kv_f16: Distance,
+    pub kv_f32: Distance,
+}
+
+/// `stories260K-f32.ref.json`.
+#[derive(Deserialize)]
+pub struct Reference {
+    pub prompt_ids: Vec<u32>,
+    pub prompt_logits: Vec<Vec<f32>>,
+}
+
+impl Golden {
+    /// All goldens, by name.
+    pub fn all() -> Vec<Golden> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/goldens");
+        let files = std::fs::read_dir(folder).expect("the folder of goldens");
+        let mut all: Vec<Golden> = files.map(|file| Golden::read(&file.expect("a golden").path())).collect();
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    fn read(path: &Path) -> Golden {
+        let text = std::fs::read_to_string(path).expect("a golden");
+        let golden: Golden = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        Golden { name, ..golden }
+    }
+
+    /// The model to be made, if it is a synthetic one.
+    pub fn synthetic(&self) -> Option<synth::Model> {
+        match &self.model {
+            Source::Synthetic { shape, format, seed } => {
+                let (shape, mix) = (Shape::named(shape).expect("a shape"), Mix::named(format).expect("a format"));
+                Some(synth::Model::new(shape, mix, *seed))
+            }
+            Source::File { .. } => None,
+        }
+    }
+
+    /// The model's file name, if it is a trained one.
+    pub fn file(&self) -> Option<&str> {
+        match &self.model {
+            Source::Synthetic { .. } => None,
+            Source::File { file } => Some(file),
+        }
+    }
+
+    /// The file is the one that the golden was made from.
+    pub fn check_hash(&self, path: &Path) {
+        let hash = synth::fnv1a(&std::fs::read(path).expect("the model"));
+        assert_eq!(format!("{hash:016x}"), self.fnv1a, "{}: another file. If `synth` changed, record again", self.name);
+    }
+
+    /// How far logits (after the prompt and after each of the ids) are from the oracle's.
+    pub fn distance(&self, rows: &[Vec<f32>]) -> Distance {
+        assert_eq!(rows.len(), self.sample.len(), "{}", self.name);
+        let kept: Vec<&[f32]> = self.rows.iter().map(|&row| rows[row].as_slice()).collect();
+        let differences = |ours: &[f32], theirs: &[f32]| measure::differences(ours, theirs).collect::<Vec<f64>>();
+        let pairs = || kept.iter().zip(&self.logits);
+        let every = |row: &[f32]| row.iter().step_by(self.stride).copied().collect::<Vec<f32>>();
+        let sampled = rows.iter().zip(&self.sample).flat_map(|(ours, theirs)| differences(&every(ours), theirs));
+        Distance {
+            rms: measure::root_mean_square(sampled),
+            max_abs: pairs().flat_map(|(ours, theirs)| differences(ours, theirs)).fold(0.0, |max, d| max.max(d.abs())),
+            kl: pairs().map(|(ours, theirs)| measure::divergence(theirs, ours)).sum::<f64>() / kept.len() as f64,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Distances between rows of logits, in double precision.
+
+use serde::Deserialize;
+use std::fmt;
+
+/// How far logits are from the oracle's.
+#[derive(Clone, Copy, Deserialize)]
+pub struct Distance {
+    /// Root of the mean square difference.
+    pub rms: f64,
+    /// Largest difference.
+    pub max_abs: f64,
+    /// Mean divergence of the oracle's distribution from this one, in nats.
+    pub kl: f64,
+}
+
+impl fmt::Display for Distance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:8.1e} {:8.1e} {:8.1e}", self.rms, self.max_abs, self.kl)
+    }
+}
+
+/// Element by element.
+///
+/// # Panics
+///
+/// If the lengths differ.
+pub fn differences(ours: &[f32], theirs: &[f32]) -> impl Iterator<Item = f64> {
+    assert_eq!(ours.len(), theirs.len(), "logits");
+    ours.iter().zip(theirs).map(|(&ours, &theirs)| f64::from(ours) - f64::from(theirs))
+}
+
+pub fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0u32), |(sum, count), value| (sum + value * value, count + 1));
+    (sum / f64::from(count)).sqrt()
+}
+
+/// The largest difference, as a part of the largest of `theirs`.
+pub fn relative(ours: &[f32], theirs: &[f32]) -> f64 {
+    let largest = theirs.iter().fold(0.0f64, |max, &x| max.max(f64::from(x).abs()));
+    differences(ours, theirs).fold(0.0f64, |max, d| max.max(d.abs())) / largest
+}
+
+/// The position of the largest; the first of equals.
+pub fn argmax(row: &[f32]) -> u32 {
+    let best = (0..row.len()).rev().max_by(|&a, &b| row[a].total_cmp(&row[b]));
+    best.expect("logits of at least one id") as u32
+}
+
+/// Logarithms of the probabilities.
+fn log_softmax(row: &[f32]) -> Vec<f64> {
+    let max = row.iter().fold(f64::NEG_INFINITY, |max, &x| max.max(f64::from(x)));
+    let sum: f64 = row.iter().map(|&x| (f64::from(x) - max).exp()).sum();
+    row.iter().map(|&x| f64::from(x) - max - sum.ln()).collect()
+}
+
+/// Kullback-Leibler divergence of `q` from `p`, both as logits, in nats.
+pub fn divergence(p: &[f32], q: &[f32]) -> f64 {
+    let (p, q) = (log_softmax(p), log_softmax(q));
+    p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
+}
