@@ -160,7 +160,8 @@ impl<'m> Session<'m> {
         let sampler_bytes = options.sampling.scratch_bytes(vocabulary);
         let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads(), sampler_bytes };
         let plan = Plan::new(model, job).ok_or(Error::TooLarge { positions })?;
-        let longest = (0..tokenizer.len() as TokenId).map(|id| tokenizer.piece_len(id)).max().unwrap_or(0);
+        let longest = (0..tokenizer.len() as TokenId).filter_map(|id| tokenizer.token(id)).map(|token| token.bytes.len()).max();
+        let longest = longest.unwrap_or(0);
         let stops = Stops::new(stop_options(options, context, prompt.len()))?;
         let held = longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0);
         Ok(Session {

@@ -176,7 +176,6 @@ fn json_value(value: &Value<'_>) -> Json {
         Value::F64(x) => (*x).into(),
         Value::Bool(b) => (*b).into(),
         Value::Str(text) => (*text).into(),
-        Value::NotUtf8(bytes) => String::from_utf8_lossy(bytes).into(),
         Value::Array(array) => {
             let first = array.iter().take(SHOWN).map(|value| value.map_or(Json::Null, |value| json_value(&value)));
             json!({"length": array.len(), "first": first.collect::<Vec<_>>()})

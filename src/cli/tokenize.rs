@@ -62,7 +62,8 @@ fn print(tokenizer: &Tokenizer, ids: &[u32], json: bool, answer: &mut Answer) ->
     if !json {
         return answer.line(&spaced(ids));
     }
-    let pieces = ids.iter().map(|&id| tokenizer.shown(id)).collect();
+    let pieces = ids.iter().filter_map(|&id| tokenizer.token(id)).map(|token| String::from_utf8_lossy(token.bytes).into_owned());
+    let pieces = pieces.collect();
     let object = serde_json::to_string(&Tokens { tokens: ids, pieces });
     answer.line(&object.map_err(|error| CliError::Failed(format!("json: {error}")))?)
 }

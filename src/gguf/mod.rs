@@ -61,6 +61,16 @@ use map::Source;
 /// One model: one GGUF file, or all the files of a split one.
 ///
 /// Cheap to keep: the header is a table of ranges into the mapped file. Metadata strings and tensor data stay where they are.
+///
+/// ```
+/// use siskin::gguf::Gguf;
+///
+/// let empty = b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0"; // version 3, no tensors, no keys
+/// let model = Gguf::from_static(empty)?;
+/// assert_eq!(model.version(), 3);
+/// assert_eq!(model.metadata().str("general.architecture")?, None);
+/// # Ok::<(), siskin::gguf::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Gguf {
     path: PathBuf,

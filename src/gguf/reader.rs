@@ -21,8 +21,6 @@ const MAX_TENSORS: u64 = 1 << 18;
 pub(super) const MAX_NAME: u64 = 1 << 16;
 const MAX_ALIGNMENT: u32 = 1 << 20;
 const DEFAULT_ALIGNMENT: u64 = 32;
-/// Tables start with room for this many entries at most and then grow with what is really there.
-const FIRST_ROOM: u64 = 1024;
 
 /// One validated file.
 pub(super) struct Part {
@@ -52,18 +50,10 @@ const PREAMBLE: usize = 8;
 
 /// Magic and version. The byte order is the one in which the version makes sense.
 fn preamble(bytes: &[u8]) -> Result<(u32, Layout), ErrorKind> {
-    let Some((magic, rest)) = bytes.split_first_chunk::<4>() else {
-        return Err(ErrorKind::NotGguf {
-            found: bytes.escape_ascii().to_string(),
-            looks_like: looks_like(bytes),
-        });
+    let Some((b"GGUF", rest)) = bytes.split_first_chunk::<4>() else {
+        let found = bytes.get(..4).unwrap_or(bytes).escape_ascii().to_string();
+        return Err(ErrorKind::NotGguf { found, looks_like: looks_like(bytes) });
     };
-    if magic != b"GGUF" {
-        return Err(ErrorKind::NotGguf {
-            found: magic.escape_ascii().to_string(),
-            looks_like: looks_like(bytes),
-        });
-    }
     let Some(version) = rest.first_chunk::<4>() else {
         let (needed, left) = (4, rest.len() as u64);
         return Err(ErrorKind::Truncated { place: "the header".into(), offset: 4, needed, left });
@@ -138,16 +128,17 @@ fn check_counts<E: byteorder::ByteOrder>(
     Ok(())
 }
 
-/// Room for the first entries of a table of `count`.
-pub(super) fn first_room(count: u64) -> usize {
-    count.min(FIRST_ROOM) as usize
+/// An empty table for `count` entries. The count is only a claim: room is made for no more than would take as many bytes as
+/// are left in the file, and what is really there makes the table grow.
+pub(super) fn table<T, E: byteorder::ByteOrder>(cursor: &Cursor<'_, E>, count: u64) -> Vec<T> {
+    Vec::with_capacity(count.min(cursor.left() / size_of::<T>() as u64) as usize)
 }
 
 fn read_entries<E: byteorder::ByteOrder>(
     cursor: &mut Cursor<'_, E>,
     count: u64,
 ) -> Result<Vec<Entry>, ErrorKind> {
-    let mut entries = Vec::with_capacity(first_room(count));
+    let mut entries = table(cursor, count);
     for index in 0..count {
         entries.push(read_entry(cursor, index)?);
     }
@@ -163,7 +154,7 @@ fn read_entry<E: byteorder::ByteOrder>(cursor: &mut Cursor<'_, E>, index: u64) -
     let code = cursor.u32().map_err(|short| short.within(format_args!("the type of key {}", quoted(key))))?;
     let ty =
         ValueType::from_code(code).ok_or_else(|| ErrorKind::ValueType { key: quoted(key), found: code })?;
-    let (shape, payload) = value::check(cursor, ty, key, 0)?;
+    let (shape, payload) = value::check(cursor, ty, key)?;
     Ok(Entry { key: key.into(), shape, payload })
 }
 

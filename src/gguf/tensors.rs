@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::cursor::{Cursor, Short};
 use super::error::{Error, ErrorKind, quoted};
 use super::map::{Bytes, Source};
-use super::reader::{MAX_NAME, clip, first_room};
+use super::reader::{self, MAX_NAME, clip};
 use super::types::GgmlType;
 
 /// Dims of a tensor, at most.
@@ -88,7 +88,7 @@ pub(super) fn read_table<E: byteorder::ByteOrder>(
     cursor: &mut Cursor<'_, E>,
     count: u64,
 ) -> Result<Vec<Row>, ErrorKind> {
-    let mut table = Vec::with_capacity(first_room(count));
+    let mut table = reader::table(cursor, count);
     for index in 0..count {
         table.push(read_row(cursor, index)?);
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 use byteorder::ByteOrder;
 
 use super::array::Array;
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Short};
 use super::error::{ErrorKind, quoted};
 
 /// Arrays may stand inside arrays, this many deep altogether.
@@ -144,33 +144,26 @@ pub(super) enum Shape {
     Many { element: ValueType, count: u64 },
 }
 
-/// Walks over one value of type `ty` and checks everything but the UTF-8 of its strings. Returns what it is and where its payload lies.
-///
-/// `depth` is the number of arrays around the value; `key` names it in errors.
+/// Walks over one value of type `ty` and checks everything but the UTF-8 of its strings. Returns what it is and where its
+/// payload lies; `key` names it in errors.
 pub(super) fn check<E: ByteOrder>(
     cursor: &mut Cursor<'_, E>,
     ty: ValueType,
     key: &str,
-    depth: u32,
 ) -> Result<(Shape, Range<usize>), ErrorKind> {
-    let place = || format!("the value of key {}", quoted(key));
-    let shape = match (ty, ty.fixed_bytes()) {
-        (ValueType::Array, _) => return check_array(cursor, key, depth + 1),
-        (_, None) => {
-            let len = cursor.string().map_err(|short| short.within(place()))?.len();
-            return Ok((Shape::One(ty), cursor.position() - len..cursor.position()));
-        }
-        (_, Some(n)) => {
-            let bytes = cursor.take(n).map_err(|short| short.within(place()))?;
-            check_bools(ty, bytes, key)?;
-            Shape::One(ty)
-        }
+    if ty == ValueType::Array {
+        return check_array(cursor, key, 1);
+    }
+    let short = |short: Short| short.within(format_args!("the value of key {}", quoted(key)));
+    let payload = match ty.fixed_bytes() {
+        Some(n) => cursor.take(n).map_err(short)?,
+        None => cursor.string().map_err(short)?,
     };
-    let size = ty.fixed_bytes().unwrap_or(0) as usize;
-    Ok((shape, cursor.position() - size..cursor.position()))
+    check_bools(ty, payload, key)?;
+    Ok((Shape::One(ty), cursor.position() - payload.len()..cursor.position()))
 }
 
-/// Element type, count, elements. The count is compared with the bytes left before anything is done with it.
+/// As [`check`], for an array that is the `depth`th around its elements, counted from the outside.
 pub(super) fn check_array<E: ByteOrder>(
     cursor: &mut Cursor<'_, E>,
     key: &str,
@@ -179,35 +172,46 @@ pub(super) fn check_array<E: ByteOrder>(
     if depth > MAX_DEPTH {
         return Err(ErrorKind::ArrayDepth { key: quoted(key), limit: MAX_DEPTH });
     }
-    let place = || format!("the array in key {}", quoted(key));
-    let code = cursor.u32().map_err(|short| short.within(place()))?;
-    let element = ValueType::from_code(code)
-        .ok_or_else(|| ErrorKind::ArrayElementType { key: quoted(key), found: code })?;
-    let count = cursor.count().map_err(|short| short.within(place()))?;
-    let smallest = match element {
-        ValueType::Array => 4 + cursor.layout().count_bytes(),
-        other => other.fixed_bytes().unwrap_or(cursor.layout().count_bytes()),
-    };
-    if count > cursor.left() / smallest {
-        let (found, left) = (count, cursor.left());
-        return Err(ErrorKind::ArrayLength { key: quoted(key), found, element, left });
-    }
+    let short = |short: Short| short.within(format_args!("the array in key {}", quoted(key)));
+    let found = cursor.u32().map_err(short)?;
+    let element = ValueType::from_code(found);
+    let element = element.ok_or_else(|| ErrorKind::ArrayElementType { key: quoted(key), found })?;
+    let count = cursor.count().map_err(short)?;
     let start = cursor.position();
-    match element.fixed_bytes() {
-        // no overflow: the product is at most the bytes left
-        Some(n) => check_bools(element, cursor.take(count * n).map_err(|short| short.within(place()))?, key)?,
-        None if element == ValueType::Str => {
-            for i in 0..count {
-                cursor.string().map_err(|short| short.within(format_args!("string {i} of {}", place())))?;
-            }
-        }
-        None => {
-            for _ in 0..count {
-                check_array(cursor, key, depth + 1)?;
-            }
-        }
-    }
+    check_elements(cursor, key, depth, element, count)?;
     Ok((Shape::Many { element, count }, start..cursor.position()))
+}
+
+/// The elements of an array. Their number is compared with the bytes left before anything is done with it.
+fn check_elements<E: ByteOrder>(
+    cursor: &mut Cursor<'_, E>,
+    key: &str,
+    depth: u32,
+    element: ValueType,
+    count: u64,
+) -> Result<(), ErrorKind> {
+    let least = match element {
+        ValueType::Str => cursor.layout().count_bytes(),
+        ValueType::Array => 4 + cursor.layout().count_bytes(),
+        number => number.fixed_bytes().unwrap_or(1),
+    };
+    if count > cursor.left() / least {
+        let left = cursor.left();
+        return Err(ErrorKind::ArrayLength { key: quoted(key), found: count, element, left });
+    }
+    let short =
+        |short: Short, i| short.within(format_args!("element {i} of the array in key {}", quoted(key)));
+    match element {
+        ValueType::Str => {
+            for i in 0..count {
+                cursor.string().map_err(|s| short(s, i))?;
+            }
+            Ok(())
+        }
+        ValueType::Array => (0..count).try_for_each(|_| check_array(cursor, key, depth + 1).map(|_| ())),
+        // no overflow: the product is at most the bytes left
+        _ => check_bools(element, cursor.take(count * least).map_err(|s| short(s, 0))?, key),
+    }
 }
 
 fn check_bools(ty: ValueType, bytes: &[u8], key: &str) -> Result<(), ErrorKind> {

@@ -247,7 +247,7 @@ fn string_in_array_beyond_the_file() {
     refuses!(
         |f| add_key(f, "x", Item::Array(8, vec![Item::text("fine"), Item::LyingText(1 << 30)])),
         ErrorKind::StringLength { .. },
-        "string 1",
+        "element 1",
         "\"x\""
     );
 }
@@ -472,4 +472,25 @@ fn damaged_file_on_disk_is_not_a_failure_to_read() {
             assert!(!error.is_io() && error.to_string().contains("bad.gguf"), "{error}");
         }
     }
+}
+
+/// A mapped file that another program writes to: what was read at open still holds, the rest is an error.
+#[test]
+fn file_changed_after_it_was_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("changed.gguf");
+    let bytes = File::sample(LAYOUTS[0]).bytes();
+    std::fs::write(&path, &bytes).unwrap();
+    let model = Gguf::open(&path).unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut &file, &vec![0xff; bytes.len()]).unwrap();
+
+    let array = |key| model.metadata().array(key).unwrap().unwrap();
+    let error = array("pairs").iter().next().unwrap().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Changed { .. }), "{error}");
+    let error = array("texts").strs().unwrap().next().unwrap().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Changed { .. }), "{error}");
+    assert_eq!(model.metadata().u32("u32").unwrap(), Some(u32::MAX));
+    assert!(model.metadata().str("text").is_err());
+    assert_eq!(*model.bytes(&model.tensors()[2]), [0xff; 3]);
 }

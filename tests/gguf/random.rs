@@ -86,15 +86,13 @@ fn every_single_bit_flipped() {
 
 #[test]
 fn a_nasty_integer_at_every_place() {
-    for layout in [LAYOUTS[1], LAYOUTS[4]] {
+    for (layout, widths) in [(LAYOUTS[1], &[4, 8][..]), (LAYOUTS[4], &[4])] {
         let bytes = File::sample(layout).bytes();
-        for at in 0..bytes.len() {
-            for value in NASTY {
-                for width in [4, 8] {
-                    let mut damaged = bytes.clone();
-                    put(&mut damaged, at, value, width, layout.1);
-                    survive(damaged);
-                }
+        for (at, value) in (0..bytes.len()).flat_map(|at| NASTY.map(|value| (at, value))) {
+            for &width in widths {
+                let mut damaged = bytes.clone();
+                put(&mut damaged, at, value, width, layout.1);
+                survive(damaged);
             }
         }
     }
@@ -159,6 +157,20 @@ proptest! {
     #[test]
     fn random_bytes_after_a_valid_preamble(layout in prop::sample::select(&LAYOUTS[..]), tail in prop::collection::vec(any::<u8>(), 0..200)) {
         survive([&File::empty(layout).bytes()[..8], &tail].concat());
+    }
+}
+
+/// Counts that would just fit, over bytes that are no entries: the claim alone takes no more than the file.
+#[test]
+fn claimed_counts_take_no_more_than_the_file() {
+    for layout in LAYOUTS {
+        for entries in [1_000, 2_000, 4_000, 8_000] {
+            let tail = vec![0xff; 100_000];
+            let keys = File { claimed_keys: Some(entries), ..File::empty(layout) };
+            survive([keys.bytes(), tail.clone()].concat());
+            let tensors = File { claimed_tensors: Some(entries / 3), ..File::empty(layout) };
+            survive([tensors.bytes(), tail].concat());
+        }
     }
 }
 

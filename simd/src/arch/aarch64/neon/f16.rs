@@ -91,3 +91,25 @@ pub(crate) fn narrow(x: &[f32], out: &mut [u8]) {
         *out = f32_to_f16(*x);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Isa, Kernels};
+
+    /// Every half and its neighbours between halves, ties among them, narrowed as the half crate does it.
+    #[test]
+    fn every_half_is_narrowed_to_nearest_even() {
+        let Ok(neon) = Kernels::new(Isa::Neon) else { return };
+        for bits in 0..=u16::MAX {
+            let half = half::f16::from_bits(bits).to_f32();
+            let x =
+                [-3, -1, 0, 1].map(|step| f32::from_bits(half.to_bits().wrapping_add_signed(step * 0x400)));
+            let mut narrow = [0; 8];
+            neon.narrow_f16(&x, &mut narrow);
+            for (x, got) in x.iter().zip(narrow.as_chunks::<2>().0) {
+                let expected = half::f16::from_f32_const(*x).to_le_bytes();
+                assert_eq!(*got, expected, "{x:e} ({:08x})", x.to_bits());
+            }
+        }
+    }
+}

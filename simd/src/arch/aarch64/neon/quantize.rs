@@ -51,3 +51,30 @@ fn round16(x: &[[f32; 4]; 4], inverse: f32) -> int8x16_t {
     let high = vqmovn_high_s32(vqmovn_s32(round4(&x[2])), round4(&x[3]));
     vmaxq_s8(vqmovn_high_s16(vqmovn_s16(low), high), vdupq_n_s8(-127))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{ActGroup, Isa, Kernels};
+
+    /// Ties, values at the edge of subnormal scales, NaN and infinity, against the scalar code.
+    #[test]
+    fn odd_values_quantize_as_in_scalar_code() {
+        let Ok(neon) = Kernels::new(Isa::Neon) else { return };
+        let scalar = Kernels::new(Isa::Scalar).expect("scalar runs everywhere");
+        let ties: Vec<f32> = (0..32).map(|i| if i == 0 { 127.0 } else { i as f32 - 16.5 }).collect();
+        for scale in [1.0, -1.0, 1e-38, -3e-43, 1e-45, f32::MAX / 128.0] {
+            for odd in [0.0, -0.0, f32::NAN, -f32::NAN] {
+                let mut x: Vec<f32> = ties.iter().map(|x| x * scale).collect();
+                x[5] = odd;
+                let mut groups = [[ActGroup::ZERO]; 2];
+                neon.quantize(&x, &mut groups[0]);
+                scalar.quantize(&x, &mut groups[1]);
+                assert_eq!(groups[0], groups[1], "scale {scale}, odd value {odd}");
+            }
+        }
+        let mut groups = [[ActGroup::ZERO]; 2];
+        neon.quantize(&[f32::INFINITY; 32], &mut groups[0]);
+        scalar.quantize(&[f32::INFINITY; 32], &mut groups[1]);
+        assert_eq!(groups[0][0].q, groups[1][0].q);
+    }
+}

@@ -1,0 +1,138 @@
+//! The tokenizer against real vocabularies and the ids that llama.cpp gives for them.
+//!
+//! The data is not part of the repository: it is looked for in `SISKIN_VOCAB`, or else in `../shared/vocab` beside the
+//! workspace. Tests say that they are skipped if it is missing, and fail if `SISKIN_REQUIRE` lists `shared`.
+
+use std::path::{Path, PathBuf};
+
+use siskin::gguf::Gguf;
+use siskin::tokenizer::{Encode, Kind, TextStream, TokenId, Tokenizer};
+
+/// The folder with the vocabularies.
+fn vocab_folder() -> Option<PathBuf> {
+    let folder = match std::env::var_os("SISKIN_VOCAB") {
+        Some(folder) => PathBuf::from(folder),
+        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vocab"),
+    };
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    let required = std::env::var("SISKIN_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|item| item == "shared"), "no vocabularies at {}", folder.display());
+    eprintln!("skipped: no vocabularies at {}", folder.display());
+    None
+}
+
+fn load(path: &Path) -> Tokenizer {
+    Tokenizer::from_metadata(Gguf::open(path).unwrap().metadata()).unwrap()
+}
+
+/// Every vocabulary, with its name.
+fn vocabularies() -> Vec<(String, PathBuf)> {
+    let Some(folder) = vocab_folder() else { return Vec::new() };
+    let mut found: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "gguf"))
+        .map(|path| (path.file_stem().unwrap().to_string_lossy().replace("ggml-vocab-", ""), path))
+        .collect();
+    found.sort();
+    assert!(!found.is_empty(), "the folder of vocabularies is empty");
+    found
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The texts of a vocabulary and the ids expected for them, without BOS and without parsing special tokens.
+fn cases(vocabulary: &Path) -> Vec<(String, Vec<TokenId>)> {
+    let texts = std::fs::read_to_string(with_suffix(vocabulary, ".inp")).unwrap();
+    let ids = std::fs::read_to_string(with_suffix(vocabulary, ".out")).unwrap();
+    let texts: Vec<&str> = texts.split("\n__ggml_vocab_test__\n").collect();
+    let ids: Vec<Vec<TokenId>> =
+        ids.lines().map(|line| line.split_whitespace().map(|id| id.parse().unwrap()).collect()).collect();
+    assert_eq!(texts.len(), ids.len(), "{}", vocabulary.display());
+    texts.into_iter().map(str::to_string).zip(ids).collect()
+}
+
+const PLAIN: Encode = Encode { add_special: false, parse_special: false };
+
+#[test]
+fn all_reference_ids_match() {
+    let mut wrong = Vec::new();
+    let mut checked = 0;
+    for (name, path) in vocabularies() {
+        let tokenizer = load(&path);
+        assert_eq!(tokenizer.pre_warning(), None, "{name}");
+        for (text, expected) in cases(&path) {
+            checked += 1;
+            let found = tokenizer.encode(&text, PLAIN);
+            if found != expected {
+                wrong.push(format!("{name}: {text:?}\n  found    {found:?}\n  expected {expected:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {checked} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn reference_texts_come_back() {
+    for (name, path) in vocabularies() {
+        let tokenizer = load(&path);
+        for (text, _) in cases(&path) {
+            let ids = tokenizer.encode(&text, PLAIN);
+            assert_eq!(String::from_utf8(tokenizer.decode(&ids)).unwrap(), text, "{name}");
+            assert_eq!(
+                streamed(&tokenizer, &ids).trim_start_matches(' '),
+                text.trim_start_matches(' '),
+                "{name}"
+            );
+        }
+    }
+}
+
+/// The text as it is shown token by token.
+fn streamed(tokenizer: &Tokenizer, ids: &[TokenId]) -> String {
+    let (mut stream, mut text, mut bytes) = (TextStream::new(), String::new(), Vec::new());
+    for &id in ids {
+        bytes.clear();
+        tokenizer.piece(id, &mut bytes);
+        stream.push(&bytes, &mut text);
+    }
+    stream.finish(&mut text);
+    text
+}
+
+/// Names, kinds and special tokens as llama.cpp b6xxx reports them: bos, eos, eot, whether BOS is added, all that end generation.
+type Expected =
+    (&'static str, Kind, Option<TokenId>, Option<TokenId>, Option<TokenId>, bool, &'static [TokenId]);
+
+const SPECIAL: &[Expected] = &[
+    ("deepseek-llm", Kind::Bpe, Some(100000), Some(100001), Some(100001), true, &[100001]),
+    ("falcon", Kind::Bpe, Some(11), Some(11), Some(11), false, &[11]),
+    ("gemma-4", Kind::Bpe, Some(2), Some(1), None, true, &[1, 50, 106]),
+    ("gpt-2", Kind::Bpe, Some(50256), Some(50256), Some(50256), false, &[50256]),
+    ("llama-bpe", Kind::Bpe, Some(128000), Some(128001), Some(128009), true, &[128001, 128009]),
+    ("llama-spm", Kind::Spm, Some(1), Some(2), None, true, &[2]),
+    ("phi-3", Kind::Spm, Some(1), Some(32000), Some(32007), true, &[2, 32000, 32007]),
+    ("qwen2", Kind::Bpe, Some(151643), Some(151643), Some(151645), false, &[128247, 151643, 151645]),
+    ("starcoder", Kind::Bpe, Some(0), Some(0), Some(0), false, &[0, 4]),
+];
+
+#[test]
+fn special_tokens_are_those_of_llama_cpp() {
+    for (name, path) in vocabularies() {
+        let Some(&(_, kind, bos, eos, eot, adds_bos, eog)) = SPECIAL.iter().find(|row| row.0 == name) else {
+            continue;
+        };
+        let tokenizer = load(&path);
+        assert_eq!(tokenizer.kind(), kind, "{name}");
+        assert_eq!((tokenizer.bos(), tokenizer.eos(), tokenizer.eot()), (bos, eos, eot), "{name}");
+        assert_eq!((tokenizer.adds_bos(), tokenizer.adds_eos()), (adds_bos, false), "{name}");
+        assert_eq!(tokenizer.eog(), eog, "{name}");
+        assert!(eog.iter().all(|&id| tokenizer.is_eog(id)), "{name}");
+    }
+}
