@@ -110,6 +110,11 @@ impl Golden {
         assert_eq!(format!("{hash:016x}"), self.fnv1a, "{}: another file. If `synth` changed, record again", self.name);
     }
 
+    /// The largest of the oracle's logits, of either sign.
+    pub fn largest(&self) -> f64 {
+        measure::largest(self.logits.iter().flatten())
+    }
+
     /// How far logits (after the prompt and after each of the ids) are from the oracle's.
     pub fn distance(&self, rows: &[Vec<f32>]) -> Distance {
         assert_eq!(rows.len(), self.sample.len(), "{}", self.name);

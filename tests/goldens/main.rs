@@ -31,8 +31,8 @@ const SLACK: f64 = 1.2;
 const ROUGH: f64 = 2.0;
 /// Where llama.cpp's error is above this, it is that of quantized activations.
 const QUANTIZED: f64 = 0.01;
-/// Errors of logits below this are rounding of f32 arithmetic and of the six recorded digits.
-const FLOOR: f64 = 2e-5;
+/// Errors below this, of the largest logit, are rounding of f32 arithmetic and of the six recorded digits.
+const FLOOR: f64 = 5e-6;
 /// Largest error of f32 models, of the row's largest logit.
 const RELATIVE: f64 = 1e-4;
 /// The likeliest id must agree where its lead exceeds this many times the root-mean-square error.
@@ -89,9 +89,10 @@ fn check_distance(golden: &Golden, isa: Isa, ours: Distance, theirs: Distance) {
     let check = |what, ours: f64, limit: f64| {
         assert!(ours <= limit, "{} on {isa}: {what} {ours:e}, at most {limit:e}", golden.name);
     };
-    let rms = SLACK * theirs.rms + FLOOR;
+    let floor = FLOOR * golden.largest();
+    let rms = SLACK * theirs.rms + floor;
     check("root-mean-square error", ours.rms, rms);
-    check("largest error", ours.max_abs, ROUGH * theirs.max_abs + FLOOR);
+    check("largest error", ours.max_abs, ROUGH * theirs.max_abs + floor);
     // For small errors the divergence is half their variance, weighted by probability.
     check("KL divergence", ours.kl, rms * rms);
 }
@@ -130,7 +131,7 @@ fn synthetic_models_are_as_exact_as_in_llama_cpp() {
             ratios.extend(compare(&golden, &path));
         }
     }
-    assert!(ratios.len() >= 16, "{} comparisons", ratios.len());
+    assert!(ratios.len() >= 20, "{} comparisons", ratios.len());
     check_mean(&ratios, 1.0);
 }
 
@@ -145,7 +146,7 @@ fn trained_models_are_as_exact_as_in_llama_cpp() {
             ratios.extend(compare(&golden, &folder.join(file)));
         }
     }
-    assert!(ratios.len() >= 6, "{} comparisons", ratios.len());
+    assert!(ratios.len() >= 8, "{} comparisons", ratios.len());
     check_mean(&ratios, 1.05);
 }
 
