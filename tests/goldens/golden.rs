@@ -2,6 +2,7 @@
 
 use crate::measure::{self, Distance};
 use serde::Deserialize;
+use siskin::kv::KvType;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::path::Path;
 
@@ -18,11 +19,11 @@ pub struct Golden {
     pub argmax: Vec<u32>,
     pub margin: Vec<f64>,
     pub llama_cpp: LlamaCpp,
-    pub rows: Vec<usize>,
+    rows: Vec<usize>,
     logits: Vec<Vec<f32>>,
     stride: usize,
     sample: Vec<Vec<f32>>,
-    pub logits_kv_f16: Option<Vec<Vec<f32>>>,
+    logits_kv_f16: Option<Vec<Vec<f32>>>,
 }
 
 /// Where the model comes from.
@@ -36,8 +37,18 @@ enum Source {
 /// What llama.cpp does, by the type of its keys and values.
 #[derive(Deserialize)]
 pub struct LlamaCpp {
-    pub kv_f16: Distance,
-    pub kv_f32: Distance,
+    kv_f16: Distance,
+    kv_f32: Distance,
+}
+
+impl LlamaCpp {
+    /// Its distance from the oracle.
+    pub fn of(&self, kv_type: KvType) -> Distance {
+        match kv_type {
+            KvType::F32 => self.kv_f32,
+            KvType::F16 => self.kv_f16,
+        }
+    }
 }
 
 /// `stories260K-f32.ref.json`.
@@ -81,6 +92,16 @@ impl Golden {
             Source::Synthetic { .. } => None,
             Source::File { file } => Some(file),
         }
+    }
+
+    /// For models of f32 weights: numbers of rows with the logits of an oracle that keeps keys and values in this type.
+    pub fn exact(&self, kv_type: KvType) -> impl Iterator<Item = (usize, &[f32])> {
+        let logits = match (&self.logits_kv_f16, kv_type) {
+            (None, _) => &[],
+            (Some(_), KvType::F32) => self.logits.as_slice(),
+            (Some(stored), KvType::F16) => stored.as_slice(),
+        };
+        self.rows.iter().copied().zip(logits.iter().map(Vec::as_slice))
     }
 
     /// The file is the one that the golden was made from.

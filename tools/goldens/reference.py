@@ -95,14 +95,6 @@ def log_softmax(x):
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
-def greedy(model, ids, count):
-    """The `count` ids that follow, each the likeliest; the lowest of equals."""
-    ids = list(ids)
-    for _ in range(count):
-        ids.append(int(model.logits(ids)[-1].argmax()))
-    return ids[-count:]
-
-
 if __name__ == "__main__":
     logits = Model(sys.argv[1]).logits([int(i) for i in sys.argv[2].split(",")])[-1]
     for i in np.argsort(-logits)[:5]:

@@ -77,9 +77,9 @@ def forced(path, prompt, ids, kv):
     return np.array(rows)
 
 
-def greedy(path, prompt, count, kv="f32"):
-    """The `count` ids that follow the prompt, each the likeliest."""
-    session = Session(path, len(prompt) + count, kv)
+def greedy(path, prompt, count):
+    """The `count` ids that follow the prompt, each the likeliest, with keys and values in f32."""
+    session = Session(path, len(prompt) + count, "f32")
     ids = [int(session.feed(prompt)[-1].argmax())]
     while len(ids) < count:
         ids.append(int(session.feed(ids[-1:])[0].argmax()))
