@@ -43,7 +43,7 @@ impl Hash {
 /// Multiplies by an odd constant and folds the 128-bit product, which spreads every input bit over the result.
 #[inline]
 fn mix(word: u64) -> u64 {
-    let product = u128::from(word) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+    let product = u128::from(word) * 0x9e37_79b9_7f4a_7c15;
     (product as u64) ^ (product >> 64) as u64
 }
 
