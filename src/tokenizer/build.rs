@@ -44,8 +44,8 @@ impl Tokenizer {
             }
         };
         // Only what the file asks for in so many words is an error when it cannot be done.
-        let add_bos = if forced_bos { Some(true) } else { add_bos };
-        let add_bos = adds(add_bos, default_bos, special.bos.is_some(), BOS_KEYS)?;
+        let add_bos = if forced_bos { None } else { add_bos };
+        let add_bos = adds(add_bos, default_bos || forced_bos, special.bos.is_some(), BOS_KEYS)?;
         let add_eos = adds(add_eos, false, special.eos.is_some(), EOS_KEYS)?;
         let space_prefix = kind == Kind::Spm && space_prefix.unwrap_or(true);
         let pre = (kind == Kind::Bpe && !names.pre.is_empty()).then_some(names.pre);

@@ -227,7 +227,9 @@ mod tests {
             ("  ", user, KEEP),
             ("   ", user, KEEP),
         ]);
-        assert_eq!(cut(&p, "abcd", false), "[2]|d");
+        // Of equal length: the lower id.
+        assert_eq!(cut(&p, "abcd", false), "a|[1]");
+        assert_eq!(cut(&p, "abc", false), "[2]");
         assert_eq!(cut(&p, "xbcd ab", false), "x|[1]| |[0]");
         assert_eq!(cut(&p, "        .", false), "[4]|[4]|[3]|.");
     }

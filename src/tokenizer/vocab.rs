@@ -89,17 +89,12 @@ impl Vocab {
         self.kinds.len()
     }
 
-    /// Number of texts, tokens or not.
-    pub(super) fn texts(&self) -> usize {
-        self.ends.len()
-    }
-
     /// Whether `id` is a token.
     pub(super) fn is_token(&self, id: u32) -> bool {
         (id as usize) < self.len()
     }
 
-    /// The text of `id`, which must be below [`Vocab::texts`].
+    /// The text of `id`, which must come from this vocabulary.
     #[inline]
     pub(super) fn text(&self, id: u32) -> &[u8] {
         text_at(&self.arena, &self.ends, id)

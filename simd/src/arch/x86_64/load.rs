@@ -70,16 +70,16 @@ pub(super) fn store_half<T: Pod>(out: &mut T, x: __m128i) {
     unsafe { _mm_storeu_si128(from_mut(out).cast(), x) }
 }
 
-/// The first two half-precision floats of eight blocks, widened: all the first ones, and all the second ones.
+/// The first two half-precision floats of up to eight blocks, widened: all the first ones, and all the second ones; zero for the blocks
+/// that are missing.
 ///
 /// A format with one such float at the head of its blocks leaves the second result alone, and nothing is computed for it.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn heads<B: Pod>(blocks: &[B; 8]) -> (__m256, __m256) {
-    let head = |i: usize| {
-        let [a, b, c, d] =
-            *bytemuck::bytes_of(&blocks[i]).first_chunk().expect("a block of four bytes or more");
-        _mm_cvtsi32_si128(i32::from_le_bytes([a, b, c, d]))
+pub(super) fn heads<B: Pod>(blocks: &[B]) -> (__m256, __m256) {
+    let head = |i: usize| match blocks.get(i).and_then(|block| bytemuck::bytes_of(block).first_chunk()) {
+        Some(bytes) => _mm_cvtsi32_si128(i32::from_le_bytes(*bytes)),
+        None => _mm_setzero_si128(),
     };
     let pair = |i: usize| _mm_unpacklo_epi16(head(i), head(i + 1));
     let four = |i: usize| _mm_unpacklo_epi32(pair(i), pair(i + 2));

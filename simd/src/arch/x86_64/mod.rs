@@ -1,4 +1,5 @@
 //! Kernels for x86-64: a folder for each instruction set, the same file names in each. Only `kernels.rs` calls them.
+//! What AVX2 and AVX-VNNI share is in `vector256`; `load.rs` and `k_scales.rs` serve every folder.
 //!
 //! All of them stream one weight row at a time and ask for the bytes some way ahead of it: on the machines measured, one
 //! sequential stream reaches the bandwidth of a plain read, and several interleaved rows do not.

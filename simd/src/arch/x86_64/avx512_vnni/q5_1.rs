@@ -5,18 +5,21 @@
 //! activations, once for eight blocks. The high bits of two blocks are a mask that selects the bytes to add 16 to.
 
 use super::super::load::{floats, heads};
-use super::rows::{dot, dot_rows, nibbles, quarter, spread, with_fifth_bits};
+use super::rows::{dot, dot_rows, nibbles, pair, quarter, spread, with_fifth_bits};
 use crate::activation::Column;
 use crate::block::BlockQ5_1;
+use bytemuck::Zeroable;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot_rows_q5_1(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    let none = BlockQ5_1::zeroed();
     dot_rows::<BlockQ5_1, 8>(rows, x, out, |sums, blocks, group| {
         let (d, m) = heads(blocks);
         let scales = _mm256_mul_ps(d, floats(&group.scale));
-        for (i, [a, b]) in blocks.as_chunks::<2>().0.iter().enumerate() {
+        for i in 0..4 {
+            let Some((a, b)) = pair(blocks, i, &none) else { break };
             let quants = with_fifth_bits(nibbles(&a.qs, &b.qs), a.qh, b.qh);
             sums.add(i, dot(quants, quarter(group, i)), spread(scales, i));
         }

@@ -15,7 +15,8 @@ use std::arch::x86_64::*;
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot_rows_q5_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     let low = _mm512_set1_epi8(15);
-    dot_rows::<BlockQ5K, 1>(rows, x, out, |sums, [block], group| {
+    dot_rows::<BlockQ5K, 1>(rows, x, out, |sums, blocks, group| {
+        let [block] = blocks else { return };
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
         let scales = _mm256_mul_ps(scales, floats(&group.scale));
         let high = _mm512_broadcast_i64x4(load(&block.qh));

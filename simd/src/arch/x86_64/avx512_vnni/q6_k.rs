@@ -19,7 +19,8 @@ use std::arch::x86_64::*;
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, [block], group| {
+    dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, blocks, group| {
+        let [block] = blocks else { return };
         let scales = scales_and_offsets(sums, block, group);
         let low = bytemuck::cast_ref::<_, [[u8; 64]; 2]>(&block.ql);
         let high = bytemuck::cast_ref::<_, [[u8; 32]; 2]>(&block.qh);

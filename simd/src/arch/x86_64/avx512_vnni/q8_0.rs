@@ -5,18 +5,21 @@
 //! weights instead is one instruction shorter, but then large sums cancel in floats.)
 
 use super::super::load::{floats, heads, load};
-use super::rows::{dot, dot_rows, quarter, spread};
+use super::rows::{dot, dot_rows, pair, quarter, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
+use bytemuck::Zeroable;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
+    let none = BlockQ8_0::zeroed();
     dot_rows::<BlockQ8_0, 8>(rows, x, out, |sums, blocks, group| {
         let (d, _) = heads(blocks);
         let scales = _mm256_mul_ps(d, floats(&group.scale));
-        for (i, [a, b]) in blocks.as_chunks::<2>().0.iter().enumerate() {
+        for i in 0..4 {
+            let Some((a, b)) = pair(blocks, i, &none) else { break };
             let q = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(load(&a.qs)), load(&b.qs));
             let signed = negate_where(quarter(group, i), _mm512_movepi8_mask(q));
             sums.add(i, dot(_mm512_abs_epi8(q), signed), spread(scales, i));

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! `dpbusd` adds four products of an unsigned and a signed byte to an i32 and saturates nowhere on the way.
-//! The last blocks of a row that fill no group are padded with zeros: their scales are zero, and so are the activations.
+//! At the end of a row a group may have fewer than eight blocks. A step counts to eight all the same and stops at the first that is missing,
+//! so that the count is a constant wherever the group is full; the scales of missing blocks are zero.
 
 use super::super::load::{load_half, prefetch_after, sum_lanes};
 use super::load::load;
@@ -63,7 +64,7 @@ pub(super) fn dot_rows<B: Block, const N: usize>(
     rows: &[u8],
     x: Column<'_>,
     out: &mut [f32],
-    step: impl Fn(&mut Sums, &[B; N], &ActGroup),
+    step: impl Fn(&mut Sums, &[B], &ActGroup),
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let row_bytes = x.cols() / B::LEN * size_of::<B>();
@@ -75,9 +76,7 @@ pub(super) fn dot_rows<B: Block, const N: usize>(
             step(&mut sums, blocks, group);
         }
         if let (false, Some(group)) = (rest.is_empty(), x.groups.last()) {
-            let mut padded = [B::zeroed(); N];
-            padded[..rest.len()].copy_from_slice(rest);
-            step(&mut sums, &padded, group);
+            step(&mut sums, rest, group);
         }
         *out = sums.total();
     }
@@ -137,4 +136,10 @@ pub(super) fn and_or(a: __m512i, mask: __m512i, b: __m512i) -> __m512i {
 pub(super) fn with_fifth_bits(quants: __m512i, first: [u8; 4], second: [u8; 4]) -> __m512i {
     let bits = u64::from(u32::from_le_bytes(first)) | u64::from(u32::from_le_bytes(second)) << 32;
     _mm512_mask_add_epi8(quants, bits, quants, _mm512_set1_epi8(16))
+}
+
+/// Blocks `2 * i` and `2 * i + 1`, if there is the first of them; `none` takes the place of a missing second.
+#[inline]
+pub(super) fn pair<'a, B>(blocks: &'a [B], i: usize, none: &'a B) -> Option<(&'a B, &'a B)> {
+    Some((blocks.get(2 * i)?, blocks.get(2 * i + 1).unwrap_or(none)))
 }

@@ -16,8 +16,9 @@ pub(crate) fn dot_rows_q4_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
     dot_rows::<BlockQ4_0, 8>(rows, x, out, |sums, blocks, group| {
         let (d, _) = heads(blocks);
         let scales = spread(_mm256_mul_ps(d, floats(&group.scale)));
-        for (i, block) in blocks.iter().enumerate() {
-            sums.add(i, dot(nibbles(&block.qs), part(group, i)), _mm256_set1_ps(scales[i]));
+        for (i, scale) in scales.iter().enumerate() {
+            let Some(block) = blocks.get(i) else { break };
+            sums.add(i, dot(nibbles(&block.qs), part(group, i)), _mm256_set1_ps(*scale));
         }
         sums.subtract(_mm256_mul_ps(d, _mm256_set1_ps(8.0)), floats(&group.sum));
     });

@@ -16,7 +16,8 @@ use std::arch::x86_64::*;
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     let low = _mm256_set1_epi8(15);
-    dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, [block], group| {
+    dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, blocks, group| {
+        let [block] = blocks else { return };
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
         let scales = spread(_mm256_mul_ps(scales, floats(&group.scale)));
         sums.add(0, minima, floats(&group.sum));

@@ -17,9 +17,10 @@ pub(crate) fn dot_rows_q5_1(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
     dot_rows::<BlockQ5_1, 8>(rows, x, out, |sums, blocks, group| {
         let (d, m) = heads(blocks);
         let scales = spread(_mm256_mul_ps(d, floats(&group.scale)));
-        for (i, block) in blocks.iter().enumerate() {
+        for (i, scale) in scales.iter().enumerate() {
+            let Some(block) = blocks.get(i) else { break };
             let quants = _mm256_or_si256(nibbles(&block.qs), fifth_bits(block.qh));
-            sums.add(i, dot(quants, part(group, i)), _mm256_set1_ps(scales[i]));
+            sums.add(i, dot(quants, part(group, i)), _mm256_set1_ps(*scale));
         }
         sums.add(0, m, floats(&group.sum));
     });

@@ -20,7 +20,8 @@ use std::arch::x86_64::*;
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
-    dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, [block], group| {
+    dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, blocks, group| {
+        let [block] = blocks else { return };
         let scales = scales_and_offsets(sums, block, group);
         let low = bytemuck::cast_ref::<_, [[[u8; 32]; 2]; 2]>(&block.ql);
         let high = bytemuck::cast_ref::<_, [[u8; 32]; 2]>(&block.qh);

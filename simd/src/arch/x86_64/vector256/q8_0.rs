@@ -17,10 +17,11 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
     dot_rows::<BlockQ8_0, 8>(rows, x, out, |sums, blocks, group| {
         let (d, _) = heads(blocks);
         let scales = spread(_mm256_mul_ps(d, floats(&group.scale)));
-        for (i, block) in blocks.iter().enumerate() {
+        for (i, scale) in scales.iter().enumerate() {
+            let Some(block) = blocks.get(i) else { break };
             let q = load(&block.qs);
             let signed = _mm256_sign_epi8(part(group, i), q);
-            sums.add(i, dot(_mm256_abs_epi8(q), signed), _mm256_set1_ps(scales[i]));
+            sums.add(i, dot(_mm256_abs_epi8(q), signed), _mm256_set1_ps(*scale));
         }
     });
 }

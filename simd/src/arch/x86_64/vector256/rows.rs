@@ -8,7 +8,8 @@
 //! once for the group:            sums    += offsets of 8 parts * sums of their activations
 //! ```
 //!
-//! The last blocks of a row that fill no group are padded with zeros: their scales are zero, and so are the activations.
+//! At the end of a row a group may have fewer than eight blocks. A step counts to eight all the same and stops at the first that is missing,
+//! so that the count is a constant wherever the group is full; the scales of missing blocks are zero.
 
 use super::super::load::{load, load_half, prefetch_after, store_floats, sum_lanes};
 use crate::activation::{ActGroup, Column};
@@ -64,7 +65,7 @@ pub(super) fn dot_rows<B: Block, const N: usize>(
     rows: &[u8],
     x: Column<'_>,
     out: &mut [f32],
-    step: impl Fn(&mut Sums, &[B; N], &ActGroup),
+    step: impl Fn(&mut Sums, &[B], &ActGroup),
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let row_bytes = x.cols() / B::LEN * size_of::<B>();
@@ -76,9 +77,7 @@ pub(super) fn dot_rows<B: Block, const N: usize>(
             step(&mut sums, blocks, group);
         }
         if let (false, Some(group)) = (rest.is_empty(), x.groups.last()) {
-            let mut padded = [B::zeroed(); N];
-            padded[..rest.len()].copy_from_slice(rest);
-            step(&mut sums, &padded, group);
+            step(&mut sums, rest, group);
         }
         *out = sums.total();
     }
