@@ -51,7 +51,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn cases(vocabulary: &Path) -> Vec<(String, Vec<TokenId>)> {
     let texts = std::fs::read_to_string(with_suffix(vocabulary, ".inp")).unwrap();
     let ids = std::fs::read_to_string(with_suffix(vocabulary, ".out")).unwrap();
-    let texts: Vec<&str> = texts.split("\n__ggml_vocab_test__\n").collect();
+    // Each text is followed by the line, the last one too.
+    let texts: Vec<&str> = texts.split_terminator("\n__ggml_vocab_test__\n").collect();
     let ids: Vec<Vec<TokenId>> =
         ids.lines().map(|line| line.split_whitespace().map(|id| id.parse().unwrap()).collect()).collect();
     assert_eq!(texts.len(), ids.len(), "{}", vocabulary.display());

@@ -39,17 +39,14 @@ impl Bpe {
     ) -> Result<Bpe, Error> {
         let mut pairs = PairTable::with_capacity(count);
         let mut yields = Vec::new();
-        let mut both = Vec::new();
+        let mut joiner = Joiner { previous: 0, both: Vec::new() };
         for (merge, rank) in merges.zip(0u32..) {
             let merge = merge?;
             // A text may itself begin with a blank, so the first byte is never the one between them.
             let Some(blank) = merge.iter().skip(1).position(|&byte| byte == b' ') else { continue };
             let (left, right) = (&merge[..blank + 1], &merge[blank + 2..]);
-            both.clear();
-            both.extend_from_slice(left);
-            both.extend_from_slice(right);
-            let (left, right, id) = (vocab.intern(left)?, vocab.intern(right)?, vocab.intern(&both)?);
-            pairs.insert(left, right, Join { rank, id });
+            let id = joiner.id(vocab, left, right)?;
+            pairs.insert(vocab.intern(left)?, vocab.intern(right)?, Join { rank, id });
             if !rule.byte_level {
                 yields.push(id);
             }
@@ -65,6 +62,34 @@ impl Bpe {
 
     pub(super) fn rule(&self) -> &'static Rule {
         self.rule
+    }
+}
+
+/// Finds what merges yield.
+struct Joiner {
+    /// The id that the merge before yielded.
+    previous: u32,
+    both: Vec<u8>,
+}
+
+impl Joiner {
+    /// The id of `left` and `right` together. Files list merges in the order of the tokens that they yield, so the same id
+    /// as before or the next one is tried first: that spares a third of all look-ups, and most of the time.
+    fn id(&mut self, vocab: &mut Vocab, left: &[u8], right: &[u8]) -> Result<u32, Error> {
+        let next = self.previous.saturating_add(1);
+        let guess = [self.previous, next].into_iter().find(|&id| {
+            vocab.is_token(id) && vocab.text(id).strip_prefix(left).is_some_and(|rest| rest == right)
+        });
+        self.previous = match guess {
+            Some(id) => id,
+            None => {
+                self.both.clear();
+                self.both.extend_from_slice(left);
+                self.both.extend_from_slice(right);
+                vocab.intern(&self.both)?
+            }
+        };
+        Ok(self.previous)
     }
 }
 
