@@ -189,6 +189,14 @@ fn ctrl_c_ends_it_cleanly() {
     assert!(run.stdout.contains(r#""reason":"cancelled""#), "{}", run.stdout);
 }
 
+/// The bytes of a llama model with another name of the same length for its family.
+fn with_architecture(bytes: &[u8], name: &[u8; 5]) -> Vec<u8> {
+    let key = b"general.architecture";
+    let at = bytes.windows(key.len()).position(|window| window == key).expect("the key") + key.len() + 4 + 8;
+    assert_eq!(&bytes[at..at + 5], b"llama");
+    [&bytes[..at], name, &bytes[at + 5..]].concat()
+}
+
 #[test]
 fn every_bad_input_has_its_message_and_code() {
     let (siskin, model) = (Siskin::new(), model());
@@ -201,6 +209,8 @@ fn every_bad_input_has_its_message_and_code() {
     run(&["generate", "-m", "short.gguf", "x"]).fails(3, &["short.gguf"]);
     siskin.file("stub.gguf", &bytes[..20]);
     run(&["generate", "-m", "stub.gguf", "x"]).fails(3, &["stub.gguf"]);
+    siskin.file("other.gguf", &with_architecture(&bytes, b"nolma"));
+    run(&["generate", "-m", "other.gguf", "x"]).fails(3, &["architecture 'nolma'", "Supported: llama"]);
     run(&["generate", "-m", &model, "--context", "4", "a prompt of more than four tokens"]).fails(4, &["tokens", "context of 4"]);
     run(&["generate", "-m", &model, "--tokens", "1,99999999"]).fails(2, &["99999999", "out of range"]);
     run(&["generate", "-m", &model, "--temp=-1", "x"]).fails(2, &["temp"]);
