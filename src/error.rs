@@ -56,7 +56,9 @@ impl Error {
 /// Options are the caller's, logits the model's.
 fn sample_kind(error: &sample::Error) -> Kind {
     match error {
-        sample::Error::Temperature { .. } | sample::Error::TopP { .. } | sample::Error::MinP { .. } => Kind::Usage,
+        sample::Error::Temperature { .. } | sample::Error::TopP { .. } | sample::Error::MinP { .. } => {
+            Kind::Usage
+        }
         _ => Kind::Failed,
     }
 }

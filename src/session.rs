@@ -41,7 +41,9 @@ pub enum Error {
         vocabulary: usize,
     },
     /// The tokenizer and the weights are not of one model.
-    #[error("the tokenizer has {tokens} tokens, but the model's vocabulary has {vocabulary}. The file is inconsistent")]
+    #[error(
+        "the tokenizer has {tokens} tokens, but the model's vocabulary has {vocabulary}. The file is inconsistent"
+    )]
     Vocabulary {
         /// Tokens of the tokenizer.
         tokens: usize,
@@ -94,7 +96,15 @@ impl Default for Options {
     /// At most 256 tokens, greedy, stopped by end-of-text tokens or the model's context.
     fn default() -> Options {
         let sampling = sample::Options::default();
-        Options { max_tokens: 256, context: None, kv_type: KvType::F16, stop_texts: Vec::new(), ignore_eos: false, sampling, cancelled: None }
+        Options {
+            max_tokens: 256,
+            context: None,
+            kv_type: KvType::F16,
+            stop_texts: Vec::new(),
+            ignore_eos: false,
+            sampling,
+            cancelled: None,
+        }
     }
 }
 
@@ -149,7 +159,13 @@ impl<'m> Session<'m> {
     /// # Errors
     ///
     /// If the prompt is empty, too long or has a token that is out of range, or an option makes no sense.
-    pub fn new(model: &'m Model, tokenizer: &'m Tokenizer, cpu: Cpu, prompt: &[TokenId], options: &Options) -> Result<Self, AnyError> {
+    pub fn new(
+        model: &'m Model,
+        tokenizer: &'m Tokenizer,
+        cpu: Cpu,
+        prompt: &[TokenId],
+        options: &Options,
+    ) -> Result<Self, AnyError> {
         let vocabulary = model.weights().vocabulary();
         if tokenizer.len() > vocabulary {
             return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary }.into());
@@ -160,7 +176,10 @@ impl<'m> Session<'m> {
         let sampler_bytes = options.sampling.scratch_bytes(vocabulary);
         let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads(), sampler_bytes };
         let plan = Plan::new(model, job).ok_or(Error::TooLarge { positions })?;
-        let longest = (0..tokenizer.len() as TokenId).filter_map(|id| tokenizer.token(id)).map(|token| token.bytes.len()).max();
+        let longest = (0..tokenizer.len() as TokenId)
+            .filter_map(|id| tokenizer.token(id))
+            .map(|token| token.bytes.len())
+            .max();
         let longest = longest.unwrap_or(0);
         let stops = Stops::new(stop_options(options, context, prompt.len()))?;
         let held = longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0);
@@ -319,7 +338,12 @@ fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop
     out
 }
 
-fn check_prompt(prompt: &[TokenId], vocabulary: usize, context: usize, options: &Options) -> Result<(), Error> {
+fn check_prompt(
+    prompt: &[TokenId],
+    vocabulary: usize,
+    context: usize,
+    options: &Options,
+) -> Result<(), Error> {
     if prompt.is_empty() {
         return Err(Error::EmptyPrompt);
     }

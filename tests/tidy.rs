@@ -64,7 +64,12 @@ fn every_file_opens_with_its_purpose_and_is_of_bearable_size() {
 fn nothing_is_left_unfinished() {
     for path in ["src", "simd/src", "tools/src", "tests"].into_iter().flat_map(sources) {
         let text = read(&path);
-        for word in [concat!("todo", "!("), concat!("unimplemented", "!("), concat!("dbg", "!("), concat!("#[ign", "ore")] {
+        for word in [
+            concat!("todo", "!("),
+            concat!("unimplemented", "!("),
+            concat!("dbg", "!("),
+            concat!("#[ign", "ore"),
+        ] {
             assert!(!text.contains(word), "{}: {word}", path.display());
         }
     }
@@ -74,7 +79,8 @@ fn nothing_is_left_unfinished() {
 fn imports_point_downward() {
     for path in sources("src") {
         let below = path.strip_prefix(root().join("src")).expect("a path below src");
-        let room = below.iter().next().and_then(|part| part.to_str()).expect("a name").trim_end_matches(".rs");
+        let room =
+            below.iter().next().and_then(|part| part.to_str()).expect("a name").trim_end_matches(".rs");
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
             assert!(["lib", "main", "cli"].contains(&room), "{}: a room without arrows", path.display());
             continue;
@@ -92,7 +98,12 @@ fn imports_point_downward() {
 fn unsafe_stands_only_where_it_is_allowed() {
     let allowed = ["src/gguf/map.rs", "src/threads.rs"];
     for path in sources("src") {
-        let name = path.strip_prefix(root()).expect("a path below the root").to_str().expect("a name").replace('\\', "/");
+        let name = path
+            .strip_prefix(root())
+            .expect("a path below the root")
+            .to_str()
+            .expect("a name")
+            .replace('\\', "/");
         let has_unsafe = read(&path).lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
             ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|word| code.contains(word))
@@ -108,7 +119,10 @@ fn the_readme_knows_every_flag() {
         let help = siskin.run([command, "--help"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         for flag in flags.map(|flag| flag.trim_end_matches(|c: char| !c.is_alphanumeric())) {
-            assert!(["--help", "--model"].contains(&flag) || readme.contains(flag), "README.md: {command} {flag} is missing");
+            assert!(
+                ["--help", "--model"].contains(&flag) || readme.contains(flag),
+                "README.md: {command} {flag} is missing"
+            );
         }
     }
 }

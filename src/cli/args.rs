@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "siskin", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(help_expected = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 bad model file, 4 does not fit, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 bad model file, 4 does not fit, 130 interrupted."
+)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]

@@ -46,5 +46,7 @@ pub fn cpu(threads: Option<usize>) -> Result<Cpu, CliError> {
 }
 
 fn forced_kernels(name: &str) -> Result<Kernels, CliError> {
-    name.parse::<Isa>().and_then(Kernels::new).map_err(|error| CliError::Usage(format!("SISKIN_ISA: {error}")))
+    name.parse::<Isa>()
+        .and_then(Kernels::new)
+        .map_err(|error| CliError::Usage(format!("SISKIN_ISA: {error}")))
 }

@@ -49,7 +49,9 @@ impl Config {
     ///
     /// If the family is not supported, or a key is missing or makes no sense.
     pub fn from_metadata(metadata: &Metadata) -> Result<Config, Error> {
-        let name = metadata.str("general.architecture")?.ok_or_else(|| Error::MissingKey { key: "general.architecture".into() })?;
+        let name = metadata
+            .str("general.architecture")?
+            .ok_or_else(|| Error::MissingKey { key: "general.architecture".into() })?;
         let family = arch::find(name)?;
         (family.config)(family, &Keys { metadata, arch: name })
     }

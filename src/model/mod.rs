@@ -29,7 +29,9 @@ pub enum Error {
         supported: String,
     },
     /// A metadata key that the family needs is absent.
-    #[error("metadata: key '{key}' is missing. The file may hold only a vocabulary; `siskin inspect` shows what is in it")]
+    #[error(
+        "metadata: key '{key}' is missing. The file may hold only a vocabulary; `siskin inspect` shows what is in it"
+    )]
     MissingKey {
         /// The key.
         key: String,

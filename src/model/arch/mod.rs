@@ -4,8 +4,8 @@
 
 mod llama;
 
-use super::config::{Config, Keys};
 use super::Error;
+use super::config::{Config, Keys};
 
 /// A family of models that share names and structure.
 #[derive(Clone, Copy)]
