@@ -328,14 +328,14 @@ impl Session<'_> {
 }
 
 fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {
-    let mut out = stop::Options::default();
-    out.ignore_eos = options.ignore_eos;
-    out.max_tokens = Some(options.max_tokens);
-    out.texts = options.stop_texts.clone();
-    out.context = Some(context);
-    out.prompt_tokens = prompt_tokens;
-    out.cancelled = options.cancelled.clone();
-    out
+    stop::Options {
+        ignore_eos: options.ignore_eos,
+        max_tokens: Some(options.max_tokens),
+        texts: options.stop_texts.clone(),
+        context: Some(context),
+        prompt_tokens,
+        cancelled: options.cancelled.clone(),
+    }
 }
 
 fn check_prompt(
