@@ -28,11 +28,12 @@ def arguments():
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--minutes", type=float, default=1e9, help="finish the schedule by then, whatever the steps")
     parser.add_argument("--tokens", type=int, default=4096, help="tokens a step, over all processes")
-    parser.add_argument("--length", type=int, default=256, help="positions a row; doubled at the end of training")
+    parser.add_argument("--length", type=int, default=256, help="positions a row, doubled at the end")
     parser.add_argument("--muon-lr", type=float, default=4e-3)
     parser.add_argument("--adam-lr", type=float, default=3e-3)
     parser.add_argument("--decay-from", type=float, default=0.55, help="share of training with constant rate")
-    parser.add_argument("--quantize-from", type=float, default=0.80)
+    parser.add_argument("--quantize-from", type=float, default=0.80, help="share of training without rounding")
+    parser.add_argument("--long-from", type=float, default=0.85, help="share of training with rows of --length")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
@@ -73,6 +74,8 @@ def optimizers(model, args, rank):
     others = [p for p in mine if p.ndim == 1 or p is model.embedding.weight]
     muon = torch.optim.Muon(matrices, lr=args.muon_lr, weight_decay=0.05, adjust_lr_fn="match_rms_adamw")
     adam = torch.optim.AdamW(others, lr=args.adam_lr, betas=(0.9, 0.95), weight_decay=0.0)
+    for group in muon.param_groups + adam.param_groups:
+        group["initial_lr"] = group["lr"]
     return [muon, adam], list(zip(params, owners))
 
 
@@ -95,48 +98,74 @@ def rate(progress, args):
     return min(1.0, (progress + 1e-3) / 0.02, max(0.0, (1 - progress) / (1 - args.decay_from)))
 
 
-def run(rank, args, port):
+def join(rank, args, port):
+    """Make this process number `rank` of the group; one thread each."""
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=args.processes)
-    cfg = Config()
-    model = Llama(cfg)
+
+
+class Progress:
+    """The share of training that is done, 0 to 1; the same in every process."""
+
+    def __init__(self, args):
+        self.args, self.began, self.step, self.value = args, time.time(), 0, torch.zeros(1)
+
+    def done(self):
+        return self.value.item()
+
+    def seconds(self):
+        return time.time() - self.began
+
+    def advance(self):
+        """Count a step. All must agree on the time, so the first process says how far we are."""
+        self.step += 1
+        self.value.fill_(max(self.step / self.args.steps, self.seconds() / 60 / self.args.minutes))
+        dist.broadcast(self.value, 0)
+
+
+def train_step(model, source, opts, owned, done, args):
+    """One step on this process's rows; returns their loss before it."""
+    Linear.quantize = done >= args.quantize_from
+    length = args.length * (1 if done < args.long_from else 2)
+    loss = loss_of(model, source.send((args.tokens // args.processes // length, length)))
+    model.zero_grad()
+    loss.backward()
+    average_gradients(owned)
+    for opt in opts:
+        for group in opt.param_groups:
+            group["lr"] = group["initial_lr"] * rate(done, args)
+        opt.step()
+    share(owned)
+    return loss.item()
+
+
+def save(model, step, path):
+    torch.save({"config": dataclasses.asdict(model.cfg), "weights": model.state_dict(), "step": step}, path)
+
+
+def run(rank, args, port):
+    """What each process does; the first one also prints and saves."""
+    join(rank, args, port)
+    model = Llama(Config())
     opts, owned = optimizers(model, args, rank)
-    base = [opt.param_groups[0]["lr"] for opt in opts]
     ids, held = (np.load(f"{args.data}/{name}.npy") for name in ("train", "heldout"))
     source = batches(ids, args.seed, rank)
     next(source)
-    if rank == 0:
-        print(f"{sum(p.numel() for p in model.parameters())} parameters, {len(ids)} training tokens", flush=True)
-    began, step, progress, recent = time.time(), 0, torch.zeros(1), []
-    while progress.item() < 1.0:
-        done = progress.item()
-        Linear.quantize = done >= args.quantize_from
-        length = args.length * (1 if done < 0.85 else 2)
-        for opt, lr in zip(opts, base):
-            opt.param_groups[0]["lr"] = lr * rate(done, args)
-        loss = loss_of(model, source.send((args.tokens // args.processes // length, length)))
-        model.zero_grad()
-        loss.backward()
-        average_gradients(owned)
-        for opt in opts:
-            opt.step()
-        share(owned)
-        step += 1
-        # All processes must agree on the time, so the first one says how far we are.
-        progress.fill_(max(step / args.steps, (time.time() - began) / 60 / args.minutes))
-        dist.broadcast(progress, 0)
-        recent.append(loss.item())
-        if rank == 0 and (step % 25 == 0 or progress.item() >= 1.0):
-            line = f"step {step} at {time.time() - began:.0f} s ({progress.item():.3f}): loss {np.mean(recent):.4f}"
+    progress, recent = Progress(args), []
+    while progress.done() < 1.0:
+        recent.append(train_step(model, source, opts, owned, progress.done(), args))
+        progress.advance()
+        if rank == 0 and progress.step % 25 == 0:
+            print(f"step {progress.step} at {progress.seconds():.0f} s ({progress.done():.3f}): loss {np.mean(recent):.4f}", flush=True)
             recent = []
-            if step % 100 == 0 or progress.item() >= 1.0:
-                line += f", held-out {heldout_loss(model, held):.4f}"
-                torch.save({"config": dataclasses.asdict(cfg), "weights": model.state_dict(), "step": step}, args.out)
-            print(line, flush=True)
+        if rank == 0 and progress.step % 100 == 0:
+            save(model, progress.step, args.out)
+            print(f"held-out loss {heldout_loss(model, held):.4f}", flush=True)
     if rank == 0:
+        save(model, progress.step, args.out)
         Linear.quantize = False
-        print(f"final held-out loss {heldout_loss(model, held, 64):.4f} nats a token, {time.time() - began:.0f} s", flush=True)
+        print(f"{progress.step} steps, {progress.seconds():.0f} s, held-out loss {heldout_loss(model, held, 64):.4f} nats a token", flush=True)
     dist.destroy_process_group()
 
 
