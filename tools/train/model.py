@@ -124,7 +124,11 @@ class Llama(nn.Module):
         self.apply(self.init)
 
     def init(self, module):
-        if isinstance(module, (nn.Linear, nn.Embedding)):
+        # Words that play the same part (names) share most of what they learn; a wide start keeps
+        # them apart, so that the layers can tell and repeat them.
+        if isinstance(module, nn.Embedding):
+            nn.init.normal_(module.weight, std=0.1)
+        if isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, std=0.02)
 
     def forward(self, ids):

@@ -1,7 +1,7 @@
 """The vocabulary: SentencePiece BPE with byte fallback, as llama's `llama` tokenizer reads it.
 
 `python tokenizer.py --corpus DIR --out DIR` trains it and writes the corpus as token
-ids (`train.npy`, `heldout.npy`: uint16, every text between `<s>` and `</s>`).
+ids (`names.npy`, `train.npy`, `heldout.npy`: uint16, every text between `<s>` and `</s>`).
 """
 
 import argparse
@@ -66,7 +66,7 @@ def main():
     args.out.mkdir(parents=True, exist_ok=True)
     train(args.corpus / "train.jsonl", args.out / "tokenizer")
     model = sentencepiece.SentencePieceProcessor(model_file=str(args.out / "tokenizer.model"))
-    for name in ("train", "heldout"):
+    for name in ("names", "train", "heldout"):
         ids = pack(model, args.corpus / f"{name}.jsonl")
         np.save(args.out / f"{name}.npy", ids)
         print(f"{name}: {len(ids)} tokens")

@@ -4,6 +4,9 @@ Muon (PyTorch's own) moves the matrices of the layers, AdamW the embedding and t
 Each process works on its part of a batch and updates its share of the parameters, so that
 `--processes 2` uses two cores without waiting at every operation. The learning rate is constant,
 then falls to zero over the last part; four-bit rounding (see model.py) runs at the end of that.
+
+The first part of training sees only texts that repeat names. A model this small otherwise learns
+every phrase of a story long before it learns to look back at who the story is about.
 """
 
 import argparse
@@ -23,12 +26,13 @@ from model import Config, Linear, Llama
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, help="folder of train.npy and heldout.npy")
+    parser.add_argument("--data", required=True, help="folder of names.npy, train.npy and heldout.npy")
     parser.add_argument("--out", required=True, help="checkpoint to write")
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--minutes", type=float, default=1e9, help="finish the schedule by then, whatever the steps")
-    parser.add_argument("--tokens", type=int, default=4096, help="tokens a step, over all processes")
+    parser.add_argument("--tokens", type=int, default=2048, help="tokens a step, over all processes")
     parser.add_argument("--length", type=int, default=256, help="positions a row, doubled at the end")
+    parser.add_argument("--names-until", type=float, default=0.15, help="share of training on names.npy alone")
     parser.add_argument("--muon-lr", type=float, default=4e-3)
     parser.add_argument("--adam-lr", type=float, default=3e-3)
     parser.add_argument("--decay-from", type=float, default=0.55, help="share of training with constant rate")
@@ -58,7 +62,7 @@ def loss_of(model, rows):
 
 
 @torch.no_grad()
-def heldout_loss(model, ids, rows=24, length=512):
+def heldout_loss(model, ids, rows=16, length=512):
     """Mean loss in nats a token over the first `rows` rows of the held-out ids."""
     table = torch.from_numpy(ids[: rows * length + 1].astype(np.int64))
     parts = [loss_of(model, table[None, i * length : (i + 1) * length + 1]) for i in range(rows)]
@@ -124,11 +128,18 @@ class Progress:
         dist.broadcast(self.value, 0)
 
 
-def train_step(model, source, opts, owned, done, args):
+def rows_of(sources, done, args):
+    """This process's rows for the next step: names first, then all texts, longer ones at the end."""
+    part, length = ("names", args.length // 2) if done < args.names_until else ("train", args.length)
+    if done >= args.long_from:
+        length *= 2
+    return sources[part].send((args.tokens // args.processes // length, length))
+
+
+def train_step(model, sources, opts, owned, done, args):
     """One step on this process's rows; returns their loss before it."""
     Linear.quantize = done >= args.quantize_from
-    length = args.length * (1 if done < args.long_from else 2)
-    loss = loss_of(model, source.send((args.tokens // args.processes // length, length)))
+    loss = loss_of(model, rows_of(sources, done, args))
     model.zero_grad()
     loss.backward()
     average_gradients(owned)
@@ -149,23 +160,24 @@ def run(rank, args, port):
     join(rank, args, port)
     model = Llama(Config())
     opts, owned = optimizers(model, args, rank)
-    ids, held = (np.load(f"{args.data}/{name}.npy") for name in ("train", "heldout"))
-    source = batches(ids, args.seed, rank)
-    next(source)
+    held = np.load(f"{args.data}/heldout.npy")
+    sources = {name: batches(np.load(f"{args.data}/{name}.npy"), args.seed, rank) for name in ("names", "train")}
+    for source in sources.values():
+        next(source)
     progress, recent = Progress(args), []
     while progress.done() < 1.0:
-        recent.append(train_step(model, source, opts, owned, progress.done(), args))
+        recent.append(train_step(model, sources, opts, owned, progress.done(), args))
         progress.advance()
         if rank == 0 and progress.step % 25 == 0:
             print(f"step {progress.step} at {progress.seconds():.0f} s ({progress.done():.3f}): loss {np.mean(recent):.4f}", flush=True)
             recent = []
-        if rank == 0 and progress.step % 100 == 0:
+        if rank == 0 and progress.step % 200 == 0:
             save(model, progress.step, args.out)
             print(f"held-out loss {heldout_loss(model, held):.4f}", flush=True)
     if rank == 0:
         save(model, progress.step, args.out)
         Linear.quantize = False
-        print(f"{progress.step} steps, {progress.seconds():.0f} s, held-out loss {heldout_loss(model, held, 64):.4f} nats a token", flush=True)
+        print(f"{progress.step} steps, {progress.seconds():.0f} s, held-out loss {heldout_loss(model, held, 32):.4f} nats a token", flush=True)
     dist.destroy_process_group()
 
 

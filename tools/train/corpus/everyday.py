@@ -61,6 +61,9 @@ DIALOGUES = [
     "\"Are you afraid of the dark?\" asked {N}. \"A little,\" said {Fn}. \"But when you are with me, I am not afraid.\"",
 ]
 
+DID = ["ran", "sat down", "sang", "slept", "laughed", "jumped", "walked home", "smiled", "waited", "danced", "ate {food}", "drank {drink}", "looked up", "read a book", "went to the {room}"]
+IS = ["happy", "tired", "hungry", "kind", "brave", "clever", "cold", "late", "shy", "busy"]
+
 
 def cat_on_the(rng):
     """A text that opens with the lesson's sentence."""
@@ -79,3 +82,20 @@ def dialogue(rng):
     context = cast(rng, "child")
     text = expand(rng, rng.choice(DIALOGUES), context)
     return text if rng.random() < 0.7 else f"{text} {expand(rng, rng.choice(SCENES), context)}"
+
+
+def roll_call(rng):
+    """Names said again and again: who did what, one to three people in a fixed order."""
+    casts = [cast(rng, rng.choice(["child", "animal"])) for _ in range(rng.choice([1, 1, 2, 2, 3]))]
+    people = list(dict.fromkeys(context["N"] for context in casts))
+    sentences = [f"This is {name}." for name in people] if rng.random() < 0.5 else [f"{' and '.join(people)} {rng.choice(['are here', 'were in the park', 'went out']) if len(people) > 1 else 'was here'}."]
+    for _ in range(rng.randint(2, 5)):
+        form, words = rng.choice([("{} {}", DID), ("{} was {}", IS), ("{} had {}", [f"a {{colour}} {thing}" for thing in ("hat", "bag", "ball", "coat")])])
+        clauses = [form.format(name, expand_word(rng, words)) for name in people]
+        sentences.append(rng.choice([", and ", ". "]).join(clauses) + ".")
+    return " ".join(sentences)
+
+
+def expand_word(rng, words):
+    """One of `words`, its slots filled, without a capital."""
+    return expand(rng, "x " + rng.choice(words), {})[2:]

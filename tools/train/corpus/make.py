@@ -1,7 +1,8 @@
 """Write the corpus: `python -m corpus.make --out DIR [--megabytes N]`.
 
-Two files, one JSON string a line and a text each: `train.jsonl` from one seed and
-`heldout.jsonl` from another, without any text that also occurs in training.
+Files of one JSON string, a text, a line: `train.jsonl` from one seed, `heldout.jsonl` from
+another, without any text that also occurs in training, and `names.jsonl`, the lessons on
+repeating names that training begins with.
 """
 
 import argparse
@@ -10,27 +11,27 @@ import random
 from pathlib import Path
 
 from .chat import chat
-from .everyday import cat_on_the, dialogue, scene
+from .everyday import cat_on_the, dialogue, roll_call, scene
 from .facts import facts
 from .refrains import refrain
 from .stories import story
 
 # Share of the texts (not of the bytes: stories are the longest).
-KINDS = {story: 46, scene: 15, dialogue: 7, facts: 8, chat: 20, refrain: 2.5, cat_on_the: 1.5}
+KINDS = {story: 46, scene: 14, dialogue: 8, facts: 16, chat: 24, refrain: 2.5, cat_on_the: 3, roll_call: 20}
 
 
-def texts(seed):
+def texts(seed, kinds):
     """An endless row of texts, the same for the same seed."""
     rng = random.Random(seed)
     while True:
-        yield rng.choices(list(KINDS), KINDS.values())[0](rng)
+        yield rng.choices(list(kinds), kinds.values())[0](rng)
 
 
-def write(path, seed, size, forbidden=frozenset()):
+def write(path, seed, size, kinds=KINDS, forbidden=frozenset()):
     """Write about `size` bytes of texts that are not in `forbidden`; returns them."""
     written, kept = 0, set()
     with open(path, "w", encoding="utf-8") as file:
-        for text in texts(seed):
+        for text in texts(seed, kinds):
             if written >= size:
                 return kept
             if text not in forbidden:
@@ -47,7 +48,8 @@ def main():
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     train = write(args.out / "train.jsonl", args.seed, args.megabytes * 1e6)
-    held = write(args.out / "heldout.jsonl", args.seed + 1_000_000, 200_000, train)
+    held = write(args.out / "heldout.jsonl", args.seed + 1_000_000, 200_000, forbidden=train)
+    write(args.out / "names.jsonl", args.seed + 2_000_000, 1_500_000, {roll_call: 1})
     print(f"{len(train)} different training texts, {len(held)} held-out texts")
 
 
