@@ -12,7 +12,7 @@ use super::merge::{Joins, Symbol};
 use super::split::{self, Rule};
 use super::table::{Join, NO_ID, PairTable};
 use super::vocab::Vocab;
-use super::{TokenId, bytes};
+use super::{TokenId, TokenKind, bytes};
 
 /// The merges of a vocabulary and its pre-tokenizer.
 pub(super) struct Bpe {
@@ -24,6 +24,7 @@ pub(super) struct Bpe {
     byte_tokens: [Option<TokenId>; 256],
     /// Where words can be cut at `▁`; byte-level texts have none.
     cuts: Cuts,
+    /// The token for a byte without one.
     unknown: Option<TokenId>,
 }
 
@@ -57,6 +58,8 @@ impl Bpe {
             vocab.find(spelled.encode_utf8(&mut [0; 4]).as_bytes()).unwrap_or(NO_ID)
         });
         let byte_tokens = std::array::from_fn(|byte| vocab.find_byte_token(byte as u8));
+        // Some files name the end of text as the unknown token (StarCoder). That must not get into a text.
+        let unknown = unknown.filter(|&id| vocab.kind(id) == TokenKind::Unknown);
         Ok(Bpe { rule, pairs, byte_ids, byte_tokens, cuts, unknown })
     }
 

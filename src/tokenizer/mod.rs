@@ -16,7 +16,8 @@
 //! | `decode.rs`, `stream.rs` | ids -> bytes; bytes -> whole characters |
 //!
 //! Results equal llama.cpp's, with these exceptions: a SentencePiece text never yields a control, unknown or byte token unless
-//! `parse_special` asks for it; characters without a token become the unknown token where llama.cpp drops them or aborts.
+//! `parse_special` asks for it; a SentencePiece vocabulary without byte tokens works, with the unknown token, where llama.cpp
+//! aborts. A byte that a byte-level vocabulary has no token for is dropped, as there, unless it has an unknown token.
 //!
 //! The room knows [`crate::gguf`] and nothing else; `model`, `session` and `cli` may call it.
 
