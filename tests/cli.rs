@@ -268,3 +268,30 @@ fn every_bad_input_has_its_message_and_code() {
         .expect("siskin runs");
     util::Run::from(forced).fails(2, &["SISKIN_ISA", "mmx", "scalar"]);
 }
+
+#[cfg(feature = "builtin")]
+#[test]
+fn without_a_model_the_built_in_one_runs_and_says_so() {
+    let siskin = Siskin::new();
+    let args = ["generate", "--seed", "1", "-n", "30", "Once upon a time"];
+    let run = siskin.run(args);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("built-in"), "{}", run.stderr);
+    let named = siskin.command(args).env("SISKIN_MODEL", model()).output().expect("siskin runs");
+    assert_eq!(run.ok(), util::Run::from(named).ok());
+}
+
+#[cfg(feature = "builtin")]
+#[test]
+fn doctor_finds_every_kernel_set_in_order() {
+    let siskin = Siskin::new();
+    let json = siskin.run(["doctor", "--json"]).json();
+    assert_eq!(json["ok"], true, "{json}");
+    let kernels = json["kernels"].as_array().expect("kernel sets");
+    assert_eq!(kernels[0]["isa"], "scalar");
+    assert_eq!(kernels.last().expect("one at least")["isa"], json["chosen"]);
+    let text = siskin.run(["doctor"]).ok();
+    for word in ["scalar", "ok", "chosen", "verdict", "memory", "page size"] {
+        assert!(text.contains(word), "no '{word}' in {text}");
+    }
+}

@@ -17,6 +17,11 @@ import rival
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MODEL = ROOT / "models/builtin.gguf"
 OUT = ROOT / "tests/data/builtin.json"
+# What `siskin doctor` carries: the largest logits after one prompt, and how it goes on.
+DOCTOR = ROOT / "models/builtin.golden.json"
+DOCTOR_PROMPT = "Once upon a time"
+DOCTOR_LOGITS = 32
+DOCTOR_GREEDY = 16
 
 CHAT = "<|im_start|>user\nWhat does a cow say?<|im_end|>\n<|im_start|>assistant\n"
 
@@ -71,6 +76,18 @@ def detokenize(session, ids):
     return buffer.raw[:count].decode(errors="replace")
 
 
+def doctor(golden):
+    """A part of the goldens that is small enough for the program itself."""
+    last = next(entry for entry in golden["logits"] if entry["text"] == DOCTOR_PROMPT)
+    greedy = next(entry for entry in golden["greedy"] if entry["text"] == DOCTOR_PROMPT)
+    largest = sorted(range(len(last["last"])), key=lambda i: -last["last"][i])[:DOCTOR_LOGITS]
+    return {
+        "prompt": last["ids"],
+        "logits": [[i, last["last"][i]] for i in largest],
+        "greedy": greedy["ids"][:DOCTOR_GREEDY],
+    }
+
+
 def main():
     session = rival.Session(MODEL, 16)
     ids = {(text, special): tokenize(session, text, special) for text, special in TEXTS}
@@ -92,7 +109,8 @@ def main():
     OUT.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"{json.dumps(key)}: {json.dumps(value)}" for key, value in golden.items()]
     OUT.write_text("{\n" + ",\n".join(lines) + "\n}\n")
-    print(f"wrote {OUT.relative_to(ROOT)}")
+    DOCTOR.write_text(json.dumps(doctor(golden)) + "\n")
+    print(f"wrote {OUT.relative_to(ROOT)} and {DOCTOR.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":
