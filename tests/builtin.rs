@@ -54,7 +54,13 @@ fn load(file: &Gguf) -> (Model, Tokenizer) {
     (Model::load(file).expect("a model"), Tokenizer::from_metadata(file.metadata()).expect("a tokenizer"))
 }
 
-fn session<'m>(isa: Isa, model: &'m Model, tokenizer: &'m Tokenizer, prompt: &[u32], max_tokens: usize) -> Session<'m> {
+fn session<'m>(
+    isa: Isa,
+    model: &'m Model,
+    tokenizer: &'m Tokenizer,
+    prompt: &[u32],
+    max_tokens: usize,
+) -> Session<'m> {
     let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(1).expect("a thread") };
     let options = Options { max_tokens, kv_type: KvType::F32, ignore_eos: true, ..Options::default() };
     let mut session = Session::new(model, tokenizer, cpu, prompt, &options).expect("a session");
@@ -82,7 +88,10 @@ fn logits_are_close() {
             let differences = session.logits().iter().zip(&last).map(|(a, b)| (a - b).abs());
             let largest = differences.fold(0.0, f32::max);
             println!("{isa}: {text:?} within {largest}");
-            assert!(session.logits().len() == last.len() && largest <= TOLERANCE, "{isa}: {text:?} differs by {largest}");
+            assert!(
+                session.logits().len() == last.len() && largest <= TOLERANCE,
+                "{isa}: {text:?} differs by {largest}"
+            );
         }
     }
 }
@@ -111,7 +120,8 @@ fn greedy_text_is_the_same() {
 /// The bytes in the program and the file in the repository give the same logits, so mapped and embedded models share their code.
 #[test]
 fn embedded_and_mapped_are_one() {
-    let (embedded, mapped) = (builtin::open().expect("embedded"), Gguf::open(&util::model()).expect("mapped"));
+    let (embedded, mapped) =
+        (builtin::open().expect("embedded"), Gguf::open(&util::model()).expect("mapped"));
     let prompt = &golden().logits[0].ids;
     let run = |file: &Gguf| {
         let (model, tokenizer) = load(file);

@@ -247,11 +247,12 @@ fn every_bad_input_has_its_message_and_code() {
     siskin.file("stub.gguf", &bytes[..20]);
     run(&["generate", "-m", "stub.gguf", "x"]).fails(3, &["stub.gguf"]);
     siskin.file("other.gguf", &with_architecture(&bytes, b"nolma"));
-    run(&["generate", "-m", "other.gguf", "x"]).fails(3, &["architecture 'nolma'", "Supported: llama"]);
+    run(&["generate", "-m", "other.gguf", "x"])
+        .fails(3, &["other.gguf: architecture 'nolma'", "Supported: llama"]);
     run(&["generate", "-m", &model, "--context", "4", "a prompt of more than four tokens"])
         .fails(4, &["tokens", "context of 4"]);
     run(&["generate", "-m", &model, "--tokens", "1,99999999"]).fails(2, &["99999999", "out of range"]);
-    run(&["generate", "-m", &model, "--temp=-1", "x"]).fails(2, &["temp"]);
+    run(&["generate", "-m", &model, "--temp", "-1", "x"]).fails(2, &["temp"]);
     run(&["generate", "-m", &model, "--stop", "", "x"]).fails(2, &["stop"]);
     run(&["generate", "-m", &model, "-t", "0", "x"]).fails(2, &["threads"]);
     run(&["generate", "-m", &model]).fails(2, &["no prompt"]);

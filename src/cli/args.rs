@@ -34,16 +34,23 @@ pub enum Command {
     Doctor(Doctor),
 }
 
+/// What `-m` takes.
+const MODEL_HELP: &str = if cfg!(feature = "builtin") {
+    "GGUF file of the model (of a split model, any part) [default: the built-in model]"
+} else {
+    "GGUF file of the model (of a split model, any part)"
+};
+
 /// Which model.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// GGUF file of the model (of a split model, any part) [default: the built-in model]
-    #[arg(short, long, value_name = "FILE", env = "SISKIN_MODEL", hide_env_values = true)]
+    #[arg(help = MODEL_HELP, short, long, value_name = "FILE", env = "SISKIN_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
 }
 
 /// `siskin generate`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct Generate {
     /// Text to continue
     pub prompt: Option<String>,

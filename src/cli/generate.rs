@@ -8,11 +8,10 @@ use super::report;
 use super::{CliError, Outcome, input, setup};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use siskin::gguf::Gguf;
-use siskin::model::Model;
 use siskin::sample;
 use siskin::session::{LogitSink, Options, Session};
 use siskin::stop::Reason;
-use siskin::tokenizer::{Encode, Tokenizer};
+use siskin::tokenizer::Encode;
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -34,8 +33,8 @@ pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     let options = options(args, cancelled);
     let cpu = setup::cpu(args.run.threads)?;
     let file = setup::open(&args.model)?;
-    let model = Model::load(&file)?;
-    let tokenizer = Tokenizer::from_metadata(file.metadata())?;
+    let model = setup::model(&file)?;
+    let tokenizer = setup::tokenizer(&file)?;
     let prompt = match (&args.source.tokens, &text) {
         (Some(ids), _) => ids.clone(),
         (None, text) => {

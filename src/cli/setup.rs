@@ -3,8 +3,10 @@
 use super::CliError;
 use super::args::ModelArgs;
 use siskin::gguf::Gguf;
+use siskin::model::{self, Model};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
+use siskin::tokenizer::Tokenizer;
 use siskin_simd::{Isa, Kernels};
 use std::path::Path;
 use std::thread;
@@ -32,6 +34,22 @@ fn builtin() -> Result<Gguf, CliError> {
 /// Opens a model file.
 pub fn open_path(path: &Path) -> Result<Gguf, CliError> {
     Ok(Gguf::open(path)?)
+}
+
+/// The model in a file.
+pub fn model(file: &Gguf) -> Result<Model, CliError> {
+    Model::load(file).map_err(|error| match error {
+        model::Error::Gguf(error) => error.into(),
+        error => CliError::InFile { path: file.path().to_owned(), error: error.into() },
+    })
+}
+
+/// The tokenizer in a file.
+pub fn tokenizer(file: &Gguf) -> Result<Tokenizer, CliError> {
+    Tokenizer::from_metadata(file.metadata()).map_err(|error| {
+        let path = file.path().to_owned();
+        CliError::InFile { path, error: error.into() }
+    })
 }
 
 /// The kernels of this CPU, or the lower ones that `SISKIN_ISA` names, and a team of threads.

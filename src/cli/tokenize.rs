@@ -19,7 +19,7 @@ pub fn run(args: &Tokenize) -> Result<Outcome, CliError> {
     if text.is_none() && args.decode.is_none() && !args.null {
         return Err(CliError::Usage("no text given. Try a text, -f FILE, or -f - for stdin".into()));
     }
-    let tokenizer = Tokenizer::from_metadata(setup::open(&args.model)?.metadata())?;
+    let tokenizer = setup::tokenizer(&setup::open(&args.model)?)?;
     let encode = Encode { add_special: !args.no_bos, parse_special: args.special };
     let mut answer = Answer::new();
     if let Some(ids) = &args.decode {
