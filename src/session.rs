@@ -3,7 +3,6 @@
 //! Owns the decoder with its ring, the sampler and the stop conditions; knows no terminal. Everything it needs is allocated in
 //! [`Session::new`]; a step allocates nothing.
 
-use crate::error::{Error as AnyError, Kind};
 use crate::kv::KvType;
 use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
@@ -59,18 +58,12 @@ pub enum Error {
     /// The logits could not be handed on.
     #[error("logits: {0}")]
     Sink(#[from] io::Error),
-}
-
-impl Error {
-    /// The kind of failure.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Error::EmptyPrompt | Error::TokenRange { .. } => Kind::Usage,
-            Error::PromptTooLong { .. } | Error::TooLarge { .. } => Kind::DoesNotFit,
-            Error::Vocabulary { .. } => Kind::BadModel,
-            Error::Sink(_) => Kind::Failed,
-        }
-    }
+    /// Sampling options that make no sense, or logits that no token can be chosen from.
+    #[error(transparent)]
+    Sample(#[from] sample::Error),
+    /// Stop conditions that make no sense.
+    #[error(transparent)]
+    Stop(#[from] stop::Error),
 }
 
 /// What a session is asked to do.
@@ -165,10 +158,10 @@ impl<'m> Session<'m> {
         cpu: Cpu,
         prompt: &[TokenId],
         options: &Options,
-    ) -> Result<Self, AnyError> {
+    ) -> Result<Self, Error> {
         let vocabulary = model.weights().vocabulary();
         if tokenizer.len() > vocabulary {
-            return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary }.into());
+            return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
         }
         let context = options.context.map_or(model.config().context, |n| n.min(model.config().context));
         check_prompt(prompt, vocabulary, context, options)?;
@@ -275,7 +268,7 @@ impl Session<'_> {
     /// # Panics
     ///
     /// If [`Session::prefill`] was not called.
-    pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, AnyError> {
+    pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, Error> {
         let start = Instant::now();
         self.text.clear();
         self.ended = self.ended.take().or_else(|| self.stops.check());
@@ -291,7 +284,7 @@ impl Session<'_> {
     }
 
     /// Samples from the current logits and lets the stop conditions see the token.
-    fn choose(&mut self) -> Result<sample::Choice, AnyError> {
+    fn choose(&mut self) -> Result<sample::Choice, Error> {
         let position = self.decoder.position();
         let choice = self.sampler.sample(self.decoder.last_logits(), position as u64)?;
         self.timing.decode_tokens += 1;
@@ -304,12 +297,12 @@ impl Session<'_> {
         Ok(choice)
     }
 
-    fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), AnyError> {
+    fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), Error> {
         self.decoder.forward(&[token]);
         self.last_row = 0;
         let logits = self.decoder.logits(0);
         match sink {
-            Some(sink) => Ok(sink(logits).map_err(Error::Sink)?),
+            Some(sink) => Ok(sink(logits)?),
             None => Ok(()),
         }
     }

@@ -18,8 +18,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tokenizer", &["gguf"]),
     ("ops", &["tensor", "threads"]),
     ("model", &["gguf", "kv", "ops", "tensor", "threads"]),
-    ("session", &["error", "kv", "model", "ops", "sample", "stop", "tokenizer"]),
-    ("error", &["gguf", "model", "sample", "session", "stop", "tokenizer"]),
+    ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
+    ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
 ];
 
 /// Longest source file, in lines.

@@ -74,7 +74,7 @@ macro_rules! from_room {
         }
     )* };
 }
-from_room!(gguf, model, tokenizer, sample, session, stop);
+from_room!(gguf, session);
 
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {

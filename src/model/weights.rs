@@ -177,10 +177,9 @@ impl<'a> Finder<'a> {
     fn refuse_unused(&self, config: &Config) -> Result<(), Error> {
         match self.file.tensors().iter().find(|tensor| !self.used.contains(tensor.name())) {
             None => Ok(()),
-            Some(tensor) => Err(Error::UnknownTensor {
-                name: tensor.name().to_owned(),
-                arch: config.family.name.to_owned(),
-            }),
+            Some(tensor) => {
+                Err(Error::UnknownTensor { name: tensor.name().to_owned(), arch: config.family.to_owned() })
+            }
         }
     }
 }

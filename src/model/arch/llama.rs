@@ -2,20 +2,20 @@
 
 use super::Family;
 use crate::model::Error;
-use crate::model::config::{Config, Keys, Rope};
+use crate::model::config::{Config, Keys, LIMIT, Rope};
 use crate::ops::{Heads, rope::RopeStyle};
 
 /// The family.
 pub(super) const LLAMA: Family = Family { name: "llama", config };
 
-fn config(family: Family, keys: &Keys<'_>) -> Result<Config, Error> {
+fn config(keys: &Keys<'_>) -> Result<Config, Error> {
     if let Some(n) = keys.optional_count("expert_count").ok().flatten() {
         return Err(keys.value("expert_count", n, "no experts: mixtures of experts are not supported yet"));
     }
     let embedding = keys.count("embedding_length")?;
     let heads = heads(keys, embedding)?;
     Ok(Config {
-        family,
+        family: LLAMA.name,
         layers: keys.count("block_count")?,
         embedding,
         feed_forward: keys.count("feed_forward_length")?,
@@ -46,6 +46,13 @@ fn heads(keys: &Keys<'_>, embedding: usize) -> Result<Heads, Error> {
         }
         return Ok(Heads { heads, kv_heads, head_dim: embedding / heads });
     };
+    if heads.checked_mul(head_dim).is_none_or(|values| values > LIMIT as usize) {
+        return Err(keys.value(
+            "attention.key_length",
+            head_dim,
+            &format!("at most {LIMIT} values in all {heads} heads"),
+        ));
+    }
     match keys.optional_count("attention.value_length")? {
         Some(n) if n != head_dim => {
             Err(keys.value("attention.value_length", n, &format!("the key length {head_dim}")))
