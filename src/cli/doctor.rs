@@ -3,7 +3,7 @@
 
 use super::args::Doctor;
 use super::output::Answer;
-use super::{CliError, Outcome, machine};
+use super::{CliError, Outcome, machine, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use siskin::builtin;
@@ -45,7 +45,7 @@ pub fn run(args: &Doctor) -> Result<Outcome, CliError> {
     let golden: Golden = serde_json::from_str(GOLDEN)
         .map_err(|error| CliError::Failed(format!("recorded logits: {error}")))?;
     let file = builtin::open()?;
-    let (model, tokenizer) = (Model::load(&file)?, Tokenizer::from_metadata(file.metadata())?);
+    let (model, tokenizer) = (setup::model(&file)?, setup::tokenizer(&file)?);
     let checks =
         Isa::available().map(|isa| check(isa, &model, &tokenizer, &golden)).collect::<Result<Vec<_>, _>>()?;
     let ok = checks.iter().all(|check| check.ok);
