@@ -1,6 +1,6 @@
 //! The library's error: what each room reports, and what kind of failure that is.
 
-use crate::{gguf, model, sample, session, stop, tokenizer};
+use crate::{gguf, model, sample, session, tokenizer};
 
 /// Anything that can go wrong between opening a file and the last token.
 #[derive(Debug, thiserror::Error)]
@@ -15,12 +15,6 @@ pub enum Error {
     /// The file's tokenizer cannot be used.
     #[error(transparent)]
     Tokenizer(#[from] tokenizer::Error),
-    /// Sampling options that make no sense, or logits that do not.
-    #[error(transparent)]
-    Sample(#[from] sample::Error),
-    /// Stop conditions that make no sense.
-    #[error(transparent)]
-    Stop(#[from] stop::Error),
     /// The prompt does not fit the model, or the run does not fit the machine.
     #[error(transparent)]
     Session(#[from] session::Error),
@@ -46,17 +40,22 @@ impl Error {
         match self {
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
             Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
-            Error::Sample(error) => sample_kind(error),
-            Error::Stop(_) => Kind::Usage,
-            Error::Session(error) => error.kind(),
+            Error::Session(error) => session_kind(error),
         }
     }
 }
 
-/// Options are the caller's, logits the model's.
-fn sample_kind(error: &sample::Error) -> Kind {
+/// Options and prompts are the caller's, logits the model's.
+fn session_kind(error: &session::Error) -> Kind {
+    use sample::Error as Sample;
+    use session::Error as Session;
     match error {
-        sample::Error::Temperature { .. } | sample::Error::TopP { .. } | sample::Error::MinP { .. } => Kind::Usage,
-        _ => Kind::Failed,
+        Session::EmptyPrompt | Session::TokenRange { .. } | Session::Stop(_) => Kind::Usage,
+        Session::Sample(Sample::Temperature { .. } | Sample::TopP { .. } | Sample::MinP { .. }) => {
+            Kind::Usage
+        }
+        Session::PromptTooLong { .. } | Session::TooLarge { .. } => Kind::DoesNotFit,
+        Session::Vocabulary { .. } => Kind::BadModel,
+        Session::Sample(_) | Session::Sink(_) => Kind::Failed,
     }
 }

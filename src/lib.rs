@@ -49,6 +49,8 @@
 //! - Nothing allocates per token.
 //! - A result depends on the instruction set, never on the number of threads or the size of a batch.
 
+#![deny(unsafe_code)]
+
 #[cfg(feature = "builtin")]
 pub mod builtin;
 pub mod error;
@@ -60,6 +62,7 @@ pub mod sample;
 pub mod session;
 pub mod stop;
 pub mod tensor;
+#[allow(unsafe_code)]
 pub mod threads;
 pub mod tokenizer;
 

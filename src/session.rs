@@ -3,7 +3,6 @@
 //! Owns the decoder with its ring, the sampler and the stop conditions; knows no terminal. Everything it needs is allocated in
 //! [`Session::new`]; a step allocates nothing.
 
-use crate::error::{Error as AnyError, Kind};
 use crate::kv::KvType;
 use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
@@ -41,7 +40,9 @@ pub enum Error {
         vocabulary: usize,
     },
     /// The tokenizer and the weights are not of one model.
-    #[error("the tokenizer has {tokens} tokens, but the model's vocabulary has {vocabulary}. The file is inconsistent")]
+    #[error(
+        "the tokenizer has {tokens} tokens, but the model's vocabulary has {vocabulary}. The file is inconsistent"
+    )]
     Vocabulary {
         /// Tokens of the tokenizer.
         tokens: usize,
@@ -57,18 +58,12 @@ pub enum Error {
     /// The logits could not be handed on.
     #[error("logits: {0}")]
     Sink(#[from] io::Error),
-}
-
-impl Error {
-    /// The kind of failure.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Error::EmptyPrompt | Error::TokenRange { .. } => Kind::Usage,
-            Error::PromptTooLong { .. } | Error::TooLarge { .. } => Kind::DoesNotFit,
-            Error::Vocabulary { .. } => Kind::BadModel,
-            Error::Sink(_) => Kind::Failed,
-        }
-    }
+    /// Sampling options that make no sense, or logits that no token can be chosen from.
+    #[error(transparent)]
+    Sample(#[from] sample::Error),
+    /// Stop conditions that make no sense.
+    #[error(transparent)]
+    Stop(#[from] stop::Error),
 }
 
 /// What a session is asked to do.
@@ -94,7 +89,15 @@ impl Default for Options {
     /// At most 256 tokens, greedy, stopped by end-of-text tokens or the model's context.
     fn default() -> Options {
         let sampling = sample::Options::default();
-        Options { max_tokens: 256, context: None, kv_type: KvType::F16, stop_texts: Vec::new(), ignore_eos: false, sampling, cancelled: None }
+        Options {
+            max_tokens: 256,
+            context: None,
+            kv_type: KvType::F16,
+            stop_texts: Vec::new(),
+            ignore_eos: false,
+            sampling,
+            cancelled: None,
+        }
     }
 }
 
@@ -149,10 +152,16 @@ impl<'m> Session<'m> {
     /// # Errors
     ///
     /// If the prompt is empty, too long or has a token that is out of range, or an option makes no sense.
-    pub fn new(model: &'m Model, tokenizer: &'m Tokenizer, cpu: Cpu, prompt: &[TokenId], options: &Options) -> Result<Self, AnyError> {
+    pub fn new(
+        model: &'m Model,
+        tokenizer: &'m Tokenizer,
+        cpu: Cpu,
+        prompt: &[TokenId],
+        options: &Options,
+    ) -> Result<Self, Error> {
         let vocabulary = model.weights().vocabulary();
         if tokenizer.len() > vocabulary {
-            return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary }.into());
+            return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
         }
         let context = options.context.map_or(model.config().context, |n| n.min(model.config().context));
         check_prompt(prompt, vocabulary, context, options)?;
@@ -160,7 +169,10 @@ impl<'m> Session<'m> {
         let sampler_bytes = options.sampling.scratch_bytes(vocabulary);
         let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads(), sampler_bytes };
         let plan = Plan::new(model, job).ok_or(Error::TooLarge { positions })?;
-        let longest = (0..tokenizer.len() as TokenId).filter_map(|id| tokenizer.token(id)).map(|token| token.bytes.len()).max();
+        let longest = (0..tokenizer.len() as TokenId)
+            .filter_map(|id| tokenizer.token(id))
+            .map(|token| token.bytes.len())
+            .max();
         let longest = longest.unwrap_or(0);
         let stops = Stops::new(stop_options(options, context, prompt.len()))?;
         let held = longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0);
@@ -256,7 +268,7 @@ impl Session<'_> {
     /// # Panics
     ///
     /// If [`Session::prefill`] was not called.
-    pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, AnyError> {
+    pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, Error> {
         let start = Instant::now();
         self.text.clear();
         self.ended = self.ended.take().or_else(|| self.stops.check());
@@ -272,7 +284,7 @@ impl Session<'_> {
     }
 
     /// Samples from the current logits and lets the stop conditions see the token.
-    fn choose(&mut self) -> Result<sample::Choice, AnyError> {
+    fn choose(&mut self) -> Result<sample::Choice, Error> {
         let position = self.decoder.position();
         let choice = self.sampler.sample(self.decoder.last_logits(), position as u64)?;
         self.timing.decode_tokens += 1;
@@ -285,12 +297,12 @@ impl Session<'_> {
         Ok(choice)
     }
 
-    fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), AnyError> {
+    fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), Error> {
         self.decoder.forward(&[token]);
         self.last_row = 0;
         let logits = self.decoder.logits(0);
         match sink {
-            Some(sink) => Ok(sink(logits).map_err(Error::Sink)?),
+            Some(sink) => Ok(sink(logits)?),
             None => Ok(()),
         }
     }
@@ -309,17 +321,22 @@ impl Session<'_> {
 }
 
 fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {
-    let mut out = stop::Options::default();
-    out.ignore_eos = options.ignore_eos;
-    out.max_tokens = Some(options.max_tokens);
-    out.texts = options.stop_texts.clone();
-    out.context = Some(context);
-    out.prompt_tokens = prompt_tokens;
-    out.cancelled = options.cancelled.clone();
-    out
+    stop::Options {
+        ignore_eos: options.ignore_eos,
+        max_tokens: Some(options.max_tokens),
+        texts: options.stop_texts.clone(),
+        context: Some(context),
+        prompt_tokens,
+        cancelled: options.cancelled.clone(),
+    }
 }
 
-fn check_prompt(prompt: &[TokenId], vocabulary: usize, context: usize, options: &Options) -> Result<(), Error> {
+fn check_prompt(
+    prompt: &[TokenId],
+    vocabulary: usize,
+    context: usize,
+    options: &Options,
+) -> Result<(), Error> {
     if prompt.is_empty() {
         return Err(Error::EmptyPrompt);
     }

@@ -16,7 +16,13 @@ impl<'a> QMatrix<'a> {
     /// A matrix over bytes; `None` if they are not exactly `rows x cols` weights of the format, in whole blocks per row.
     pub fn new(format: Format, rows: usize, cols: usize, bytes: &'a [u8]) -> Option<Self> {
         let row_bytes = format.row_bytes(cols)?;
-        (row_bytes.checked_mul(rows)? == bytes.len()).then_some(QMatrix { format, rows, cols, row_bytes, bytes })
+        (row_bytes.checked_mul(rows)? == bytes.len()).then_some(QMatrix {
+            format,
+            rows,
+            cols,
+            row_bytes,
+            bytes,
+        })
     }
 
     /// The format of the weights.

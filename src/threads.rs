@@ -124,7 +124,10 @@ impl Team {
         let closing = Closing(shared);
         shared.take_chunks(0, Job { work: work_static, chunks });
         drop(closing);
-        assert!(!shared.panicked.swap(false, Ordering::Relaxed), "a worker thread panicked; see its message above");
+        assert!(
+            !shared.panicked.swap(false, Ordering::Relaxed),
+            "a worker thread panicked; see its message above"
+        );
     }
 
     /// Splits `data` into chunks of `len` (the last may be shorter) and calls `work(index, chunk)` for each.
@@ -222,7 +225,12 @@ impl Shared {
             let epoch = state / EPOCH;
             if epoch == last_epoch || state & OPEN == 0 {
                 self.rest(&mut rounds, state);
-            } else if self.state.0.compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed).is_ok() {
+            } else if self
+                .state
+                .0
+                .compare_exchange(state, state + 1, Ordering::Acquire, Ordering::Relaxed)
+                .is_ok()
+            {
                 return Some(epoch);
             }
         }
@@ -328,7 +336,10 @@ struct Columns<'a> {
 impl<'a> Columns<'a> {
     fn new(target: &'a mut Target<'_>) -> Self {
         let (width, strip) = (target.width, target.strip);
-        assert!(strip > 0 && width > 0 && target.out.len().is_multiple_of(width), "strips of {strip} in rows of {width}");
+        assert!(
+            strip > 0 && width > 0 && target.out.len().is_multiple_of(width),
+            "strips of {strip} in rows of {width}"
+        );
         Columns { data: Disjoint::new(target.out), width, strip, strips: width.div_ceil(strip) }
     }
 
@@ -385,7 +396,10 @@ mod tests {
                 team.run(chunks, &|_, chunk| {
                     counts[chunk].fetch_add(1, Ordering::Relaxed);
                 });
-                assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{threads} threads, {chunks} chunks");
+                assert!(
+                    counts.iter().all(|count| count.load(Ordering::Relaxed) == 1),
+                    "{threads} threads, {chunks} chunks"
+                );
             }
         }
     }
@@ -434,7 +448,8 @@ mod tests {
     #[test]
     fn a_panic_in_a_chunk_reaches_the_caller_and_the_team_goes_on() {
         let mut team = Team::new(2).unwrap();
-        let result = catch_unwind(AssertUnwindSafe(|| team.run(8, &|_, chunk| assert!(chunk != 5, "on purpose"))));
+        let result =
+            catch_unwind(AssertUnwindSafe(|| team.run(8, &|_, chunk| assert!(chunk != 5, "on purpose"))));
         assert!(result.is_err());
         team.run(4, &|_, _| {});
     }

@@ -22,7 +22,8 @@ fn text_goes_to_stdout_and_nothing_else_does() {
     assert_eq!(run.stderr, "");
     let text = run.ok();
     assert!(text.len() > 12 && text.ends_with('\n'), "{text:?}");
-    let echoed = siskin.run(generate(&model, &["-n", "12", "--temp", "0", "--echo", "Once upon a time"])).ok();
+    let echoed =
+        siskin.run(generate(&model, &["-n", "12", "--temp", "0", "--echo", "Once upon a time"])).ok();
     assert_eq!(echoed, format!("Once upon a time{text}"));
 }
 
@@ -32,10 +33,16 @@ fn the_prompt_may_come_from_a_file_or_stdin_or_as_ids() {
     let direct = siskin.run(generate(&model, &["-n", "8", "Once upon a time"])).ok();
     siskin.file("prompt.txt", b"Once upon a time");
     assert_eq!(siskin.run(generate(&model, &["-n", "8", "-f", "prompt.txt"])).ok(), direct);
-    assert_eq!(siskin.run_with_stdin(generate(&model, &["-n", "8", "-f", "-"]), b"Once upon a time").ok(), direct);
+    assert_eq!(
+        siskin.run_with_stdin(generate(&model, &["-n", "8", "-f", "-"]), b"Once upon a time").ok(),
+        direct
+    );
     let ids = siskin.run(["tokenize", "-m", &model, "Once upon a time"]).ok().trim().replace(' ', ",");
     assert_eq!(siskin.run(generate(&model, &["-n", "8", "--tokens", &ids])).ok(), direct);
-    let from_environment = siskin.command(["generate", "-n", "8", "--seed", "7", "Once upon a time"]).env("SISKIN_MODEL", &model).output();
+    let from_environment = siskin
+        .command(["generate", "-n", "8", "--seed", "7", "Once upon a time"])
+        .env("SISKIN_MODEL", &model)
+        .output();
     assert_eq!(String::from_utf8_lossy(&from_environment.expect("siskin runs").stdout), direct);
 }
 
@@ -64,7 +71,22 @@ fn the_json_object_is_the_contract() {
 fn the_same_seed_gives_the_same_text_for_any_number_of_threads() {
     let (siskin, model) = (Siskin::new(), model());
     let run = |seed: &str, threads: &str| {
-        siskin.run(["generate", "-m", &model, "-n", "40", "--temp", "1.2", "--seed", seed, "-t", threads, "Once upon"]).ok()
+        siskin
+            .run([
+                "generate",
+                "-m",
+                &model,
+                "-n",
+                "40",
+                "--temp",
+                "1.2",
+                "--seed",
+                seed,
+                "-t",
+                threads,
+                "Once upon",
+            ])
+            .ok()
     };
     let texts = [run("1", "1"), run("1", "2"), run("1", "5")];
     assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
@@ -99,7 +121,9 @@ fn end_of_text_ends_it_unless_ignored() {
 #[test]
 fn a_full_context_ends_it() {
     let (siskin, model) = (Siskin::new(), model());
-    let json = siskin.run(generate(&model, &["--context", "16", "--ignore-eos", "--json", "Once upon a time"])).json();
+    let json = siskin
+        .run(generate(&model, &["--context", "16", "--ignore-eos", "--json", "Once upon a time"]))
+        .json();
     let tokens = ["prompt_tokens", "tokens"].map(|key| json[key].as_array().map_or(0, Vec::len));
     assert_eq!((json["stop"]["reason"].as_str(), tokens[0] + tokens[1]), (Some("context"), 16));
     let none = siskin.run(generate(&model, &["-n", "0", "--json", "Once upon a time"])).json();
@@ -109,11 +133,15 @@ fn a_full_context_ends_it() {
 #[test]
 fn logits_have_a_row_for_every_token() {
     let (siskin, model) = (Siskin::new(), model());
-    let json = siskin.run(generate(&model, &["-n", "5", "--temp", "0", "--json", "--logits", "l.npy", "Once upon"])).json();
+    let json = siskin
+        .run(generate(&model, &["-n", "5", "--temp", "0", "--json", "--logits", "l.npy", "Once upon"]))
+        .json();
     let bytes = std::fs::read(siskin.dir.path().join("l.npy")).unwrap();
-    let (prompt, tokens) = (json["prompt_tokens"].as_array().unwrap().len(), json["tokens"].as_array().unwrap());
+    let (prompt, tokens) =
+        (json["prompt_tokens"].as_array().unwrap().len(), json["tokens"].as_array().unwrap());
     let rows = prompt + tokens.len();
-    let vocabulary = siskin.run(["inspect", "--json", &model]).json()["vocabulary"].as_u64().unwrap() as usize;
+    let vocabulary =
+        siskin.run(["inspect", "--json", &model]).json()["vocabulary"].as_u64().unwrap() as usize;
     let header = String::from_utf8_lossy(&bytes[..128]).into_owned();
     assert!(header.contains(&format!("({rows}, {vocabulary})")), "{header}");
     let floats: Vec<f32> = bytes[128..].as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
@@ -134,8 +162,13 @@ fn tokenize_there_and_back() {
     assert_eq!(json["pieces"].as_array().map(Vec::len), Some(ids.len()));
     assert_eq!(siskin.run(["tokenize", "-m", &model, text]).ok(), ids.join(" ") + "\n");
     assert_eq!(siskin.run(["tokenize", "-m", &model, "--no-bos", text]).ok(), ids[1..].join(" ") + "\n");
-    assert_eq!(siskin.run(["tokenize", "-m", &model, "--decode", &ids[1..].join(",")]).ok(), format!("{text}\n"));
-    let lines = siskin.run_with_stdin(["tokenize", "-m", &model, "--null"], format!("{text}\0\0{text}\0").as_bytes()).ok();
+    assert_eq!(
+        siskin.run(["tokenize", "-m", &model, "--decode", &ids[1..].join(",")]).ok(),
+        format!("{text}\n")
+    );
+    let lines = siskin
+        .run_with_stdin(["tokenize", "-m", &model, "--null"], format!("{text}\0\0{text}\0").as_bytes())
+        .ok();
     assert_eq!(lines, format!("{0}\n{1}\n{0}\n", ids.join(" "), ids[0]));
 }
 
@@ -144,8 +177,10 @@ fn inspect_reads_the_header() {
     let (siskin, model) = (Siskin::new(), model());
     let json = siskin.run(["inspect", "--json", "--all", &model]).json();
     assert_eq!((&json["architecture"], &json["supported"]), (&"llama".into(), &true.into()));
-    let groups: u64 = json["groups"].as_array().unwrap().iter().filter_map(|group| group["bytes"].as_u64()).sum();
-    let tensors: u64 = json["tensors"].as_array().unwrap().iter().filter_map(|tensor| tensor["bytes"].as_u64()).sum();
+    let groups: u64 =
+        json["groups"].as_array().unwrap().iter().filter_map(|group| group["bytes"].as_u64()).sum();
+    let tensors: u64 =
+        json["tensors"].as_array().unwrap().iter().filter_map(|tensor| tensor["bytes"].as_u64()).sum();
     assert_eq!((&json["tensor_bytes"], groups), (&groups.into(), tensors));
     let text = siskin.run(["inspect", "-m", &model]).ok();
     for word in ["architecture", "llama", "context", "attention", "token embedding"] {
@@ -173,7 +208,9 @@ fn ctrl_c_ends_it_cleanly() {
     child.stdin.as_mut().expect("stdin is piped").write_all(b"Once upon a time").expect("a prompt");
     let has_handler = |pid: u32| {
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
-        tasks.into_iter().any(|task| std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "ctrl-c"))
+        tasks.into_iter().any(|task| {
+            std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "ctrl-c")
+        })
     };
     while !has_handler(child.id()) {
         assert!(child.try_wait().expect("a child").is_none(), "siskin ended early");
@@ -189,6 +226,14 @@ fn ctrl_c_ends_it_cleanly() {
     assert!(run.stdout.contains(r#""reason":"cancelled""#), "{}", run.stdout);
 }
 
+/// The bytes of a llama model with another name of the same length for its family.
+fn with_architecture(bytes: &[u8], name: &[u8; 5]) -> Vec<u8> {
+    let key = b"general.architecture";
+    let at = bytes.windows(key.len()).position(|window| window == key).expect("the key") + key.len() + 4 + 8;
+    assert_eq!(&bytes[at..at + 5], b"llama");
+    [&bytes[..at], name, &bytes[at + 5..]].concat()
+}
+
 #[test]
 fn every_bad_input_has_its_message_and_code() {
     let (siskin, model) = (Siskin::new(), model());
@@ -201,9 +246,13 @@ fn every_bad_input_has_its_message_and_code() {
     run(&["generate", "-m", "short.gguf", "x"]).fails(3, &["short.gguf"]);
     siskin.file("stub.gguf", &bytes[..20]);
     run(&["generate", "-m", "stub.gguf", "x"]).fails(3, &["stub.gguf"]);
-    run(&["generate", "-m", &model, "--context", "4", "a prompt of more than four tokens"]).fails(4, &["tokens", "context of 4"]);
+    siskin.file("other.gguf", &with_architecture(&bytes, b"nolma"));
+    run(&["generate", "-m", "other.gguf", "x"])
+        .fails(3, &["other.gguf: architecture 'nolma'", "Supported: llama"]);
+    run(&["generate", "-m", &model, "--context", "4", "a prompt of more than four tokens"])
+        .fails(4, &["tokens", "context of 4"]);
     run(&["generate", "-m", &model, "--tokens", "1,99999999"]).fails(2, &["99999999", "out of range"]);
-    run(&["generate", "-m", &model, "--temp=-1", "x"]).fails(2, &["temp"]);
+    run(&["generate", "-m", &model, "--temp", "-1", "x"]).fails(2, &["temp"]);
     run(&["generate", "-m", &model, "--stop", "", "x"]).fails(2, &["stop"]);
     run(&["generate", "-m", &model, "-t", "0", "x"]).fails(2, &["threads"]);
     run(&["generate", "-m", &model]).fails(2, &["no prompt"]);
@@ -213,6 +262,37 @@ fn every_bad_input_has_its_message_and_code() {
     run(&["generate", "-m", &model, "--logits", "no/such/dir.npy", "x"]).fails(1, &["no/such/dir.npy"]);
     run(&["tokenize", "-m", &model, "--decode", "99999999"]).fails(2, &["99999999"]);
     run(&["generate", "--no-such-flag"]).fails(2, &["--no-such-flag"]);
-    let forced = siskin.command(["generate", "-m", &model, "x"]).env("SISKIN_ISA", "mmx").output().expect("siskin runs");
+    let forced = siskin
+        .command(["generate", "-m", &model, "x"])
+        .env("SISKIN_ISA", "mmx")
+        .output()
+        .expect("siskin runs");
     util::Run::from(forced).fails(2, &["SISKIN_ISA", "mmx", "scalar"]);
+}
+
+#[cfg(feature = "builtin")]
+#[test]
+fn without_a_model_the_built_in_one_runs_and_says_so() {
+    let siskin = Siskin::new();
+    let args = ["generate", "--seed", "1", "-n", "30", "Once upon a time"];
+    let run = siskin.run(args);
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert!(run.stderr.contains("built-in"), "{}", run.stderr);
+    let named = siskin.command(args).env("SISKIN_MODEL", model()).output().expect("siskin runs");
+    assert_eq!(run.ok(), util::Run::from(named).ok());
+}
+
+#[cfg(feature = "builtin")]
+#[test]
+fn doctor_finds_every_kernel_set_in_order() {
+    let siskin = Siskin::new();
+    let json = siskin.run(["doctor", "--json"]).json();
+    assert_eq!(json["ok"], true, "{json}");
+    let kernels = json["kernels"].as_array().expect("kernel sets");
+    assert_eq!(kernels[0]["isa"], "scalar");
+    assert_eq!(kernels.last().expect("one at least")["isa"], json["chosen"]);
+    let text = siskin.run(["doctor"]).ok();
+    for word in ["scalar", "ok", "chosen", "verdict", "memory", "page size"] {
+        assert!(text.contains(word), "no '{word}' in {text}");
+    }
 }

@@ -35,7 +35,10 @@ impl Loaded {
     }
 
     fn session_with(&self, isa: Isa, threads: usize, prompt: &[u32], options: &Options) -> Session<'_> {
-        let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(threads).expect("threads") };
+        let cpu = Cpu {
+            kernels: Kernels::new(isa).expect("available"),
+            team: Team::new(threads).expect("threads"),
+        };
         Session::new(&self.model, &self.tokenizer, cpu, prompt, options).expect("a session")
     }
 }
@@ -97,7 +100,12 @@ fn cancelling_keeps_the_text_so_far() {
     let loaded = Loaded::new();
     let prompt = loaded.encode("Once upon a time");
     let flag = Arc::new(AtomicBool::new(false));
-    let options = Options { max_tokens: 50, ignore_eos: true, cancelled: Some(Arc::clone(&flag)), ..Options::default() };
+    let options = Options {
+        max_tokens: 50,
+        ignore_eos: true,
+        cancelled: Some(Arc::clone(&flag)),
+        ..Options::default()
+    };
     let mut session = loaded.session_with(Isa::best(), 1, &prompt, &options);
     session.prefill(&prompt, |_| {}, None).expect("prefill");
     for _ in 0..3 {

@@ -1,7 +1,8 @@
 //! The tokenizer against real vocabularies and the ids that llama.cpp gives for them.
 //!
-//! The data is not part of the repository: it is looked for in `SISKIN_VOCAB`, or else in `../shared/vocab` beside the
-//! workspace. Tests say that they are skipped if it is missing, and fail if `SISKIN_REQUIRE` lists `shared`.
+//! The data is not part of the repository: it is looked for in `SISKIN_VOCAB`, or else in `../shared/vocab`
+//! beside the workspace. Tests say that they are skipped if it is missing, and fail if `SISKIN_REQUIRE` lists
+//! `shared`.
 
 use std::path::{Path, PathBuf};
 
@@ -51,7 +52,8 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn cases(vocabulary: &Path) -> Vec<(String, Vec<TokenId>)> {
     let texts = std::fs::read_to_string(with_suffix(vocabulary, ".inp")).unwrap();
     let ids = std::fs::read_to_string(with_suffix(vocabulary, ".out")).unwrap();
-    let texts: Vec<&str> = texts.split("\n__ggml_vocab_test__\n").collect();
+    // Each text is followed by the line, the last one too.
+    let texts: Vec<&str> = texts.split_terminator("\n__ggml_vocab_test__\n").collect();
     let ids: Vec<Vec<TokenId>> =
         ids.lines().map(|line| line.split_whitespace().map(|id| id.parse().unwrap()).collect()).collect();
     assert_eq!(texts.len(), ids.len(), "{}", vocabulary.display());
@@ -106,7 +108,8 @@ fn streamed(tokenizer: &Tokenizer, ids: &[TokenId]) -> String {
     text
 }
 
-/// Names, kinds and special tokens as llama.cpp b6xxx reports them: bos, eos, eot, whether BOS is added, all that end generation.
+/// Names, kinds and special tokens as llama.cpp (llama-cpp-python 0.3.36) reports them: bos, eos, eot,
+/// whether BOS is added, all that end generation.
 type Expected =
     (&'static str, Kind, Option<TokenId>, Option<TokenId>, Option<TokenId>, bool, &'static [TokenId]);
 
@@ -135,4 +138,54 @@ fn special_tokens_are_those_of_llama_cpp() {
         assert_eq!(tokenizer.eog(), eog, "{name}");
         assert!(eog.iter().all(|&id| tokenizer.is_eog(id)), "{name}");
     }
+}
+
+/// The file `bytes` with another pre-tokenizer: the value of the key is exchanged. Works for files without
+/// tensors.
+fn with_pre_tokenizer(bytes: &[u8], name: &str) -> Vec<u8> {
+    const KEY: &[u8] = b"tokenizer.ggml.pre";
+    let after_key = bytes.windows(KEY.len()).position(|window| window == KEY).unwrap() + KEY.len();
+    // The type of the value (4 bytes), then a string: its length (8 bytes) and its text.
+    let length_at = after_key + 4;
+    let length = u64::from_le_bytes(bytes[length_at..length_at + 8].try_into().unwrap()) as usize;
+    let text_at = length_at + 8;
+    let length_now = (name.len() as u64).to_le_bytes();
+    [&bytes[..length_at], &length_now, name.as_bytes(), &bytes[text_at + length..]].concat()
+}
+
+fn from_hex(hex: &str) -> String {
+    let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+    String::from_utf8(digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()).unwrap()
+}
+
+/// `tokenizer_rules.txt` was made by llama.cpp; see `tools/unicode/record_rules.py`.
+#[test]
+fn every_pre_tokenizer_cuts_where_llama_cpp_does() {
+    let Some(folder) = vocab_folder() else { return };
+    let file = std::fs::read(folder.join("ggml-vocab-qwen2.gguf")).unwrap();
+    let (mut texts, mut wrong, mut rules) = (Vec::new(), Vec::new(), 0);
+    let mut current: Option<(&str, Tokenizer, usize)> = None;
+    for line in include_str!("tokenizer_rules.txt").lines() {
+        match line.split_once(' ').unwrap() {
+            ("text", hex) => texts.push(from_hex(hex)),
+            ("rule", name) => {
+                let file = Gguf::from_vec(with_pre_tokenizer(&file, name)).unwrap();
+                let tokenizer = Tokenizer::from_metadata(file.metadata()).unwrap();
+                assert_eq!((tokenizer.pre(), tokenizer.pre_warning()), (Some(name), None));
+                current = Some((name, tokenizer, 0));
+                rules += 1;
+            }
+            ("ids", ids) => {
+                let (name, tokenizer, next) = current.as_mut().unwrap();
+                let expected: Vec<TokenId> = ids.split(' ').map(|id| id.parse().unwrap()).collect();
+                if tokenizer.encode(&texts[*next], PLAIN) != expected {
+                    wrong.push(format!("{name}: {:?}", texts[*next]));
+                }
+                *next += 1;
+            }
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!((texts.len(), rules), (8, 27));
 }

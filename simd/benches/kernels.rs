@@ -70,7 +70,7 @@ fn add_rows_f16(bencher: Bencher, isa: Isa) {
     let rows = matrix(Format::F16, 1024, 64);
     let (weights, mut out) = ([0.5; 1024], [0.0; 64]);
     bencher.counter(BytesCount::of_slice(&rows)).bench_local(|| {
-        kernels.add_rows_f16(black_box(&rows), &weights, &mut out);
+        kernels.add_rows(Format::F16, black_box(&rows), &weights, &mut out);
     });
 }
 

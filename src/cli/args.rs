@@ -8,7 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "siskin", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(help_expected = true)]
-#[command(after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 bad model file, 4 does not fit, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 bad model file, 4 does not fit, 130 interrupted."
+)]
 pub struct Cli {
     /// What to do
     #[command(subcommand)]
@@ -32,16 +34,23 @@ pub enum Command {
     Doctor(Doctor),
 }
 
+/// What `-m` takes.
+const MODEL_HELP: &str = if cfg!(feature = "builtin") {
+    "GGUF file of the model (of a split model, any part) [default: the built-in model]"
+} else {
+    "GGUF file of the model (of a split model, any part)"
+};
+
 /// Which model.
 #[derive(Debug, Args)]
 pub struct ModelArgs {
-    /// GGUF file of the model (of a split model, any part) [default: the built-in model]
-    #[arg(short, long, value_name = "FILE", env = "SISKIN_MODEL", hide_env_values = true)]
+    #[arg(help = MODEL_HELP, short, long, value_name = "FILE", env = "SISKIN_MODEL", hide_env_values = true)]
     pub model: Option<PathBuf>,
 }
 
 /// `siskin generate`.
 #[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
 pub struct Generate {
     /// Text to continue
     pub prompt: Option<String>,

@@ -3,7 +3,7 @@
 
 use super::args::Doctor;
 use super::output::Answer;
-use super::{CliError, Outcome, machine};
+use super::{CliError, Outcome, machine, setup};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use siskin::builtin;
@@ -42,11 +42,12 @@ struct Check {
 
 /// Runs the command.
 pub fn run(args: &Doctor) -> Result<Outcome, CliError> {
-    let golden: Golden =
-        serde_json::from_str(GOLDEN).map_err(|error| CliError::Failed(format!("recorded logits: {error}")))?;
+    let golden: Golden = serde_json::from_str(GOLDEN)
+        .map_err(|error| CliError::Failed(format!("recorded logits: {error}")))?;
     let file = builtin::open()?;
-    let (model, tokenizer) = (Model::load(&file)?, Tokenizer::from_metadata(file.metadata())?);
-    let checks = Isa::available().map(|isa| check(isa, &model, &tokenizer, &golden)).collect::<Result<Vec<_>, _>>()?;
+    let (model, tokenizer) = (setup::model(&file)?, setup::tokenizer(&file)?);
+    let checks =
+        Isa::available().map(|isa| check(isa, &model, &tokenizer, &golden)).collect::<Result<Vec<_>, _>>()?;
     let ok = checks.iter().all(|check| check.ok);
     let mut answer = Answer::new();
     if args.json {
@@ -54,7 +55,11 @@ pub fn run(args: &Doctor) -> Result<Outcome, CliError> {
     } else {
         answer.print(&text(&checks, ok))?;
     }
-    if ok { Ok(Outcome::Done) } else { Err(CliError::Failed("a kernel set gives wrong results. Please report the lines above".into())) }
+    if ok {
+        Ok(Outcome::Done)
+    } else {
+        Err(CliError::Failed("a kernel set gives wrong results. Please report the lines above".into()))
+    }
 }
 
 fn check(isa: Isa, model: &Model, tokenizer: &Tokenizer, golden: &Golden) -> Result<Check, CliError> {
@@ -64,9 +69,12 @@ fn check(isa: Isa, model: &Model, tokenizer: &Tokenizer, golden: &Golden) -> Res
     let mut session = Session::new(model, tokenizer, Cpu { kernels, team }, &golden.prompt, &options)?;
     session.prefill(&golden.prompt, |_| {}, None)?;
     let logits = session.logits();
-    let difference = |&(id, expected): &(usize, f32)| logits.get(id).map_or(f32::INFINITY, |logit| (logit - expected).abs());
+    let difference = |&(id, expected): &(usize, f32)| {
+        logits.get(id).map_or(f32::INFINITY, |logit| (logit - expected).abs())
+    };
     // `max` would pass over NaN.
-    let largest_difference = golden.logits.iter().map(difference).fold(0.0, |a: f32, b| if b > a || b.is_nan() { b } else { a });
+    let largest_difference =
+        golden.logits.iter().map(difference).fold(0.0, |a: f32, b| if b > a || b.is_nan() { b } else { a });
     let mut greedy = Vec::new();
     for _ in 0..golden.greedy.len() {
         greedy.extend(session.step(None)?.choice.map(|choice| choice.token));
@@ -83,13 +91,21 @@ fn text(checks: &[Check], ok: bool) -> String {
     for check in checks {
         let verdict = if check.ok { "ok" } else { "WRONG" };
         let greedy = if check.same_greedy { "same text" } else { "other text" };
-        out += &format!("{:<12} {verdict}: {greedy}, logits within {:.3}\n", check.isa, check.largest_difference);
+        out += &format!(
+            "{:<12} {verdict}: {greedy}, logits within {:.3}\n",
+            check.isa, check.largest_difference
+        );
     }
     out += &format!("{:<12} {}\n", "chosen", Isa::best());
-    out + &format!("{:<12} {}\n", "verdict", if ok { "all kernel sets work" } else { "a kernel set gives wrong results" })
+    out + &format!(
+        "{:<12} {}\n",
+        "verdict",
+        if ok { "all kernel sets work" } else { "a kernel set gives wrong results" }
+    )
 }
 
 fn object(checks: &[Check], ok: bool) -> Value {
-    let facts: Map<String, Value> = machine::facts().into_iter().map(|(name, fact)| (name.replace(' ', "_"), fact.into())).collect();
+    let facts: Map<String, Value> =
+        machine::facts().into_iter().map(|(name, fact)| (name.replace(' ', "_"), fact.into())).collect();
     json!({"machine": facts, "kernels": checks, "chosen": Isa::best().name(), "ok": ok})
 }

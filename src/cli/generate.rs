@@ -8,11 +8,10 @@ use super::report;
 use super::{CliError, Outcome, input, setup};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use siskin::gguf::Gguf;
-use siskin::model::Model;
 use siskin::sample;
 use siskin::session::{LogitSink, Options, Session};
 use siskin::stop::Reason;
-use siskin::tokenizer::{Encode, Tokenizer};
+use siskin::tokenizer::Encode;
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -34,8 +33,8 @@ pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     let options = options(args, cancelled);
     let cpu = setup::cpu(args.run.threads)?;
     let file = setup::open(&args.model)?;
-    let model = Model::load(&file)?;
-    let tokenizer = Tokenizer::from_metadata(file.metadata())?;
+    let model = setup::model(&file)?;
+    let tokenizer = setup::tokenizer(&file)?;
     let prompt = match (&args.source.tokens, &text) {
         (Some(ids), _) => ids.clone(),
         (None, text) => {
@@ -45,8 +44,12 @@ pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     };
     let session = Session::new(&model, &tokenizer, cpu, &prompt, &options)?;
     let load = start.elapsed();
-    let echo = args.output.echo.then(|| text.unwrap_or_else(|| String::from_utf8_lossy(&tokenizer.decode(&prompt)).into_owned()));
-    Run { args, prompt: &prompt, seed: options.sampling.seed, file: &file, load, echo }.run(session, model.weights().vocabulary())
+    let echo = args
+        .output
+        .echo
+        .then(|| text.unwrap_or_else(|| String::from_utf8_lossy(&tokenizer.decode(&prompt)).into_owned()));
+    Run { args, prompt: &prompt, seed: options.sampling.seed, file: &file, load, echo }
+        .run(session, model.weights().vocabulary())
 }
 
 /// A run whose session stands ready.
@@ -62,7 +65,8 @@ struct Run<'a> {
 impl Run<'_> {
     fn run(&self, mut session: Session<'_>, vocabulary: usize) -> Result<Outcome, CliError> {
         let mut answer = Answer::new();
-        let mut npy = self.args.output.logits.as_deref().map(|path| create_npy(path, vocabulary)).transpose()?;
+        let mut npy =
+            self.args.output.logits.as_deref().map(|path| create_npy(path, vocabulary)).transpose()?;
         self.prefill(&mut session, npy.as_mut())?;
         if let Some(prompt) = &self.echo {
             answer.print(prompt)?;
@@ -109,7 +113,13 @@ impl Run<'_> {
         }
     }
 
-    fn report(&self, session: &Session<'_>, text: &str, tokens: &[u32], answer: &mut Answer) -> Result<(), CliError> {
+    fn report(
+        &self,
+        session: &Session<'_>,
+        text: &str,
+        tokens: &[u32],
+        answer: &mut Answer,
+    ) -> Result<(), CliError> {
         let Some(reason) = session.ended() else { return Ok(()) };
         let (timing, usage, cpu) = (session.timing(), report::usage(), session.cpu());
         if self.args.output.json {
@@ -124,7 +134,8 @@ impl Run<'_> {
                 isa: cpu.kernels.isa().name(),
                 threads: cpu.team.threads(),
             };
-            let json = serde_json::to_string(&object).map_err(|error| CliError::Failed(format!("json: {error}")))?;
+            let json =
+                serde_json::to_string(&object).map_err(|error| CliError::Failed(format!("json: {error}")))?;
             answer.line(&json)?;
         } else {
             answer.print("\n")?;
@@ -159,7 +170,12 @@ impl Run<'_> {
             size(usage.peak_rss),
             size(usage.anon),
         ));
-        message(&format!("seed {}, kernels {}, threads {}", self.seed, session.cpu().kernels.isa(), session.cpu().team.threads()));
+        message(&format!(
+            "seed {}, kernels {}, threads {}",
+            self.seed,
+            session.cpu().kernels.isa(),
+            session.cpu().team.threads()
+        ));
     }
 }
 
@@ -211,7 +227,8 @@ fn prefill_bar(tokens: usize) -> ProgressBar {
     if tokens >= LONG_PROMPT && std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::stderr());
     }
-    if let Ok(style) = ProgressStyle::with_template("reading prompt {bar:30} {pos}/{len} tokens, {eta} left") {
+    if let Ok(style) = ProgressStyle::with_template("reading prompt {bar:30} {pos}/{len} tokens, {eta} left")
+    {
         bar.set_style(style);
     }
     bar

@@ -21,7 +21,9 @@ fn read(file: &Path) -> Result<String, CliError> {
     let bytes = bytes.map_err(|error| CliError::Failed(format!("{name}: cannot read it: {error}")))?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        CliError::Failed(format!("{name}: not UTF-8 text: invalid byte at offset {at}. Try converting it with iconv"))
+        CliError::Failed(format!(
+            "{name}: not UTF-8 text: invalid byte at offset {at}. Try converting it with iconv"
+        ))
     })
 }
 

@@ -73,7 +73,10 @@ impl Summary {
             out += &format!("{:<20} {value}\n", name.replace('_', " "));
         }
         if !self.groups.is_empty() {
-            out += &format!("\n{:<18} {:<8} {:>7} {:>14} {:>10}\n", "group", "type", "tensors", "parameters", "size");
+            out += &format!(
+                "\n{:<18} {:<8} {:>7} {:>14} {:>10}\n",
+                "group", "type", "tensors", "parameters", "size"
+            );
         }
         for ((name, ty), group) in &self.groups {
             let size = report::bytes(group.bytes);
@@ -85,12 +88,11 @@ impl Summary {
     fn json(&self, file: &Gguf, all: bool) -> Json {
         let mut object: Map<String, Json> =
             self.facts.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-        let group = |((name, ty), group): (&(&str, &str), &Group)| {
-            json!({"group": name, "type": ty, "tensors": group.tensors, "parameters": group.parameters, "bytes": group.bytes})
-        };
+        let group = |((name, ty), group): (&(&str, &str), &Group)| json!({"group": name, "type": ty, "tensors": group.tensors, "parameters": group.parameters, "bytes": group.bytes});
         object.insert("groups".into(), self.groups.iter().map(group).collect());
         if all {
-            let metadata = file.metadata().iter().map(|(key, value)| (key.to_owned(), json_value(&value))).collect();
+            let metadata =
+                file.metadata().iter().map(|(key, value)| (key.to_owned(), json_value(&value))).collect();
             object.insert("metadata".into(), Json::Object(metadata));
             object.insert("tensors".into(), file.tensors().iter().map(json_tensor).collect());
         }
@@ -177,7 +179,8 @@ fn json_value(value: &Value<'_>) -> Json {
         Value::Bool(b) => (*b).into(),
         Value::Str(text) => (*text).into(),
         Value::Array(array) => {
-            let first = array.iter().take(SHOWN).map(|value| value.map_or(Json::Null, |value| json_value(&value)));
+            let first =
+                array.iter().take(SHOWN).map(|value| value.map_or(Json::Null, |value| json_value(&value)));
             json!({"length": array.len(), "first": first.collect::<Vec<_>>()})
         }
     }

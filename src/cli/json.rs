@@ -74,6 +74,14 @@ impl Memory {
     /// A plan beside what the system measured.
     pub fn new(mapped: u64, plan: &Plan, usage: Usage) -> Memory {
         let Plan { kv, scratch, tables, .. } = *plan;
-        Memory { mapped, kv, scratch, tables, owned: plan.owned(), peak_rss: usage.peak_rss, anon: usage.anon }
+        Memory {
+            mapped,
+            kv,
+            scratch,
+            tables,
+            owned: plan.owned(),
+            peak_rss: usage.peak_rss,
+            anon: usage.anon,
+        }
     }
 }

@@ -44,7 +44,8 @@ impl System {
     fn cpu(&self) -> Option<String> {
         let info = self.read("proc/cpuinfo")?;
         let field = |name: &str| {
-            let line = info.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name))?;
+            let line =
+                info.lines().find(|line| line.split(':').next().is_some_and(|key| key.trim() == name))?;
             Some(line.split_once(':')?.1.trim().to_owned())
         };
         let part = || Some(format!("implementer {} part {}", field("CPU implementer")?, field("CPU part")?));
@@ -56,10 +57,13 @@ impl System {
         let available = std::thread::available_parallelism().ok()?;
         let mut kinds: BTreeMap<u64, usize> = BTreeMap::new();
         for cpu in self.numbered("sys/devices/system/cpu", "cpu") {
-            let speed = ["cpu_capacity", "cpufreq/cpuinfo_max_freq"].iter().find_map(|file| self.line(cpu.join(file))?.parse().ok());
+            let speed = ["cpu_capacity", "cpufreq/cpuinfo_max_freq"]
+                .iter()
+                .find_map(|file| self.line(cpu.join(file))?.parse().ok());
             *kinds.entry(speed.unwrap_or(0)).or_default() += 1;
         }
-        let kinds: Vec<String> = kinds.iter().rev().map(|(speed, count)| format!("{count} of capacity {speed}")).collect();
+        let kinds: Vec<String> =
+            kinds.iter().rev().map(|(speed, count)| format!("{count} of capacity {speed}")).collect();
         let detail = if kinds.len() > 1 { format!(" ({})", kinds.join(", ")) } else { String::new() };
         Some(format!("{available} available{detail}"))
     }
@@ -67,7 +71,14 @@ impl System {
     fn memory(&self) -> Option<String> {
         let info = self.read("proc/meminfo")?;
         let field = |name: &str| {
-            let kib = info.lines().find_map(|line| line.strip_prefix(name))?.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?;
+            let kib = info
+                .lines()
+                .find_map(|line| line.strip_prefix(name))?
+                .trim()
+                .strip_suffix(" kB")?
+                .trim()
+                .parse::<u64>()
+                .ok()?;
             Some(report::bytes(kib.checked_mul(1024)?))
         };
         Some(format!("{} in all, {} available", field("MemTotal:")?, field("MemAvailable:")?))
@@ -82,7 +93,11 @@ impl System {
 
     /// Of each thermal zone.
     fn temperature(&self) -> Option<String> {
-        let zones: Vec<String> = self.numbered("sys/class/thermal", "thermal_zone").iter().filter_map(|zone| self.zone(zone)).collect();
+        let zones: Vec<String> = self
+            .numbered("sys/class/thermal", "thermal_zone")
+            .iter()
+            .filter_map(|zone| self.zone(zone))
+            .collect();
         (!zones.is_empty()).then(|| zones.join(", "))
     }
 

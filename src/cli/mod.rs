@@ -18,6 +18,7 @@ mod tokenize;
 use args::{Cli, Command};
 use clap::Parser;
 use siskin::error::Kind;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// How a command ended when it did not fail.
@@ -42,6 +43,9 @@ enum CliError {
     /// The library's.
     #[error(transparent)]
     Siskin(#[from] siskin::Error),
+    /// The library's, about a file that its message does not name.
+    #[error("{}: {error}", path.display())]
+    InFile { path: PathBuf, error: siskin::Error },
 }
 
 impl CliError {
@@ -50,7 +54,7 @@ impl CliError {
             CliError::ClosedPipe => 0,
             CliError::Failed(_) => 1,
             CliError::Usage(_) => 2,
-            CliError::Siskin(error) => match error.kind() {
+            CliError::Siskin(error) | CliError::InFile { error, .. } => match error.kind() {
                 Kind::Usage => 2,
                 Kind::BadModel => 3,
                 Kind::DoesNotFit => 4,
@@ -70,7 +74,7 @@ macro_rules! from_room {
         }
     )* };
 }
-from_room!(gguf, model, tokenizer, sample, session, stop);
+from_room!(gguf, session);
 
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {

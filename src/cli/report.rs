@@ -32,7 +32,13 @@ pub fn bytes(n: u64) -> String {
         x /= 1024.0;
         unit += 1;
     }
-    let digits = if unit == 0 || x >= 99.95 { 0 } else if x >= 9.995 { 1 } else { 2 };
+    let digits = if unit == 0 || x >= 99.95 {
+        0
+    } else if x >= 9.995 {
+        1
+    } else {
+        2
+    };
     format!("{x:.digits$} {}", UNITS[unit])
 }
 

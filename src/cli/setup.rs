@@ -3,8 +3,10 @@
 use super::CliError;
 use super::args::ModelArgs;
 use siskin::gguf::Gguf;
+use siskin::model::{self, Model};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
+use siskin::tokenizer::Tokenizer;
 use siskin_simd::{Isa, Kernels};
 use std::path::Path;
 use std::thread;
@@ -34,6 +36,22 @@ pub fn open_path(path: &Path) -> Result<Gguf, CliError> {
     Ok(Gguf::open(path)?)
 }
 
+/// The model in a file.
+pub fn model(file: &Gguf) -> Result<Model, CliError> {
+    Model::load(file).map_err(|error| match error {
+        model::Error::Gguf(error) => error.into(),
+        error => CliError::InFile { path: file.path().to_owned(), error: error.into() },
+    })
+}
+
+/// The tokenizer in a file.
+pub fn tokenizer(file: &Gguf) -> Result<Tokenizer, CliError> {
+    Tokenizer::from_metadata(file.metadata()).map_err(|error| {
+        let path = file.path().to_owned();
+        CliError::InFile { path, error: error.into() }
+    })
+}
+
 /// The kernels of this CPU, or the lower ones that `SISKIN_ISA` names, and a team of threads.
 pub fn cpu(threads: Option<usize>) -> Result<Cpu, CliError> {
     let kernels = match std::env::var("SISKIN_ISA") {
@@ -46,5 +64,7 @@ pub fn cpu(threads: Option<usize>) -> Result<Cpu, CliError> {
 }
 
 fn forced_kernels(name: &str) -> Result<Kernels, CliError> {
-    name.parse::<Isa>().and_then(Kernels::new).map_err(|error| CliError::Usage(format!("SISKIN_ISA: {error}")))
+    name.parse::<Isa>()
+        .and_then(Kernels::new)
+        .map_err(|error| CliError::Usage(format!("SISKIN_ISA: {error}")))
 }

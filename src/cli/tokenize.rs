@@ -19,13 +19,14 @@ pub fn run(args: &Tokenize) -> Result<Outcome, CliError> {
     if text.is_none() && args.decode.is_none() && !args.null {
         return Err(CliError::Usage("no text given. Try a text, -f FILE, or -f - for stdin".into()));
     }
-    let tokenizer = Tokenizer::from_metadata(setup::open(&args.model)?.metadata())?;
+    let tokenizer = setup::tokenizer(&setup::open(&args.model)?)?;
     let encode = Encode { add_special: !args.no_bos, parse_special: args.special };
     let mut answer = Answer::new();
     if let Some(ids) = &args.decode {
         decode(&tokenizer, ids, args.json, &mut answer)?;
     } else if args.null {
-        let stdin = input::stdin().map_err(|error| CliError::Failed(format!("stdin: cannot read it: {error}")))?;
+        let stdin =
+            input::stdin().map_err(|error| CliError::Failed(format!("stdin: cannot read it: {error}")))?;
         lines(&tokenizer, &stdin, encode, &mut answer)?;
     } else {
         let ids = tokenizer.encode(&text.unwrap_or_default(), encode);
@@ -51,7 +52,10 @@ fn lines(tokenizer: &Tokenizer, bytes: &[u8], encode: Encode, answer: &mut Answe
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     for (i, string) in bytes.split(|&byte| byte == 0).enumerate() {
         let text = str::from_utf8(string).map_err(|error| {
-            CliError::Failed(format!("stdin: string {i} is not UTF-8 text: invalid byte at offset {}", error.valid_up_to()))
+            CliError::Failed(format!(
+                "stdin: string {i} is not UTF-8 text: invalid byte at offset {}",
+                error.valid_up_to()
+            ))
         })?;
         answer.line(&spaced(&tokenizer.encode(text, encode)))?;
     }
@@ -62,7 +66,10 @@ fn print(tokenizer: &Tokenizer, ids: &[u32], json: bool, answer: &mut Answer) ->
     if !json {
         return answer.line(&spaced(ids));
     }
-    let pieces = ids.iter().filter_map(|&id| tokenizer.token(id)).map(|token| String::from_utf8_lossy(token.bytes).into_owned());
+    let pieces = ids
+        .iter()
+        .filter_map(|&id| tokenizer.token(id))
+        .map(|token| String::from_utf8_lossy(token.bytes).into_owned());
     let pieces = pieces.collect();
     let object = serde_json::to_string(&Tokens { tokens: ids, pieces });
     answer.line(&object.map_err(|error| CliError::Failed(format!("json: {error}")))?)

@@ -37,6 +37,7 @@
 mod array;
 mod cursor;
 mod error;
+#[allow(unsafe_code)]
 mod map;
 mod metadata;
 mod reader;

@@ -101,7 +101,9 @@ impl Cache {
                 let out = &mut self.data[at..at + row_bytes];
                 match self.shape.kv_type {
                     KvType::F16 => kernels.narrow_f16(row, out),
-                    KvType::F32 => out.as_chunks_mut().0.iter_mut().zip(row).for_each(|(out, x)| *out = x.to_le_bytes()),
+                    KvType::F32 => {
+                        out.as_chunks_mut().0.iter_mut().zip(row).for_each(|(out, x)| *out = x.to_le_bytes())
+                    }
                 }
             }
         }
@@ -140,11 +142,13 @@ mod tests {
     fn rows_come_back_where_they_were_stored() {
         let kernels = Kernels::best();
         for kv_type in [KvType::F32, KvType::F16] {
-            let mut cache = Cache::new(Shape { layers: 2, kv_heads: 2, head_dim: 3, capacity: 4, kv_type }).unwrap();
+            let mut cache =
+                Cache::new(Shape { layers: 2, kv_heads: 2, head_dim: 3, capacity: 4, kv_type }).unwrap();
             assert_eq!(cache.bytes(), 2 * 2 * 2 * 4 * 3 * kv_type.format().block_bytes());
             for position in cache.append(4) {
                 for layer in 0..2 {
-                    let value = |kind: usize, i: usize| (layer * 1000 + kind * 100 + position * 10 + i) as f32;
+                    let value =
+                        |kind: usize, i: usize| (layer * 1000 + kind * 100 + position * 10 + i) as f32;
                     let row = |kind: usize| -> Vec<f32> { (0..6).map(|i| value(kind, i)).collect() };
                     cache.store(&kernels, layer, position, &row(0), &row(1));
                 }
@@ -161,7 +165,19 @@ mod tests {
 
     #[test]
     fn sizes_that_overflow_are_refused() {
-        assert!(Cache::new(Shape { layers: 1, kv_heads: usize::MAX, head_dim: 2, capacity: 2, kv_type: KvType::F16 }).is_none());
-        assert!(Cache::new(Shape { layers: 1, kv_heads: 1, head_dim: 0, capacity: 2, kv_type: KvType::F16 }).is_none());
+        assert!(
+            Cache::new(Shape {
+                layers: 1,
+                kv_heads: usize::MAX,
+                head_dim: 2,
+                capacity: 2,
+                kv_type: KvType::F16
+            })
+            .is_none()
+        );
+        assert!(
+            Cache::new(Shape { layers: 1, kv_heads: 1, head_dim: 0, capacity: 2, kv_type: KvType::F16 })
+                .is_none()
+        );
     }
 }

@@ -1,18 +1,17 @@
 //! The dimensions and constants of a model: everything about it that is not a weight.
 
 use super::Error;
-use super::arch::{self, Family};
 use crate::gguf::Metadata;
 use crate::ops::{Heads, rope::RopeStyle};
 
 /// Most layers, heads or values that a dimension may claim; far above any model, far below what could overflow a product.
-const LIMIT: u32 = 1 << 24;
+pub(super) const LIMIT: u32 = 1 << 24;
 
 /// Dimensions and constants of a decoder-only transformer.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The family that the file names.
-    pub family: Family,
+    pub family: &'static str,
     /// Layers.
     pub layers: usize,
     /// Values of a token's vector.
@@ -43,17 +42,6 @@ pub struct Rope {
 }
 
 impl Config {
-    /// Reads the configuration of a supported family.
-    ///
-    /// # Errors
-    ///
-    /// If the family is not supported, or a key is missing or makes no sense.
-    pub fn from_metadata(metadata: &Metadata) -> Result<Config, Error> {
-        let name = metadata.str("general.architecture")?.ok_or_else(|| Error::MissingKey { key: "general.architecture".into() })?;
-        let family = arch::find(name)?;
-        (family.config)(family, &Keys { metadata, arch: name })
-    }
-
     /// Values of all query heads of a token.
     pub fn q_values(&self) -> usize {
         self.heads.heads * self.heads.head_dim
@@ -71,7 +59,12 @@ pub struct Keys<'a> {
     arch: &'a str,
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    /// The keys of a family in a file.
+    pub fn new(metadata: &'a Metadata, arch: &'a str) -> Self {
+        Keys { metadata, arch }
+    }
+
     /// The whole key.
     pub fn key(&self, name: &str) -> String {
         format!("{}.{name}", self.arch)

@@ -36,7 +36,8 @@ impl<'m> Decoder<'m> {
     /// If the plan was made for another model, or for fewer threads than the team has.
     pub fn new(model: &'m Model, plan: &Plan, cpu: Cpu) -> Decoder<'m> {
         let scratch = Scratch::new(model, plan, cpu.team.threads());
-        let cache = Cache::new(shape(model.config(), plan.capacity, plan.kv_type)).expect("the plan computed this size");
+        let cache = Cache::new(shape(model.config(), plan.capacity, plan.kv_type))
+            .expect("the plan computed this size");
         Decoder { model, cpu, cache, scratch, batch: plan.batch, rows: 0 }
     }
 
@@ -67,7 +68,12 @@ impl<'m> Decoder<'m> {
     ///
     /// If `tokens` are not.
     pub fn forward(&mut self, tokens: &[u32]) {
-        assert!((1..=self.batch).contains(&tokens.len()), "{} tokens in a pass, at most {}", tokens.len(), self.batch);
+        assert!(
+            (1..=self.batch).contains(&tokens.len()),
+            "{} tokens in a pass, at most {}",
+            tokens.len(),
+            self.batch
+        );
         assert!(tokens.len() <= self.free(), "{} tokens, {} positions free", tokens.len(), self.free());
         self.rows = tokens.len();
         self.embed(tokens);
@@ -163,7 +169,11 @@ impl<'m> Decoder<'m> {
         rows::rms_norm(cpu, x, &layer.ffn_norm, config.norm_eps, h);
         let [w_gate, w_up, w_down] = [layer.gate.view(), layer.up.view(), layer.down.view()];
         let normed = Activations::new(cpu, h, embedding, &mut s.groups, &[w_gate, w_up]);
-        project(cpu, normed, [Projection { matrix: w_gate, out: &mut *gate }, Projection { matrix: w_up, out: &mut *up }]);
+        project(
+            cpu,
+            normed,
+            [Projection { matrix: w_gate, out: &mut *gate }, Projection { matrix: w_up, out: &mut *up }],
+        );
         rows::silu_mul(cpu, gate, up, width);
         let gated = Activations::new(cpu, gate, width, &mut s.groups, &[w_down]);
         project(cpu, gated, [Projection { matrix: w_down, out: &mut *h }]);

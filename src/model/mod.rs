@@ -29,7 +29,9 @@ pub enum Error {
         supported: String,
     },
     /// A metadata key that the family needs is absent.
-    #[error("metadata: key '{key}' is missing. The file may hold only a vocabulary; `siskin inspect` shows what is in it")]
+    #[error(
+        "metadata: key '{key}' is missing. The file may hold only a vocabulary; `siskin inspect` shows what is in it"
+    )]
     MissingKey {
         /// The key.
         key: String,
@@ -98,7 +100,7 @@ impl Model {
     /// If the family is not supported, or metadata or tensors are missing or do not fit; see [`Error`].
     pub fn load(file: &Gguf) -> Result<Model, Error> {
         file.require_native()?;
-        let config = Config::from_metadata(file.metadata())?;
+        let config = arch::config(file.metadata())?;
         let weights = Weights::find(file, &config)?;
         Ok(Model { config, weights })
     }

@@ -46,10 +46,18 @@ impl Plan {
         let capacity = job.positions.max(1);
         let batch = MAX_BATCH.min(capacity);
         let sizes = Sizes::new(model, batch);
-        let scratch = sizes.bytes()?.checked_add(job.threads.checked_mul(capacity)?.checked_mul(size_of::<f32>())?)?;
+        let scratch =
+            sizes.bytes()?.checked_add(job.threads.checked_mul(capacity)?.checked_mul(size_of::<f32>())?)?;
         let scratch = scratch.checked_add(job.sampler_bytes)?;
         let kv = shape(model.config(), capacity, job.kv_type).bytes()?;
-        Some(Plan { capacity, batch, kv_type: job.kv_type, kv, scratch, tables: model.weights().table_bytes() })
+        Some(Plan {
+            capacity,
+            batch,
+            kv_type: job.kv_type,
+            kv,
+            scratch,
+            tables: model.weights().table_bytes(),
+        })
     }
 
     /// All that is allocated.
@@ -98,6 +106,9 @@ impl Sizes {
         let row = 2 * self.embedding + 2 * self.q + 2 * self.kv + 2 * self.feed_forward;
         let floats = self.batch.checked_mul(row)?.checked_add(self.vocabulary)?;
         let groups = self.batch.checked_mul(self.groups)?.checked_mul(size_of::<ActGroup>())?;
-        floats.checked_mul(size_of::<f32>())?.checked_add(groups)?.checked_add(RopeTable::bytes(self.rope, self.batch))
+        floats
+            .checked_mul(size_of::<f32>())?
+            .checked_add(groups)?
+            .checked_add(RopeTable::bytes(self.rope, self.batch))
     }
 }

@@ -21,7 +21,8 @@ pub struct Matrix {
 impl Matrix {
     /// The matrix as operations take it.
     pub fn view(&self) -> QMatrix<'_> {
-        QMatrix::new(self.format, self.rows, self.cols, &self.bytes).expect("sizes were checked when the weight was found")
+        QMatrix::new(self.format, self.rows, self.cols, &self.bytes)
+            .expect("sizes were checked when the weight was found")
     }
 }
 
@@ -112,8 +113,10 @@ impl<'a> Finder<'a> {
             token_embedding: self.matrix("token_embd.weight", vocabulary, embedding)?,
             layers: (0..config.layers).map(|i| self.layer(i, config)).collect::<Result<_, _>>()?,
             output_norm: self.vector("output_norm.weight", embedding)?,
-            output: self.optional("output.weight", |finder, name| finder.matrix(name, vocabulary, embedding))?,
-            rope_factors: self.optional("rope_freqs.weight", |finder, name| finder.vector(name, config.rope.dims / 2))?,
+            output: self
+                .optional("output.weight", |finder, name| finder.matrix(name, vocabulary, embedding))?,
+            rope_factors: self
+                .optional("rope_freqs.weight", |finder, name| finder.vector(name, config.rope.dims / 2))?,
         })
     }
 
@@ -125,7 +128,11 @@ impl<'a> Finder<'a> {
         let [bq, bk, bv] = ["attn_q.bias", "attn_k.bias", "attn_v.bias"].map(name);
         Ok(Layer {
             attn_norm: self.vector(&name("attn_norm.weight"), embedding)?,
-            qkv: [self.matrix(&wq, q, embedding)?, self.matrix(&wk, kv, embedding)?, self.matrix(&wv, kv, embedding)?],
+            qkv: [
+                self.matrix(&wq, q, embedding)?,
+                self.matrix(&wk, kv, embedding)?,
+                self.matrix(&wv, kv, embedding)?,
+            ],
             qkv_bias: [
                 self.optional(&bq, |finder, name| finder.vector(name, q))?,
                 self.optional(&bk, |finder, name| finder.vector(name, kv))?,
@@ -145,7 +152,11 @@ impl<'a> Finder<'a> {
         Ok(tensor)
     }
 
-    fn optional<T>(&mut self, name: &str, find: impl FnOnce(&mut Self, &str) -> Result<T, Error>) -> Result<Option<T>, Error> {
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        find: impl FnOnce(&mut Self, &str) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
         self.file.tensor(name).is_some().then(|| find(self, name)).transpose()
     }
 
@@ -166,7 +177,9 @@ impl<'a> Finder<'a> {
     fn refuse_unused(&self, config: &Config) -> Result<(), Error> {
         match self.file.tensors().iter().find(|tensor| !self.used.contains(tensor.name())) {
             None => Ok(()),
-            Some(tensor) => Err(Error::UnknownTensor { name: tensor.name().to_owned(), arch: config.family.name.to_owned() }),
+            Some(tensor) => {
+                Err(Error::UnknownTensor { name: tensor.name().to_owned(), arch: config.family.to_owned() })
+            }
         }
     }
 }
@@ -175,7 +188,8 @@ impl<'a> Finder<'a> {
 fn expect_shape(tensor: &TensorInfo, expected: &[usize]) -> Result<(), Error> {
     let found = tensor.dims();
     let dims = found.len().max(expected.len());
-    let same = (0..dims).all(|i| found.get(i).copied().unwrap_or(1) == expected.get(i).map_or(1, |&n| n as u64));
+    let same =
+        (0..dims).all(|i| found.get(i).copied().unwrap_or(1) == expected.get(i).map_or(1, |&n| n as u64));
     if same {
         return Ok(());
     }

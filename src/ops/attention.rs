@@ -85,7 +85,8 @@ mod tests {
     #[test]
     fn grouped_heads_over_two_spans() {
         let heads = Heads { heads: 2, kv_heads: 1, head_dim: 2 };
-        let (keys, values) = ([[1.0f32, 0.0], [0.0, 1.0], [1.0, 1.0]], [[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
+        let (keys, values) =
+            ([[1.0f32, 0.0], [0.0, 1.0], [1.0, 1.0]], [[1.0f32, 2.0], [3.0, 4.0], [5.0, 6.0]]);
         let (key_bytes, value_bytes) = (halves(keys.as_flattened()), halves(values.as_flattened()));
         let q = [0.5f32, -1.0, 2.0, 0.25];
         let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(1).unwrap() };

@@ -24,7 +24,13 @@ impl<'a> Activations<'a> {
     /// # Panics
     ///
     /// If `x` is no whole number of rows, or `groups` is too short.
-    pub fn new(cpu: &mut Cpu, x: &'a [f32], cols: usize, groups: &'a mut [ActGroup], readers: &[QMatrix<'_>]) -> Self {
+    pub fn new(
+        cpu: &mut Cpu,
+        x: &'a [f32],
+        cols: usize,
+        groups: &'a mut [ActGroup],
+        readers: &[QMatrix<'_>],
+    ) -> Self {
         assert!(cols > 0 && x.len().is_multiple_of(cols), "{} values in rows of {cols}", x.len());
         if readers.iter().all(|matrix| matrix.format().is_float()) {
             return Activations { x, groups: &[], cols };
@@ -32,7 +38,8 @@ impl<'a> Activations<'a> {
         let per_row = ActGroup::count(cols);
         let groups = &mut groups[..x.len() / cols * per_row];
         let kernels = &cpu.kernels;
-        cpu.team.chunks_mut(groups, per_row, |row, groups| kernels.quantize(&x[row * cols..][..cols], groups));
+        cpu.team
+            .chunks_mut(groups, per_row, |row, groups| kernels.quantize(&x[row * cols..][..cols], groups));
         Activations { x, groups, cols }
     }
 
@@ -97,10 +104,14 @@ mod tests {
     #[test]
     fn products_do_not_depend_on_threads_or_batch() {
         let (rows, cols, batch) = (700, 64, 5);
-        let weights: Vec<u8> = (0..rows * cols).flat_map(|i| (((i * 37) % 101) as f32 / 50.0 - 1.0).to_le_bytes()).collect();
-        let quants: Vec<u8> = (0..rows * 2 * 34).map(|i| if i % 34 == 1 { 0x2c } else { (i * 7 % 256) as u8 }).collect();
-        let matrices =
-            [QMatrix::new(Format::F32, rows, cols, &weights).unwrap(), QMatrix::new(Format::Q8_0, rows, cols, &quants).unwrap()];
+        let weights: Vec<u8> =
+            (0..rows * cols).flat_map(|i| (((i * 37) % 101) as f32 / 50.0 - 1.0).to_le_bytes()).collect();
+        let quants: Vec<u8> =
+            (0..rows * 2 * 34).map(|i| if i % 34 == 1 { 0x2c } else { (i * 7 % 256) as u8 }).collect();
+        let matrices = [
+            QMatrix::new(Format::F32, rows, cols, &weights).unwrap(),
+            QMatrix::new(Format::Q8_0, rows, cols, &quants).unwrap(),
+        ];
         let x: Vec<f32> = (0..batch * cols).map(|i| ((i * 13) % 29) as f32 / 14.0 - 1.0).collect();
 
         let run = |threads: usize, x: &[f32]| {
@@ -109,7 +120,11 @@ mod tests {
             let (mut a, mut b) = (vec![0.0; x.len() / cols * rows], vec![0.0; x.len() / cols * rows]);
             let act = Activations::new(&mut cpu, x, cols, &mut groups, &matrices);
             let [first, second] = matrices;
-            project(&mut cpu, act, [Projection { matrix: first, out: &mut a }, Projection { matrix: second, out: &mut b }]);
+            project(
+                &mut cpu,
+                act,
+                [Projection { matrix: first, out: &mut a }, Projection { matrix: second, out: &mut b }],
+            );
             (a, b)
         };
         let whole = run(1, &x);

@@ -50,7 +50,15 @@ impl RopeTable {
     }
 
     /// Turns every head of a token's vector, `heads x head_dim`, by the angles of row `row` and multiplies it with `scale`.
-    pub fn apply(&self, kernels: &Kernels, style: RopeStyle, row: usize, head_dim: usize, scale: f32, x: &mut [f32]) {
+    pub fn apply(
+        &self,
+        kernels: &Kernels,
+        style: RopeStyle,
+        row: usize,
+        head_dim: usize,
+        scale: f32,
+        x: &mut [f32],
+    ) {
         let n = self.frequencies.len();
         let (cos, sin) = (&self.cos[row * n..][..n], &self.sin[row * n..][..n]);
         for head in x.chunks_exact_mut(head_dim) {
@@ -72,7 +80,8 @@ mod tests {
     fn products_depend_on_the_distance() {
         let kernels = Kernels::best();
         let mut table = RopeTable::new(4, 10_000.0, 1.0, None, 1);
-        let (q, k) = ([0.3, -1.0, 0.5, 0.8, 1.0, -0.2, 0.1, 0.7f32], [1.0, 0.2, -0.4, 0.9, 0.6, 0.5, -0.3, 0.25f32]);
+        let (q, k) =
+            ([0.3, -1.0, 0.5, 0.8, 1.0, -0.2, 0.1, 0.7f32], [1.0, 0.2, -0.4, 0.9, 0.6, 0.5, -0.3, 0.25f32]);
         for style in [RopeStyle::Pairs, RopeStyle::Halves] {
             let mut turned = |mut x: [f32; 8], position: usize| {
                 table.fill(position..position + 1);

@@ -1,8 +1,8 @@
 //! `▁` for a blank, as SentencePiece writes it, and where a text of such may be cut into words.
 //!
-//! SentencePiece and Gemma 4 know no words: merges run over whole texts. But hardly any token has a `▁` behind another
-//! character, so a text can be cut before the first `▁` of a run without changing the result, and short words merge much
-//! faster than long texts. The exceptions are found when the vocabulary is loaded.
+//! SentencePiece and Gemma 4 know no words: merges run over whole texts. But hardly any token has a `▁`
+//! behind another character, so a text can be cut before the first `▁` of a run without changing the result,
+//! and short words merge much faster than long texts. The exceptions are found when the vocabulary is loaded.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! Putting a tokenizer together from its parts, wherever they come from: `metadata.rs` reads them from a file, tests
-//! write them down.
+//! Putting a tokenizer together from its parts, wherever they come from: `metadata.rs` reads them from a
+//! file, tests write them down.
 
 use super::error::Error;
 use super::partition::Partition;
@@ -36,11 +36,11 @@ impl Tokenizer {
         let partition = Partition::new(&vocab, |id| special::strip(&vocab, id, &names));
         let unknown = special.unknown;
         let (algorithm, pre_warning, default_bos, forced_bos) = match kind {
-            Kind::Spm => (Rules::Spm(Spm::new(&vocab, unknown)), None, true, false),
+            Kind::Spm => (Rules::Spm(Box::new(Spm::new(&vocab, unknown))), None, true, false),
             Kind::Bpe => {
                 let (rule, warning) = pre_tokenizer(&names.pre);
                 let bpe = Bpe::new(&mut vocab, rule, merges, count, unknown)?;
-                (Rules::Bpe(bpe), warning, rule.add_bos, rule.force_bos)
+                (Rules::Bpe(Box::new(bpe)), warning, rule.add_bos, rule.force_bos)
             }
         };
         // Only what the file asks for in so many words is an error when it cannot be done.
@@ -83,12 +83,14 @@ fn pre_tokenizer(name: &str) -> (&'static Rule, Option<String>) {
     let used = split::DEFAULT.name;
     let warning = if name.is_empty() {
         format!(
-            "tokenizer.ggml.pre is not set: the pre-tokenizer '{used}' is used, which may cut words in other places than in training. Try a newer conversion of the model"
+            "tokenizer.ggml.pre is not set: the pre-tokenizer '{used}' is used, which may cut words \
+             in other places than in training. Try a newer conversion of the model"
         )
     } else {
         let known = split::supported_names().collect::<Vec<_>>().join(", ");
         format!(
-            "tokenizer.ggml.pre: '{name}' is not known, '{used}' is used, which may cut words in other places than in training. Known are: {known}"
+            "tokenizer.ggml.pre: '{name}' is not known, '{used}' is used, which may cut words \
+             in other places than in training. Known are: {known}"
         )
     };
     log::warn!("{warning}");

@@ -1,6 +1,7 @@
 //! How GPT-2 spells bytes: each of the 256 bytes is one printable character, so that a vocabulary is text.
 //!
-//! The printable characters of Latin-1 stand for themselves; the other 68 bytes, in order, are U+0100 to U+0143.
+//! The printable characters of Latin-1 stand for themselves; the other 68 bytes, in order, are U+0100 to
+//! U+0143.
 
 /// The character of every byte.
 const SPELLED: [char; 256] = {
@@ -48,7 +49,8 @@ pub(super) fn spell_all(bytes: &[u8], out: &mut String) {
     out.extend(bytes.iter().map(|&byte| spell(byte)));
 }
 
-/// Appends the bytes that `text` spells. A character that spells none, and bytes that are not UTF-8, stand for themselves.
+/// Appends the bytes that `text` spells. A character that spells none, and bytes that are not UTF-8, stand
+/// for themselves.
 pub(super) fn append_meaning(text: &[u8], out: &mut Vec<u8>) {
     for chunk in text.utf8_chunks() {
         for c in chunk.valid().chars() {

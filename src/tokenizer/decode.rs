@@ -5,9 +5,9 @@ use super::bytes::append_meaning;
 use super::{Rules, TokenId, TokenKind, Tokenizer};
 
 impl Tokenizer {
-    /// Appends the bytes that this token adds to a text: blanks for `▁`, bytes for their spellings. Control, unknown and
-    /// unused tokens add nothing, nor do ids that are not in the vocabulary. The bytes may end inside a character: see
-    /// [`TextStream`](super::TextStream).
+    /// Appends the bytes that this token adds to a text: blanks for `▁`, bytes for their spellings. Control,
+    /// unknown and unused tokens add nothing, nor do ids that are not in the vocabulary. The bytes may end
+    /// inside a character: see [`TextStream`](super::TextStream).
     pub fn piece(&self, id: TokenId, out: &mut Vec<u8>) {
         if !self.vocab.is_token(id) {
             return;
@@ -24,8 +24,8 @@ impl Tokenizer {
         }
     }
 
-    /// The bytes of a whole sequence: the pieces of all tokens, less the blanks that [`Tokenizer::encode`] puts before
-    /// SentencePiece texts. So a text comes back as it was.
+    /// The bytes of a whole sequence: the pieces of all tokens, less the blanks that [`Tokenizer::encode`]
+    /// puts before SentencePiece texts. So a text comes back as it was.
     pub fn decode(&self, ids: &[TokenId]) -> Vec<u8> {
         let mut out = Vec::with_capacity(ids.len() * 4);
         let mut after_prefix = self.space_prefix;

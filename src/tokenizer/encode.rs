@@ -1,7 +1,7 @@
 //! From fragments of text to token ids: what byte-pair encoding and SentencePiece have in common.
 //!
-//! A fragment is cut into words, and each word is merged. Words repeat, so the ids of recent words are remembered: a hit
-//! copies them from earlier in the output.
+//! A fragment is cut into words, and each word is merged. Words repeat, so the ids of recent words are
+//! remembered: a hit copies them from earlier in the output.
 
 use std::ops::Range;
 

@@ -21,7 +21,10 @@ pub enum Error {
     },
 
     /// `tokenizer.ggml.model` names an algorithm that is not supported.
-    #[error("tokenizer.ggml.model: '{found}' is not supported, expected one of {}. Try `--tokens` with ids from another tokenizer", Error::MODELS.join(", "))]
+    #[error("tokenizer.ggml.model: '{found}' is not supported, expected one of {}. Try `--tokens` with ids \
+         from another tokenizer",
+        Error::MODELS.join(", ")
+    )]
     UnknownModel {
         /// The name in the file.
         found: String,
@@ -33,7 +36,8 @@ pub enum Error {
 
     /// Scores or types do not match the tokens in number.
     #[error(
-        "{key}: found {found} entries, expected {expected}, one for each token. The file is damaged or was converted wrongly"
+        "{key}: found {found} entries, expected {expected}, one for each token. The file is damaged or \
+         was converted wrongly"
     )]
     Length {
         /// The metadata key.
@@ -46,7 +50,8 @@ pub enum Error {
 
     /// Two tokens have the same text.
     #[error(
-        "tokenizer.ggml.tokens: '{text}' is both token {first} and token {second}, expected every text once. Try a newer conversion of the model"
+        "tokenizer.ggml.tokens: '{text}' is both token {first} and token {second}, expected every text \
+         once. Try a newer conversion of the model"
     )]
     Duplicate {
         /// The text, with invalid UTF-8 replaced.
@@ -70,7 +75,8 @@ pub enum Error {
 
     /// A special token id is not in the vocabulary.
     #[error(
-        "{key}: token {id} does not exist, expected an id below {tokens}. Try to set it right with gguf-set-metadata"
+        "{key}: token {id} does not exist, expected an id below {tokens}. Try to set it right \
+         with gguf-set-metadata"
     )]
     IdOutOfRange {
         /// The metadata key.

@@ -1,13 +1,15 @@
 //! Merging: the one loop behind byte-pair encoding and SentencePiece.
 //!
-//! A word begins as a row of symbols. Of all neighbours that may be joined, the pair with the lowest rank is (the leftmost
-//! of them if ranks are equal), until none is left. Doing just that is quadratic; [`Merger`] does it in two ways:
+//! A word begins as a row of symbols. Of all neighbours that may be joined, the pair with the lowest rank is
+//! (the leftmost of them if ranks are equal), until none is left. Doing just that is quadratic; [`Merger`]
+//! does it in two ways:
 //!
-//! - Short words, nearly all there are, keep the ranks in a row and scan for the lowest. Nothing is faster up to some
-//!   dozens of symbols.
-//! - Long words keep the candidates in buckets, one a rank, worked off from the lowest rank up and within a bucket from
-//!   left to right. A join makes new candidates of other ranks, nearly always higher ones, which go to their buckets; the
-//!   few that must come first go through a small heap. So a megabyte without a space costs time linear in its length.
+//! - Short words, nearly all there are, keep the ranks in a row and scan for the lowest. Nothing is faster up
+//!   to some dozens of symbols.
+//! - Long words keep the candidates in buckets, one a rank, worked off from the lowest rank up and within a
+//!   bucket from left to right. A join makes new candidates of other ranks, nearly always higher ones, which
+//!   go to their buckets; the few that must come first go through a small heap. So a megabyte without a space
+//!   costs time linear in its length.
 //!
 //! Both are compared with the obvious loop in `tests.rs`.
 
@@ -193,7 +195,8 @@ impl Buckets {
         }
     }
 
-    /// Joins the candidate's symbols, if both are still what they were, and adds the two candidates that arise.
+    /// Joins the candidate's symbols, if both are still what they were, and adds the two candidates that
+    /// arise.
     fn take(&mut self, word: &[u8], rules: &impl Joins, rank: u32, candidate: Candidate) {
         let left = candidate.left as usize;
         let right = self.nodes[left].next;
@@ -221,8 +224,8 @@ impl Buckets {
         }
     }
 
-    /// Adds joining the symbol at `left` with the next one as a candidate, if the rules allow it. `current` is the rank that
-    /// is being worked off.
+    /// Adds joining the symbol at `left` with the next one as a candidate, if the rules allow it. `current`
+    /// is the rank that is being worked off.
     fn add(&mut self, word: &[u8], rules: &impl Joins, left: u32, current: Option<u32>) {
         let (symbol, next) = (self.nodes[left as usize].symbol, self.nodes[left as usize].next);
         let right = self.nodes[next as usize].symbol;

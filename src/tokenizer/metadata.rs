@@ -16,13 +16,14 @@ const MERGES: &str = "tokenizer.ggml.merges";
 impl Tokenizer {
     /// The tokenizer of a model file.
     ///
-    /// A pre-tokenizer that is not named or not known is replaced by the default one. That is logged as a warning, and
-    /// [`Tokenizer::pre_warning`] tells.
+    /// A pre-tokenizer that is not named or not known is replaced by the default one. That is logged as a
+    /// warning, and [`Tokenizer::pre_warning`] tells.
     ///
     /// # Errors
     ///
-    /// [`Error`] names the key: a tokenizer that is not supported, keys that are missing or of the wrong type, lists that do
-    /// not match in length, token ids outside of the vocabulary, a text that occurs twice.
+    /// [`Error`] names the key: a tokenizer that is not supported, keys that are missing or of the wrong
+    /// type, lists that do not match in length, token ids outside of the vocabulary, a text that occurs
+    /// twice.
     pub fn from_metadata(metadata: &Metadata) -> Result<Tokenizer, Error> {
         let model = metadata.str(MODEL)?.ok_or(Error::Missing { key: MODEL })?;
         let kind = match model {
@@ -99,8 +100,9 @@ fn id(metadata: &Metadata, key: &'static str, tokens: usize) -> Result<Option<To
     }
 }
 
-/// BOS, EOS and the unknown token of files that do not name them, which are old: those of Llama and of Falcon. They count
-/// only if they look the part, since nobody wants to stop at a comma that happens to be token 11.
+/// BOS, EOS and the unknown token of files that do not name them, which are old: those of Llama and of
+/// Falcon. They count only if they look the part, since nobody wants to stop at a comma that happens to be
+/// token 11.
 fn defaults(model: &str, vocab: &Vocab) -> (Option<TokenId>, Option<TokenId>, Option<TokenId>) {
     let exists = |id: TokenId| Some(id).filter(|&id| vocab.is_token(id));
     let looks_special = |id: &TokenId| {

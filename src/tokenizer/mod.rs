@@ -15,8 +15,10 @@
 //! | `spm.rs`, `blanks.rs` | SentencePiece |
 //! | `decode.rs`, `stream.rs` | ids -> bytes; bytes -> whole characters |
 //!
-//! Results equal llama.cpp's, with these exceptions: a SentencePiece text never yields a control, unknown or byte token unless
-//! `parse_special` asks for it; characters without a token become the unknown token where llama.cpp drops them or aborts.
+//! Results equal llama.cpp's, with these exceptions: a SentencePiece text never yields a control, unknown or
+//! byte token unless `parse_special` asks for it; a SentencePiece vocabulary without byte tokens works, with
+//! the unknown token, where llama.cpp aborts. A byte that a byte-level vocabulary has no token for is
+//! dropped, as there, unless it has an unknown token.
 //!
 //! The room knows [`crate::gguf`] and nothing else; `model`, `session` and `cli` may call it.
 
@@ -75,7 +77,8 @@ pub enum TokenKind {
 /// A token as it stands in the vocabulary.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Token<'a> {
-    /// The text in the file's spelling (`Ġthe`, `▁the`, `<0x0A>`). Usually UTF-8; [`Tokenizer::piece`] gives what it means.
+    /// The text in the file's spelling (`Ġthe`, `▁the`, `<0x0A>`). Usually UTF-8; [`Tokenizer::piece`] gives
+    /// what it means.
     pub bytes: &'a [u8],
     /// What it is for.
     pub kind: TokenKind,
@@ -107,8 +110,8 @@ impl Kind {
 pub struct Encode {
     /// Add BOS and EOS where the file wants them.
     pub add_special: bool,
-    /// Turn the texts of control tokens (`<|im_end|>`) into these tokens. To be used for templates, never for what a user
-    /// typed. The texts of user-defined tokens become tokens in any case.
+    /// Turn the texts of control tokens (`<|im_end|>`) into these tokens. To be used for templates, never for
+    /// what a user typed. The texts of user-defined tokens become tokens in any case.
     pub parse_special: bool,
 }
 
@@ -139,8 +142,8 @@ pub struct Tokenizer {
 
 /// The data of an algorithm.
 enum Rules {
-    Spm(Spm),
-    Bpe(Bpe),
+    Spm(Box<Spm>),
+    Bpe(Box<Bpe>),
 }
 
 impl Tokenizer {
@@ -180,8 +183,8 @@ impl Tokenizer {
         self.special.unknown
     }
 
-    /// Whether generation ends at this token: EOS, end of turn, end of message, and tokens whose text is known to end an
-    /// answer in some model.
+    /// Whether generation ends at this token: EOS, end of turn, end of message, and tokens whose text is
+    /// known to end an answer in some model.
     pub fn is_eog(&self, id: TokenId) -> bool {
         self.ends.binary_search(&id).is_ok()
     }
@@ -214,8 +217,8 @@ impl Tokenizer {
         self.pre.as_deref()
     }
 
-    /// What is wrong with the pre-tokenizer: it is not named or not known, so that words may be cut in other places than in
-    /// training. The message was also logged.
+    /// What is wrong with the pre-tokenizer: it is not named or not known, so that words may be cut in other
+    /// places than in training. The message was also logged.
     pub fn pre_warning(&self) -> Option<&str> {
         self.pre_warning.as_deref()
     }
@@ -284,13 +287,14 @@ impl Tokenizer {
     fn warn_double_bos(&self, options: Encode, out: &[TokenId]) {
         if options.add_special && self.add_bos && out.len() >= 2 && out[0] == out[1] {
             log::warn!(
-                "the prompt begins with two BOS tokens: one was in the text, one was added. Try the text without it"
+                "the prompt begins with two BOS tokens: one in the text, one that was added. Try without the first"
             );
         }
     }
 }
 
-/// Encodes `fragments` of `text`. `tidy` may take tokens out of what a fragment appended; it says whether it did.
+/// Encodes `fragments` of `text`. `tidy` may take tokens out of what a fragment appended; it says whether it
+/// did.
 fn encode_all(
     algorithm: &impl Algorithm,
     text: &str,

@@ -1,8 +1,9 @@
 //! Cutting a text at the special tokens that stand in it, before anything else happens to it.
 //!
-//! The longest token goes first and takes all its occurrences from the left; the next one searches what remains. So two
-//! overlapping tokens are decided by length, not by place, as in llama.cpp. Searching for hundreds of tokens one by one would
-//! be slow, so a trie finds in one pass which of them occur at all: nearly always none.
+//! The longest token goes first and takes all its occurrences from the left; the next one searches what
+//! remains. So two overlapping tokens are decided by length, not by place, as in llama.cpp. Searching for
+//! hundreds of tokens one by one would be slow, so a trie finds in one pass which of them occur at all:
+//! nearly always none.
 
 use std::ops::Range;
 
@@ -36,8 +37,8 @@ struct Special {
 }
 
 impl Partition {
-    /// Collects the special tokens of `vocab`: user-defined, control and unknown. `strip` tells about blanks beside them.
-    /// A token whose text is not UTF-8 cannot stand in a text.
+    /// Collects the special tokens of `vocab`: user-defined, control and unknown. `strip` tells about blanks
+    /// beside them. A token whose text is not UTF-8 cannot stand in a text.
     pub(super) fn new(vocab: &Vocab, strip: impl Fn(TokenId) -> Strip) -> Partition {
         let mut specials: Vec<Special> = vocab
             .ids()

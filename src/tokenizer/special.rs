@@ -1,7 +1,8 @@
-//! Special tokens: which ones begin and end a text, which ones end generation, which ones strip the blanks beside them.
+//! Special tokens: which ones begin and end a text, which ones end generation, which ones strip the blanks
+//! beside them.
 //!
-//! Files name some of these by id. The rest is known only by text, because converters leave it out; the lists below
-//! follow llama.cpp, so that a model stops in the same places.
+//! Files name some of these by id. The rest is known only by text, because converters leave it out; the lists
+//! below follow llama.cpp, so that a model stops in the same places.
 
 use super::vocab::Vocab;
 use super::{TokenId, TokenKind};
@@ -98,8 +99,8 @@ const ENDS: &[&str] = &[
 const SHOWN: &[&str] = &["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
 
 impl Special {
-    /// Fills in what the file did not name, corrects the kinds of tokens that are special by text, and returns the ids that
-    /// end generation, ascending.
+    /// Fills in what the file did not name, corrects the kinds of tokens that are special by text, and
+    /// returns the ids that end generation, ascending.
     pub(super) fn complete(&mut self, vocab: &mut Vocab) -> Vec<TokenId> {
         self.eot = self.eot.or_else(|| claim(vocab, EOT));
         self.eom = self.eom.or_else(|| claim(vocab, EOM));
@@ -136,8 +137,8 @@ fn claim(vocab: &mut Vocab, names: &[&str]) -> Option<TokenId> {
     Some(id)
 }
 
-/// Takes out texts that end generation in most models but not beside certain others: `<|end|>` where it ends only a
-/// part of an answer (gpt-oss, Solar Open), `</s>` where it is an HTML tag (Gemma 4).
+/// Takes out texts that end generation in most models but not beside certain others: `<|end|>` where it ends
+/// only a part of an answer (gpt-oss, Solar Open), `</s>` where it is an HTML tag (Gemma 4).
 fn except_inner_ends(vocab: &mut Vocab, ends: &mut Vec<TokenId>) {
     let among =
         |ends: &[TokenId], name: &str| vocab.find_token(name.as_bytes()).filter(|id| ends.contains(id));

@@ -1,7 +1,8 @@
 //! SentencePiece with scores (`tokenizer.ggml.model = llama`): Llama 1 and 2, Mistral, Gemma up to 3, Phi-3.
 //!
-//! Blanks become `▁`. The symbols are characters; any two neighbours whose text is a token may be joined, the one with the
-//! highest score first. Characters without a token become bytes, `<0xXX>`, or else the unknown token.
+//! Blanks become `▁`. The symbols are characters; any two neighbours whose text is a token may be joined, the
+//! one with the highest score first. Characters without a token become bytes, `<0xXX>`, or else the unknown
+//! token.
 
 use std::ops::Range;
 
@@ -14,7 +15,8 @@ use super::{TokenId, TokenKind};
 
 /// What SentencePiece needs to know besides the vocabulary.
 pub(super) struct Spm {
-    /// Rank of each token: 0 for the highest score, equal for equal scores, [`NO_ID`] for tokens that do not occur in text.
+    /// Rank of each token: 0 for the highest score, equal for equal scores, [`NO_ID`] for tokens that do not
+    /// occur in text.
     ranks: Vec<u32>,
     byte_tokens: [Option<TokenId>; 256],
     cuts: Cuts,
@@ -32,8 +34,8 @@ impl Spm {
         Spm { ranks, byte_tokens, cuts, unknown, has_all_bytes }
     }
 
-    /// Makes one unknown token of each run of them in `out[from..]`, as SentencePiece does. With tokens for all bytes there
-    /// is nothing unknown. Returns whether `out` has changed.
+    /// Makes one unknown token of each run of them in `out[from..]`, as SentencePiece does. With tokens for
+    /// all bytes there is nothing unknown. Returns whether `out` has changed.
     pub(super) fn fuse_unknown(&self, from: usize, out: &mut Vec<TokenId>) -> bool {
         let Some(unknown) = self.unknown.filter(|_| !self.has_all_bytes) else { return false };
         let mut kept = from;
@@ -54,8 +56,9 @@ fn byte_token(vocab: &Vocab, byte: u8) -> Option<TokenId> {
     vocab.find_byte_token(byte).or_else(|| vocab.find_token(&[byte]))
 }
 
-/// Whether text alone can yield a token of this kind. A control token in a text would let the author of the text give
-/// orders in the name of the program, so those are only found where the caller asks for it (`partition.rs`).
+/// Whether text alone can yield a token of this kind. A control token in a text would let the author of the
+/// text give orders in the name of the program, so those are only found where the caller asks for it
+/// (`partition.rs`).
 fn occurs_in_text(kind: TokenKind) -> bool {
     matches!(kind, TokenKind::Normal | TokenKind::UserDefined | TokenKind::Unused)
 }

@@ -2,9 +2,10 @@
 
 /// A streaming UTF-8 decoder for generated text.
 ///
-/// Tokens may end inside a character. The stream holds back an unfinished character (at most three bytes) until its rest
-/// comes. Bytes that can no longer become a character are replaced by U+FFFD at once, one for each maximal invalid part,
-/// so that the whole output equals [`String::from_utf8_lossy`] of the whole input, however it is cut.
+/// Tokens may end inside a character. The stream holds back an unfinished character (at most three bytes)
+/// until its rest comes. Bytes that can no longer become a character are replaced by U+FFFD at once, one for
+/// each maximal invalid part, so that the whole output equals [`String::from_utf8_lossy`] of the whole input,
+/// however it is cut.
 ///
 /// ```
 /// use siskin::tokenizer::TextStream;
@@ -47,7 +48,8 @@ impl TextStream {
         }
     }
 
-    /// Appends what is still held, an unfinished character, as U+FFFD. The stream can be used again afterwards.
+    /// Appends what is still held, an unfinished character, as U+FFFD. The stream can be used again
+    /// afterwards.
     pub fn finish(&mut self, out: &mut String) {
         if self.len > 0 {
             out.push(char::REPLACEMENT_CHARACTER);
@@ -60,7 +62,8 @@ impl TextStream {
         self.len
     }
 
-    /// Feeds the held character byte by byte until it is whole or broken; returns the bytes not used for that.
+    /// Feeds the held character byte by byte until it is whole or broken; returns the bytes not used for
+    /// that.
     fn complete_held<'a>(&mut self, bytes: &'a [u8], out: &mut String) -> &'a [u8] {
         let mut rest = bytes;
         while self.len > 0
@@ -74,7 +77,8 @@ impl TextStream {
                 }
                 Err(error) if error.error_len().is_none() => self.len += 1,
                 Err(_) => {
-                    // `byte` does not continue what is held. It may begin something new, so it is not used up.
+                    // `byte` does not continue what is held. It may begin something new, so it is not used
+                    // up.
                     out.push(char::REPLACEMENT_CHARACTER);
                     self.len = 0;
                     continue;

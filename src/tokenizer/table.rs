@@ -1,7 +1,7 @@
 //! Two hash tables that fit this room: texts kept in one arena -> id, and pairs of ids -> merge.
 //!
-//! Both are open-addressed and are filled once, from the file. Their hash is seeded per process, so that a hostile file
-//! cannot choose texts that collide; nothing depends on the order of slots.
+//! Both are open-addressed and are filled once, from the file. Their hash is seeded per process, so that a
+//! hostile file cannot choose texts that collide; nothing depends on the order of slots.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -22,16 +22,12 @@ impl Hash {
     #[inline]
     pub(super) fn bytes(self, bytes: &[u8]) -> u64 {
         let mut hash = mix(self.seed ^ bytes.len() as u64);
-        let (words, tail) = bytes.as_chunks::<8>();
-        for word in words {
+        let mut rest = bytes;
+        while let Some((word, after)) = rest.split_first_chunk::<8>().filter(|_| rest.len() > 8) {
             hash = mix(hash ^ u64::from_le_bytes(*word));
+            rest = after;
         }
-        if !tail.is_empty() {
-            let mut word = [0; 8];
-            word[..tail.len()].copy_from_slice(tail);
-            hash = mix(hash ^ u64::from_le_bytes(word));
-        }
-        hash
+        mix(hash ^ short_word(rest))
     }
 
     #[inline]
@@ -40,7 +36,22 @@ impl Hash {
     }
 }
 
-/// Multiplies by an odd constant and folds the 128-bit product, which spreads every input bit over the result.
+/// Up to eight bytes as a number, from overlapping reads; together with the length it tells any two of them
+/// apart.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    if let (Some(low), Some(high)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        return u64::from(u32::from_le_bytes(*low)) | u64::from(u32::from_le_bytes(*high)) << 32;
+    }
+    let at = |index: usize| u64::from(bytes[index]);
+    match bytes.len() {
+        0 => 0,
+        len => at(0) | at(len / 2) << 8 | at(len - 1) << 16,
+    }
+}
+
+/// Multiplies by an odd constant and folds the 128-bit product, which spreads every input bit over the
+/// result.
 #[inline]
 fn mix(word: u64) -> u64 {
     let product = u128::from(word) * 0x9e37_79b9_7f4a_7c15;
@@ -71,6 +82,23 @@ impl TextTable {
         let hash = self.hash.bytes(text);
         let slot = self.find(hash, |id| text_of(id) == text);
         Some(self.slots[slot].1).filter(|&id| id != NO_ID)
+    }
+
+    /// [`TextTable::get`] for many texts at once. The slots of all are read before any text is compared, so
+    /// that the processor waits for memory once and not for each: about twice as fast in a large table.
+    pub(super) fn get_many<'a, const N: usize>(
+        &self,
+        texts: &[&[u8]; N],
+        text_of: impl Fn(u32) -> &'a [u8],
+    ) -> [Option<u32>; N] {
+        let mask = self.slots.len() - 1;
+        let likely = texts.map(|text| self.slots[self.hash.bytes(text) as usize & mask].1);
+        let mut found = [None; N];
+        for ((found, &text), id) in found.iter_mut().zip(texts).zip(likely) {
+            let is_first = id != NO_ID && text_of(id) == text;
+            *found = if is_first { Some(id) } else { self.get(text, &text_of) };
+        }
+        found
     }
 
     /// Adds `text` as `id`, unless it is there already; then the id it has is returned.
@@ -201,6 +229,8 @@ mod tests {
         for text in &texts {
             assert_eq!(table.get(text, text_of), oracle.get(text).copied());
         }
+        let many: [&[u8]; 4] = [&texts[7], b"not there", &texts[4999], b""];
+        assert_eq!(table.get_many(&many, text_of), many.map(|text| oracle.get(text).copied()));
         assert_eq!(table.get(b"not there", text_of), None);
         assert_eq!(table.get(b"", text_of), None);
     }
@@ -209,10 +239,10 @@ mod tests {
     fn the_first_of_two_equal_pairs_counts() {
         let mut table = PairTable::with_capacity(0);
         for i in 0..1000 {
-            table.insert(i % 500, i % 7, Join { rank: i, id: i });
+            table.insert(i % 500, i % 5, Join { rank: i, id: i });
         }
         for i in 0..500u32 {
-            assert_eq!(table.get(i, i % 7), Some(Join { rank: i, id: i }));
+            assert_eq!(table.get(i, i % 5), Some(Join { rank: i, id: i }));
         }
         assert_eq!(table.get(501, 0), None);
         // The mark of an unknown character is never the left side of a merge.

@@ -6,8 +6,8 @@ use super::{Token, TokenId, TokenKind};
 
 /// All tokens of a model. The texts lie one after the other in one arena.
 ///
-/// After the tokens there may be further texts that merges produce on their way, or by mistake, without being tokens. They
-/// have ids from `len()` on, which never leave this room.
+/// After the tokens there may be further texts that merges produce on their way, or by mistake, without being
+/// tokens. They have ids from `len()` on, which never leave this room.
 pub(super) struct Vocab {
     arena: Vec<u8>,
     /// End of each text in `arena`; a text begins where the one before it ends.
@@ -20,12 +20,13 @@ pub(super) struct Vocab {
 }
 
 impl Vocab {
-    /// Builds the vocabulary from `count` texts in the order of their ids. An empty text becomes `[EMPTY_id]`.
+    /// Builds the vocabulary from `count` texts in the order of their ids. An empty text becomes
+    /// `[EMPTY_id]`.
     ///
     /// # Errors
     ///
-    /// No token, a text that occurs twice, kinds or scores of another number than texts (scores may be absent), or texts too
-    /// long for 32-bit offsets.
+    /// No token, a text that occurs twice, kinds or scores of another number than texts (scores may be
+    /// absent), or texts too long for 32-bit offsets.
     pub(super) fn new<'a>(
         texts: impl Iterator<Item = Result<&'a [u8], Error>>,
         count: usize,
@@ -129,6 +130,11 @@ impl Vocab {
     #[inline]
     pub(super) fn find(&self, text: &[u8]) -> Option<u32> {
         self.by_text.get(text, |id| self.text(id))
+    }
+
+    /// The ids of many texts, tokens or not; faster than one by one.
+    pub(super) fn find_many<const N: usize>(&self, texts: &[&[u8]; N]) -> [Option<u32>; N] {
+        self.by_text.get_many(texts, |id| self.text(id))
     }
 
     /// The token with that text.

@@ -70,7 +70,8 @@ impl Golden {
 
     fn read(path: &Path) -> Golden {
         let text = std::fs::read_to_string(path).expect("a golden");
-        let golden: Golden = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let golden: Golden =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         Golden { name, ..golden }
     }
@@ -79,7 +80,8 @@ impl Golden {
     pub fn synthetic(&self) -> Option<synth::Model> {
         match &self.model {
             Source::Synthetic { shape, format, seed } => {
-                let (shape, mix) = (Shape::named(shape).expect("a shape"), Mix::named(format).expect("a format"));
+                let (shape, mix) =
+                    (Shape::named(shape).expect("a shape"), Mix::named(format).expect("a format"));
                 Some(synth::Model::new(shape, mix, *seed))
             }
             Source::File { .. } => None,
@@ -107,21 +109,36 @@ impl Golden {
     /// The file is the one that the golden was made from.
     pub fn check_hash(&self, path: &Path) {
         let hash = synth::fnv1a(&std::fs::read(path).expect("the model"));
-        assert_eq!(format!("{hash:016x}"), self.fnv1a, "{}: another file. If `synth` changed, record again", self.name);
+        assert_eq!(
+            format!("{hash:016x}"),
+            self.fnv1a,
+            "{}: another file. If `synth` changed, record again",
+            self.name
+        );
+    }
+
+    /// The largest of the oracle's logits, of either sign.
+    pub fn largest(&self) -> f64 {
+        measure::largest(self.logits.iter().flatten())
     }
 
     /// How far logits (after the prompt and after each of the ids) are from the oracle's.
     pub fn distance(&self, rows: &[Vec<f32>]) -> Distance {
         assert_eq!(rows.len(), self.sample.len(), "{}", self.name);
         let kept: Vec<&[f32]> = self.rows.iter().map(|&row| rows[row].as_slice()).collect();
-        let differences = |ours: &[f32], theirs: &[f32]| measure::differences(ours, theirs).collect::<Vec<f64>>();
+        let differences =
+            |ours: &[f32], theirs: &[f32]| measure::differences(ours, theirs).collect::<Vec<f64>>();
         let pairs = || kept.iter().zip(&self.logits);
         let every = |row: &[f32]| row.iter().step_by(self.stride).copied().collect::<Vec<f32>>();
-        let sampled = rows.iter().zip(&self.sample).flat_map(|(ours, theirs)| differences(&every(ours), theirs));
+        let sampled =
+            rows.iter().zip(&self.sample).flat_map(|(ours, theirs)| differences(&every(ours), theirs));
         Distance {
             rms: measure::root_mean_square(sampled),
-            max_abs: pairs().flat_map(|(ours, theirs)| differences(ours, theirs)).fold(0.0, |max, d| max.max(d.abs())),
-            kl: pairs().map(|(ours, theirs)| measure::divergence(theirs, ours)).sum::<f64>() / kept.len() as f64,
+            max_abs: pairs()
+                .flat_map(|(ours, theirs)| differences(ours, theirs))
+                .fold(0.0, |max, d| max.max(d.abs())),
+            kl: pairs().map(|(ours, theirs)| measure::divergence(theirs, ours)).sum::<f64>()
+                / kept.len() as f64,
         }
     }
 }

@@ -6,7 +6,7 @@
 //! - The distance from the oracle is that of llama.cpp with the same type of keys and values, or less. Where activations are quantized both
 //!   are noise of one size, so a model may exceed llama.cpp's by [`SLACK`]; the mean over all models may not, or hardly.
 //! - The likeliest id is the oracle's wherever its lead is larger than that noise.
-//! - Models of f32 weights agree to [`RELATIVE`] with an oracle that rounds keys and values as the cache does.
+//! - Models of f32 weights agree, to [`RELATIVE`], with an oracle that rounds keys and values as the cache does.
 //!
 //! `cargo test --test goldens -- --nocapture` prints the comparison.
 
@@ -25,23 +25,27 @@ use siskin::threads::Team;
 use siskin_simd::{Isa, Kernels};
 use std::path::Path;
 
-/// How far one model's root-mean-square error may exceed llama.cpp's, which itself differs by a tenth between keys in f16 and in f32.
+/// How far one model's root-mean-square error may exceed llama.cpp's, which itself differs by up to a tenth between keys in f16 and in f32.
 const SLACK: f64 = 1.2;
 /// How far the largest error may, which is measured on four rows only.
 const ROUGH: f64 = 2.0;
 /// Where llama.cpp's error is above this, it is that of quantized activations.
 const QUANTIZED: f64 = 0.01;
-/// Errors of logits below this are rounding of f32 arithmetic and of the six recorded digits.
-const FLOOR: f64 = 2e-5;
+/// Errors below this, of the largest logit, are rounding of f32 arithmetic and of the six recorded digits.
+const FLOOR: f64 = 5e-6;
 /// Largest error of f32 models, of the row's largest logit.
 const RELATIVE: f64 = 1e-4;
+/// The same with keys and values in f16, where one that lies between two f16 numbers may be rounded to the other. Not
+/// rounding them at all makes 7e-4 to 12e-4.
+const RELATIVE_F16: f64 = 5e-4;
 /// The likeliest id must agree where its lead exceeds this many times the root-mean-square error.
 const CERTAIN: f64 = 8.0;
 
 /// The logits after the prompt, run as one batch, and after each of `ids`, run alone.
 fn forced(model: &Model, isa: Isa, kv_type: KvType, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>> {
     let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(2).expect("threads") };
-    let job = Job { positions: prompt.len() + ids.len(), kv_type, threads: cpu.team.threads(), sampler_bytes: 0 };
+    let job =
+        Job { positions: prompt.len() + ids.len(), kv_type, threads: cpu.team.threads(), sampler_bytes: 0 };
     let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
     decoder.forward(prompt);
     let mut rows = vec![decoder.logits(prompt.len() - 1).to_vec()];
@@ -71,7 +75,12 @@ fn compare_on(golden: &Golden, model: &Model, isa: Isa, kv_type: KvType) -> Opti
     let ratio = (theirs.rms > QUANTIZED).then(|| ours.rms / theirs.rms);
     let certain = check_argmax(golden, isa, &rows, CERTAIN * ours.rms.max(theirs.rms));
     let shown = ratio.map_or("    -".to_owned(), |ratio| format!("{ratio:5.2}"));
-    println!("{:20} {:12} {kv_type:?} {ours} {theirs} {shown} {certain:3}/{}", golden.name, isa.name(), rows.len());
+    println!(
+        "{:20} {:12} {kv_type:?} {ours} {theirs} {shown} {certain:3}/{}",
+        golden.name,
+        isa.name(),
+        rows.len()
+    );
     check_distance(golden, isa, ours, theirs);
     check_f32(golden, isa, kv_type, &rows);
     ratio
@@ -79,9 +88,14 @@ fn compare_on(golden: &Golden, model: &Model, isa: Isa, kv_type: KvType) -> Opti
 
 /// Models of f32 weights are compared row by row.
 fn check_f32(golden: &Golden, isa: Isa, kv_type: KvType, rows: &[Vec<f32>]) {
+    let limit = if kv_type == KvType::F16 { RELATIVE_F16 } else { RELATIVE };
     for (row, exact) in golden.exact(kv_type) {
         let error = relative(&rows[row], exact);
-        assert!(error < RELATIVE, "{} on {isa}: row {row} differs by {error:e} of its largest logit", golden.name);
+        assert!(
+            error < limit,
+            "{} on {isa}: row {row} differs by {error:e} of its largest logit",
+            golden.name
+        );
     }
 }
 
@@ -89,9 +103,10 @@ fn check_distance(golden: &Golden, isa: Isa, ours: Distance, theirs: Distance) {
     let check = |what, ours: f64, limit: f64| {
         assert!(ours <= limit, "{} on {isa}: {what} {ours:e}, at most {limit:e}", golden.name);
     };
-    let rms = SLACK * theirs.rms + FLOOR;
+    let floor = FLOOR * golden.largest();
+    let rms = SLACK * theirs.rms + floor;
     check("root-mean-square error", ours.rms, rms);
-    check("largest error", ours.max_abs, ROUGH * theirs.max_abs + FLOOR);
+    check("largest error", ours.max_abs, ROUGH * theirs.max_abs + floor);
     // For small errors the divergence is half their variance, weighted by probability.
     check("KL divergence", ours.kl, rms * rms);
 }
@@ -130,7 +145,7 @@ fn synthetic_models_are_as_exact_as_in_llama_cpp() {
             ratios.extend(compare(&golden, &path));
         }
     }
-    assert!(ratios.len() >= 16, "{} comparisons", ratios.len());
+    assert!(ratios.len() >= 20, "{} comparisons", ratios.len());
     check_mean(&ratios, 1.0);
 }
 
@@ -145,7 +160,7 @@ fn trained_models_are_as_exact_as_in_llama_cpp() {
             ratios.extend(compare(&golden, &folder.join(file)));
         }
     }
-    assert!(ratios.len() >= 6, "{} comparisons", ratios.len());
+    assert!(ratios.len() >= 8, "{} comparisons", ratios.len());
     check_mean(&ratios, 1.05);
 }
 
@@ -162,10 +177,11 @@ fn trained_models_generate_what_llama_cpp_does() {
         }
         let ids: Vec<u32> = ids.split_whitespace().map(|id| id.parse().expect("an id")).collect();
         let model = load(&folder.join(format!("stories260K-{name}.gguf")));
-        for isa in Isa::available() {
-            let rows = forced(&model, isa, KvType::F32, &[1, 403, 407, 261, 378], &ids);
-            let ours: Vec<u32> = rows.iter().take(ids.len()).map(|row| measure::argmax(row)).collect();
-            assert_eq!((ours.len(), ours), (64, ids.clone()), "{name} on {isa}");
+        assert_eq!(ids.len(), 64, "{name}");
+        for (isa, kv_type) in Isa::available().flat_map(|isa| [(isa, KvType::F32), (isa, KvType::F16)]) {
+            let rows = forced(&model, isa, kv_type, &[1, 403, 407, 261, 378], &ids);
+            let ours: Vec<u32> = rows[..64].iter().map(|row| measure::argmax(row)).collect();
+            assert_eq!(ours, ids, "{name} on {isa}, {kv_type:?}");
         }
         compared += 1;
     }

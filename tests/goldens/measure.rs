@@ -37,8 +37,12 @@ pub fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
 
 /// The largest difference, as a part of the largest of `theirs`.
 pub fn relative(ours: &[f32], theirs: &[f32]) -> f64 {
-    let largest = theirs.iter().fold(0.0f64, |max, &x| max.max(f64::from(x).abs()));
-    differences(ours, theirs).fold(0.0f64, |max, d| max.max(d.abs())) / largest
+    differences(ours, theirs).fold(0.0f64, |max, d| max.max(d.abs())) / largest(theirs)
+}
+
+/// The largest absolute value.
+pub fn largest<'a>(values: impl IntoIterator<Item = &'a f32>) -> f64 {
+    values.into_iter().fold(0.0, |max, &x| max.max(f64::from(x).abs()))
 }
 
 /// The position of the largest; the first of equals.

@@ -3,7 +3,7 @@
     python record.py                    the synthetic models, which it makes itself with `synth`
     python record.py --models DIR       the trained models of DIR (stories260K-*.gguf)
 
-Writes tests/data/goldens/NAME.json; see README.md for what each field means.
+Writes tests/data/goldens/NAME.json; README.md says what each field means.
 """
 
 import argparse

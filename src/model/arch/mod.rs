@@ -4,8 +4,9 @@
 
 mod llama;
 
-use super::config::{Config, Keys};
 use super::Error;
+use super::config::{Config, Keys};
+use crate::gguf::Metadata;
 
 /// A family of models that share names and structure.
 #[derive(Clone, Copy)]
@@ -13,7 +14,7 @@ pub struct Family {
     /// `general.architecture`.
     pub name: &'static str,
     /// Metadata to configuration.
-    pub(super) config: fn(Family, &Keys<'_>) -> Result<Config, Error>,
+    config: fn(&Keys<'_>) -> Result<Config, Error>,
 }
 
 impl std::fmt::Debug for Family {
@@ -35,4 +36,16 @@ pub fn find(name: &str) -> Result<Family, Error> {
         let supported = FAMILIES.iter().map(|family| family.name).collect::<Vec<_>>().join(", ");
         Error::Architecture { name: name.to_owned(), supported }
     })
+}
+
+/// Reads the configuration of a model of a supported family.
+///
+/// # Errors
+///
+/// If the family is not supported, or a key is missing or makes no sense.
+pub fn config(metadata: &Metadata) -> Result<Config, Error> {
+    let key = "general.architecture";
+    let name = metadata.str(key)?.ok_or_else(|| Error::MissingKey { key: key.into() })?;
+    let family = find(name)?;
+    (family.config)(&Keys::new(metadata, family.name))
 }

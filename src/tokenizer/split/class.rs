@@ -1,4 +1,5 @@
-//! What kind of character: the few Unicode classes that pre-tokenizers distinguish. Used by the splitters only.
+//! What kind of character: the few Unicode classes that pre-tokenizers distinguish. Used by the splitters
+//! only.
 
 use super::class_table::RUNS;
 
@@ -102,7 +103,8 @@ pub(super) fn is_sign(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// The standard library's tables may be of a newer Unicode version, so only characters assigned since long are compared.
+    /// The standard library's tables may be of a newer Unicode version, so only characters assigned since
+    /// long are compared.
     #[test]
     fn agrees_with_the_standard_library_on_old_characters() {
         for c in ('\0'..'\u{2000}').filter(|&c| class(c) != Class::Other) {

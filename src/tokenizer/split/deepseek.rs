@@ -13,8 +13,8 @@ pub(super) enum SignTail {
     None,
 }
 
-/// At byte `at`:
-/// `[!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
+/// At byte `at`: `[!-/:-@\[-`{-~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+|
+/// ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`.
 #[inline]
 pub(super) fn word(text: &str, at: usize, tail: SignTail) -> Option<usize> {
     let c = char_at(text, at)?;
@@ -72,14 +72,12 @@ pub(super) fn is_chinese(c: char) -> bool {
 
 /// The punctuation of DeepSeek LLM, ASCII and wide. `:-~` takes in the ASCII letters too.
 pub(super) fn is_punctuation(c: char) -> bool {
-    match c {
-        '!'..='/' | ':'..='~' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff5e}' => true,
-        '\u{2018}'..='\u{201f}' | '\u{3001}'..='\u{3002}' => true,
-        _ => false,
-    }
+    matches!(c, '!'..='/' | ':'..='~' | '\u{ff01}'..='\u{ff0f}' | '\u{ff1a}'..='\u{ff5e}')
+        || matches!(c, '\u{2018}'..='\u{201f}' | '\u{3001}'..='\u{3002}')
 }
 
-/// The letters that DeepSeek LLM lists one by one: those with case, as of the Unicode version it was made with.
+/// The letters that DeepSeek LLM lists one by one: those with case, as of the Unicode version it was made
+/// with.
 pub(super) fn is_listed_letter(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_alphabetic();

@@ -1,8 +1,9 @@
 //! Pre-tokenizers: cutting text into the words inside which byte-pair merges happen.
 //!
-//! The formats state these rules as lists of regular expressions with lookahead. Here each expression is a hand-written
-//! linear [`Stage`]; a rule is a list of stages, each of which cuts the pieces that the one before it left. As with the
-//! expressions, what a stage does not match stays together as a piece of its own, so no text is ever lost.
+//! The formats state these rules as lists of regular expressions with lookahead. Here each expression is a
+//! hand-written linear [`Stage`]; a rule is a list of stages, each of which cuts the pieces that the one
+//! before it left. As with the expressions, what a stage does not match stays together as a piece of its own,
+//! so no text is ever lost.
 //!
 //! | file | what |
 //! |---|---|
@@ -46,8 +47,8 @@ enum Stage {
     Powers,
 }
 
-/// Calls `emit` with the byte range of each word of `text`, in order. The ranges are not empty, lie on character
-/// boundaries and cover the text without gap or overlap. Linear in the text.
+/// Calls `emit` with the byte range of each word of `text`, in order. The ranges are not empty, lie on
+/// character boundaries and cover the text without gap or overlap. Linear in the text.
 pub(super) fn split(rule: &Rule, text: &str, emit: &mut dyn FnMut(Range<usize>)) {
     apply(rule.stages, text, 0..text.len(), emit);
 }
@@ -88,8 +89,9 @@ impl Stage {
     }
 }
 
-/// Cuts `segment` where `word` matches: `word(at)` is the end of the match that starts at byte `at`, if there is one. It
-/// must look only a bounded way beyond the match it reports, or else the whole is no longer linear.
+/// Cuts `segment` where `word` matches: `word(at)` is the end of the match that starts at byte `at`, if there
+/// is one. It must look only a bounded way beyond the match it reports, or else the whole is no longer
+/// linear.
 #[inline]
 fn cut_by(segment: &str, word: impl Fn(usize) -> Option<usize>, emit: &mut impl FnMut(Range<usize>)) {
     let (mut at, mut gap) = (0, 0);

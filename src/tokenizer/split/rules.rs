@@ -1,4 +1,5 @@
-//! Which pre-tokenizer each name in `tokenizer.ggml.pre` means. Data only; names and meanings as llama.cpp knows them.
+//! Which pre-tokenizer each name in `tokenizer.ggml.pre` means. Data only; names and meanings as llama.cpp
+//! knows them.
 
 use super::Stage::{self, *};
 use super::class::{is_letter, is_newline, is_number, is_punctuation, is_space};
@@ -10,8 +11,8 @@ pub(in crate::tokenizer) struct Rule {
     /// The name of this rule in messages.
     pub name: &'static str,
     pub(super) stages: &'static [Stage],
-    /// Whether tokens spell bytes as the characters of GPT-2. If not, they are plain UTF-8 with `▁` for a blank, and
-    /// `<0xXX>` for bytes without a token.
+    /// Whether tokens spell bytes as the characters of GPT-2. If not, they are plain UTF-8 with `▁` for a
+    /// blank, and `<0xXX>` for bytes without a token.
     pub byte_level: bool,
     /// A word that is a token is that token, whatever the merges say.
     pub ignore_merges: bool,

@@ -29,8 +29,8 @@ pub(super) fn cut_final_spaces(text: &str, emit: &mut impl FnMut(Range<usize>)) 
     emit(end..text.len());
 }
 
-/// Cuts each run of ASCII digits so that all groups but the first have three digits, as thousands are written. The
-/// text before a run stays with its first group unless that group is whole.
+/// Cuts each run of ASCII digits so that all groups but the first have three digits, as thousands are
+/// written. The text before a run stays with its first group unless that group is whole.
 pub(super) fn cut_thousands(text: &str, emit: &mut impl FnMut(Range<usize>)) {
     let (mut at, mut start) = (0, 0);
     while let Some(c) = char_at(text, at) {
@@ -64,8 +64,8 @@ pub(super) fn gpt2_word(text: &str, at: usize) -> Option<usize> {
     }
 }
 
-/// End of `'s`, `'t`, `'m`, `'d`, `'re`, `'ve` or `'ll` at byte `at`, where an apostrophe stands. `fold` is applied to each
-/// letter before it is compared: the identity, or lower-casing where upper case counts too.
+/// End of `'s`, `'t`, `'m`, `'d`, `'re`, `'ve` or `'ll` at byte `at`, where an apostrophe stands. `fold` is
+/// applied to each letter before it is compared: the identity, or lower-casing where upper case counts too.
 #[inline]
 pub(super) fn contraction(text: &str, at: usize, fold: impl Fn(u8) -> u8) -> Option<usize> {
     let after = &text.as_bytes()[at + 1..];
@@ -77,8 +77,8 @@ pub(super) fn contraction(text: &str, at: usize, fold: impl Fn(u8) -> u8) -> Opt
     matches!((first, second), (b'r', b'e') | (b'v', b'e') | (b'l', b'l')).then_some(at + 3)
 }
 
-/// `\s+(?!\S)|\s+` at byte `at`: the whole run at the end of the text; otherwise its last space is left for the next word,
-/// unless it is the only one.
+/// `\s+(?!\S)|\s+` at byte `at`: the whole run at the end of the text; otherwise its last space is left for
+/// the next word, unless it is the only one.
 #[inline]
 pub(super) fn spaces(text: &str, at: usize) -> usize {
     let (mut last, mut end) = (at, at);
@@ -89,8 +89,8 @@ pub(super) fn spaces(text: &str, at: usize) -> usize {
     if end == text.len() || last == at { end } else { last }
 }
 
-/// `\s{512}(?!\S)|\s{256}(?!\S)| ... |\s{4}(?!\S)|\s{1,2}(?!\S)` for a piece that is spaces without a line end: powers of
-/// two, the largest first. Any other piece stays whole.
+/// `\s{512}(?!\S)|\s{256}(?!\S)| ... |\s{4}(?!\S)|\s{1,2}(?!\S)` for a piece that is spaces without a line
+/// end: powers of two, the largest first. Any other piece stays whole.
 pub(super) fn cut_powers(text: &str, emit: &mut impl FnMut(Range<usize>)) {
     if !text.chars().all(|c| is_space(c) && !is_newline(c)) {
         return emit(0..text.len());

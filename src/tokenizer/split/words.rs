@@ -1,8 +1,8 @@
 //! The words of the Llama 3, Qwen and GPT-4o families: one scanner with a few switches.
 //!
-//! The common shape of their expressions is
-//! `contraction | lead? letters | numbers | ' '? signs tail | spaces newline | spaces`, where `lead` is any one
-//! character but a line end, a letter or a number. Alternatives are tried in that order, as the expressions do.
+//! The common shape of their expressions is `contraction | lead? letters | numbers | ' '? signs tail | spaces
+//! newline | spaces`, where `lead` is any one character but a line end, a letter or a number. Alternatives
+//! are tried in that order, as the expressions do.
 
 use super::class::{is_letter, is_mark, is_newline, is_number, is_sign, is_space};
 use super::runs::contraction;
@@ -16,7 +16,8 @@ pub(super) struct WordShape {
     pub letters: Letters,
     /// Most numbers in one word.
     pub numbers: usize,
-    /// What may follow a run of signs (all that is neither space, letter nor number) in the same word, and how many.
+    /// What may follow a run of signs (all that is neither space, letter nor number) in the same word, and
+    /// how many.
     pub tail: (fn(char) -> bool, usize),
 }
 
@@ -96,8 +97,9 @@ impl WordShape {
 
     /// `U*V+` or else `U+V*`, where `U` is a letter but `a-z` and `V` a letter but `A-Z`.
     ///
-    /// `U*` takes all it can. If no `V` follows, it gives letters back up to the last one that is a `V` as well; what was
-    /// given back beyond that is `A-Z`, so `V+` ends right after it. If there is none, the second form takes the run.
+    /// `U*` takes all it can. If no `V` follows, it gives letters back up to the last one that is a `V` as
+    /// well; what was given back beyond that is `A-Z`, so `V+` ends right after it. If there is none, the
+    /// second form takes the run.
     fn cased_end(&self, text: &str, at: usize) -> usize {
         let (mut end, mut both) = (at, None);
         while let Some(c) = char_at(text, end).filter(|&c| self.is_letter(c) && !c.is_ascii_lowercase()) {

@@ -136,7 +136,8 @@ fn phi3_strips_blanks_after_special_tokens() {
     );
 }
 
-/// gpt-oss ends parts of its answers with `<|end|>` and shows its channels; both differ from what the texts usually mean.
+/// gpt-oss ends parts of its answers with `<|end|>` and shows its channels; both differ from what the texts
+/// usually mean.
 #[test]
 fn parts_of_an_answer_do_not_end_it() {
     let names = ["<|return|>", "<|call|>", "<|end|>", "<|channel|>", "<|endoftext|>"];

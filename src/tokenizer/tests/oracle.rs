@@ -1,4 +1,5 @@
-//! The obvious merge, a loop over all neighbours for each step, against the fast ones on random rules and texts.
+//! The obvious merge, a loop over all neighbours for each step, against the fast ones on random rules and
+//! texts.
 
 use std::collections::HashMap;
 
@@ -102,7 +103,8 @@ proptest! {
         assert_same(word.as_bytes(), symbols, &rules)?;
     }
 
-    /// Words, the memory of words and cuts at blanks must not show: one merge over the whole text gives the same.
+    /// Words, the memory of words and cuts at blanks must not show: one merge over the whole text gives the
+    /// same.
     #[test]
     fn spm_equals_one_merge_over_the_whole_text(
         words in prop::collection::hash_set("[ab▁]{2,4}", 0..30),

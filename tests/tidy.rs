@@ -1,0 +1,128 @@
+//! The rules of the house, as far as a program can check them: headers, arrows between rooms, where `unsafe` may stand, sizes, and
+//! flags that the README does not know.
+
+mod util;
+
+use std::path::{Path, PathBuf};
+use util::Siskin;
+
+/// Rooms of the library and the rooms that each may import; `error` wraps all of them for callers.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("gguf", &[]),
+    ("tensor", &[]),
+    ("threads", &[]),
+    ("kv", &[]),
+    ("sample", &[]),
+    ("stop", &[]),
+    ("builtin", &["gguf"]),
+    ("tokenizer", &["gguf"]),
+    ("ops", &["tensor", "threads"]),
+    ("model", &["gguf", "kv", "ops", "tensor", "threads"]),
+    ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
+    ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
+];
+
+/// Longest source file, in lines.
+const MAX_LINES: usize = 600;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file under a folder.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    let mut folders = vec![root().join(folder)];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).expect("a folder of the repository") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).expect("a source file")
+}
+
+#[test]
+fn every_file_opens_with_its_purpose_and_is_of_bearable_size() {
+    for path in ["src", "simd/src", "simd/tests", "tools/src", "tests"].into_iter().flat_map(sources) {
+        let text = read(&path);
+        assert!(text.starts_with("//! "), "{}: no //! header", path.display());
+        let lines = text.lines().count();
+        assert!(lines <= MAX_LINES, "{}: {lines} lines, at most {MAX_LINES}", path.display());
+    }
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    for path in ["src", "simd/src", "tools/src", "tests"].into_iter().flat_map(sources) {
+        let text = read(&path);
+        for word in [
+            concat!("todo", "!("),
+            concat!("unimplemented", "!("),
+            concat!("dbg", "!("),
+            concat!("#[ign", "ore"),
+        ] {
+            assert!(!text.contains(word), "{}: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn imports_point_downward() {
+    for path in sources("src") {
+        let below = path.strip_prefix(root().join("src")).expect("a path below src");
+        let room =
+            below.iter().next().and_then(|part| part.to_str()).expect("a name").trim_end_matches(".rs");
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+            assert!(["lib", "main", "cli"].contains(&room), "{}: a room without arrows", path.display());
+            continue;
+        };
+        for import in read(&path).split("crate::").skip(1) {
+            let name: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let known = ARROWS.iter().any(|(other, _)| *other == name);
+            let fine = !known || name == room || allowed.contains(&name.as_str());
+            assert!(fine, "{}: {room} must not know {name}", path.display());
+        }
+    }
+}
+
+#[test]
+fn unsafe_stands_only_where_it_is_allowed() {
+    let allowed = ["src/gguf/map.rs", "src/threads.rs"];
+    for path in sources("src") {
+        let name = path
+            .strip_prefix(root())
+            .expect("a path below the root")
+            .to_str()
+            .expect("a name")
+            .replace('\\', "/");
+        let has_unsafe = read(&path).lines().any(|line| {
+            let code = line.split("//").next().unwrap_or_default();
+            ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|word| code.contains(word))
+        });
+        assert!(!has_unsafe || allowed.contains(&name.as_str()), "{name}: unsafe");
+    }
+}
+
+#[test]
+fn the_readme_knows_every_flag() {
+    let (siskin, readme) = (Siskin::new(), read(&root().join("README.md")));
+    for command in ["generate", "tokenize", "inspect"] {
+        let help = siskin.run([command, "--help"]).ok();
+        let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
+        for flag in flags.map(|flag| flag.trim_end_matches(|c: char| !c.is_alphanumeric())) {
+            assert!(
+                ["--help", "--model"].contains(&flag) || readme.contains(flag),
+                "README.md: {command} {flag} is missing"
+            );
+        }
+    }
+}
