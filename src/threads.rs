@@ -50,6 +50,8 @@ struct Shared {
     next: Padded<AtomicUsize>,
     job: UnsafeCell<Option<Job>>,
     sleepers: AtomicUsize,
+    /// Workers that have started.
+    started: AtomicUsize,
     quit: AtomicBool,
     panicked: AtomicBool,
 }
@@ -82,6 +84,7 @@ impl Team {
             next: Padded(AtomicUsize::new(0)),
             job: UnsafeCell::new(None),
             sleepers: AtomicUsize::new(0),
+            started: AtomicUsize::new(0),
             quit: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         });
@@ -90,6 +93,10 @@ impl Team {
             let shared = Arc::clone(&team.shared);
             let builder = thread::Builder::new().name(format!("siskin-{index}"));
             team.workers.push(builder.stack_size(256 << 10).spawn(move || shared.serve(index))?);
+        }
+        // A thread allocates while it starts. Jobs do not wait for late workers, so without this it could do so during one.
+        while team.shared.started.load(Ordering::Relaxed) < threads - 1 {
+            thread::yield_now();
         }
         Ok(team)
     }
@@ -203,6 +210,7 @@ impl Drop for Team {
 impl Shared {
     /// A worker's life.
     fn serve(&self, index: usize) {
+        self.started.fetch_add(1, Ordering::Relaxed);
         let mut last_epoch = 0;
         while let Some(epoch) = self.join_next(last_epoch) {
             last_epoch = epoch;
