@@ -34,6 +34,7 @@ TEXTS = [
     ("Two lines.\nAnd a\ttab.", False),
     ("3.14 and 2,048 = 1 < 2 & \"quotes\" (yes)!?", False),
     ("caf\u00e9, na\u00efve, \u65e5\u672c\u8a9e, \U0001f426", False),
+    ("The wheel went round", False),
     ("tick tock, tick tock, tick tock", False),
     (CHAT, True),
     (CHAT, False),
@@ -54,7 +55,7 @@ def tokenize(session, text, special):
 
 def logits(prompt):
     """Logits after the last id of the prompt, six significant digits."""
-    session = rival.Session(MODEL, len(prompt))
+    session = rival.Session(MODEL, len(prompt), "f32")
     row = session.feed(prompt)[-1]
     session.close()
     return [float(f"{value:.6g}") for value in row]
@@ -64,7 +65,7 @@ def greedy(prompt):
     """The continuation, and how far the second choice was behind at each step: where that
     is tiny, another order of float sums may choose otherwise."""
     ids = rival.greedy(MODEL, prompt, GENERATED)
-    rows = np.sort(rival.forced(MODEL, prompt, ids)[:-1], axis=-1)
+    rows = np.sort(rival.forced(MODEL, prompt, ids, "f32")[:-1], axis=-1)
     return {"prompt": prompt, "ids": ids, "margin": [float(f"{m:.6g}") for m in rows[:, -1] - rows[:, -2]]}
 
 
@@ -89,12 +90,12 @@ def doctor(golden):
 
 
 def main():
-    session = rival.Session(MODEL, 16)
+    session = rival.Session(MODEL, 16, "f32")
     ids = {(text, special): tokenize(session, text, special) for text, special in TEXTS}
     golden = {
         "made_by": {
             "llama_cpp_python": llama_cpp.__version__,
-            "settings": rival.SETTINGS,
+            "settings": f"{rival.SETTINGS}, KV f32",
             "system": rival.system(),
             "model_bytes": MODEL.stat().st_size,
         },

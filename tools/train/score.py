@@ -5,6 +5,7 @@ loops, and samples. With `--tokenizer` it first checks that llama.cpp's ids equa
 """
 
 import argparse
+import random
 from pathlib import Path
 
 import llama_cpp
@@ -12,6 +13,7 @@ import numpy as np
 import sentencepiece
 
 import tokenizer
+from corpus.facts import fact
 
 PROMPTS = ["Once upon a time", "The cat sat on the", "The wheel went round", "The little ball went up the hill and down the hill."]
 QUESTIONS = ["Hello!", "What does a cow say?", "What is two plus three?", "Which day comes after Friday?", "What is the opposite of hot?", "Name three birds.", "Tell me a story about a fox."]
@@ -74,6 +76,13 @@ def ask(model, question, temperature=0.0, seed=1):
     return generate(model, prompt, temperature, seed, special=True)
 
 
+def right_answers(model):
+    """How many of the facts the model answers word for word, greedily, and how many there are."""
+    rng = random.Random(0)
+    pairs = {question: answer for question, answer in (fact(rng) for _ in range(3000)) if not question.startswith("Name")}
+    return sum(ask(model, question).strip() == answer for question, answer in pairs.items()), len(pairs)
+
+
 def show_distribution(model, prompt, count=12):
     ids = model.tokenize(prompt.encode(), add_bos=True)
     scores = log_softmax(logits(model, ids)[-1])
@@ -113,6 +122,7 @@ def main():
     for prompt in PROMPTS:
         print(f"greedy: {prompt}{generate(model, prompt, 0, 0, 80)}")
         print(f"temperature 0.8: {prompt}{generate(model, prompt, 0.8, 1, 80)}")
+    print("facts answered right: {} of {}".format(*right_answers(model)))
     for question in QUESTIONS:
         print(f"{question} -> {ask(model, question)}")
     for seed in range(args.samples):
