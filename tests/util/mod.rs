@@ -6,6 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+/// The command, unless it is left out of this build.
+const BINARY: Option<&str> = option_env!("CARGO_BIN_EXE_siskin");
+
 /// The command under test in a directory of its own. `SISKIN_RUNNER` (such as `qemu-aarch64 -cpu cortex-a53`) runs it when the
 /// host cannot.
 pub struct Siskin {
@@ -28,9 +31,7 @@ impl Siskin {
     /// A command that has not been started.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let runner = std::env::var("SISKIN_RUNNER").unwrap_or_default();
-        let mut words = runner
-            .split_whitespace()
-            .chain([option_env!("CARGO_BIN_EXE_siskin").expect("the command is built with feature cli")]);
+        let mut words = runner.split_whitespace().chain([BINARY.expect("the command is built with feature cli")]);
         let mut command = Command::new(words.next().expect("at least the binary"));
         command.args(words).args(args).current_dir(self.dir.path());
         command.env_remove("SISKIN_MODEL").env_remove("SISKIN_ISA");
