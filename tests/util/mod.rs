@@ -31,7 +31,8 @@ impl Siskin {
     /// A command that has not been started.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let runner = std::env::var("SISKIN_RUNNER").unwrap_or_default();
-        let mut words = runner.split_whitespace().chain([BINARY.expect("the command is built with feature cli")]);
+        let mut words =
+            runner.split_whitespace().chain([BINARY.expect("the command is built with feature cli")]);
         let mut command = Command::new(words.next().expect("at least the binary"));
         command.args(words).args(args).current_dir(self.dir.path());
         command.env_remove("SISKIN_MODEL").env_remove("SISKIN_ISA");
