@@ -184,7 +184,7 @@ fn trained_models_generate_what_llama_cpp_does() {
         let ids: Vec<u32> = ids.split_whitespace().map(|id| id.parse().expect("an id")).collect();
         let model = load(&folder.join(format!("stories260K-{name}.gguf")));
         assert_eq!(ids.len(), 64, "{name}");
-        for (isa, kv_type) in Isa::available().flat_map(|isa| [(isa, KvType::F32), (isa, KvType::F16)]) {
+        for (isa, kv_type) in instruction_sets().flat_map(|isa| [(isa, KvType::F32), (isa, KvType::F16)]) {
             let rows = forced(&model, isa, kv_type, &[1, 403, 407, 261, 378], &ids);
             let ours: Vec<u32> = rows[..64].iter().map(|row| measure::argmax(row)).collect();
             assert_eq!(ours, ids, "{name} on {isa}, {kv_type:?}");
@@ -201,7 +201,7 @@ fn f32_logits_are_those_of_the_models_own_reference() {
     let text = std::fs::read_to_string(folder.join("stories260K-f32.ref.json")).expect("the reference");
     let reference: golden::Reference = serde_json::from_str(&text).expect("ids and logits");
     let model = load(&folder.join("stories260K-f32.gguf"));
-    for isa in Isa::available() {
+    for isa in instruction_sets() {
         for (row, theirs) in reference.prompt_logits.iter().enumerate() {
             let ours = forced(&model, isa, KvType::F32, &reference.prompt_ids[..=row], &[]);
             let error = relative(&ours[0], theirs);
