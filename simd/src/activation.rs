@@ -21,6 +21,10 @@ pub struct ActGroup {
     pub sum: [f32; 8],
     /// The sum of `q` per 16 values; at most 16 * 127 in magnitude.
     pub sum16: [i16; 16],
+    /// -128 times the sum of `q`, per 32 values: what a product with weights raised by 128 has to start from.
+    pub bias: [i32; 8],
+    /// The same per 16 values.
+    pub bias16: [i32; 16],
 }
 
 impl ActGroup {
@@ -28,7 +32,14 @@ impl ActGroup {
     pub const LEN: usize = 256;
 
     /// A group of zeros.
-    pub const ZERO: ActGroup = ActGroup { q: [0; 256], scale: [0.0; 8], sum: [0.0; 8], sum16: [0; 16] };
+    pub const ZERO: ActGroup = ActGroup {
+        q: [0; 256],
+        scale: [0.0; 8],
+        sum: [0.0; 8],
+        sum16: [0; 16],
+        bias: [0; 8],
+        bias16: [0; 16],
+    };
 
     /// Groups that `cols` values take.
     pub const fn count(cols: usize) -> usize {
@@ -57,10 +68,19 @@ impl ActGroup {
         let q = &self.q[part * SCALE_LEN..][..SCALE_LEN];
         let sum = |q: &[i8]| q.iter().map(|&q| i16::from(q)).sum::<i16>();
         let (low, high) = (sum(&q[..16]), sum(&q[16..]));
+        self.set_sums(part, scale, low, high);
+    }
+
+    /// Sets the scale of part `part` (0..8), and all that follows from the sums of its two halves.
+    #[inline(always)]
+    pub(crate) fn set_sums(&mut self, part: usize, scale: f32, low: i16, high: i16) {
         self.scale[part] = scale;
         self.sum[part] = scale * f32::from(low + high);
-        self.sum16[part * 2] = low;
-        self.sum16[part * 2 + 1] = high;
+        self.bias[part] = -128 * i32::from(low + high);
+        for (i, sum) in [low, high].into_iter().enumerate() {
+            self.sum16[part * 2 + i] = sum;
+            self.bias16[part * 2 + i] = -128 * i32::from(sum);
+        }
     }
 }
 

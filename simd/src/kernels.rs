@@ -5,15 +5,27 @@ use crate::arch::scalar;
 use crate::block::*;
 use crate::generic::{Add, AddRows32, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
 use crate::isa::{Isa, IsaError};
+use crate::panel::{PANEL_ROWS, Panel, PanelGroup, SLAB, TILE, Tiles};
 
 /// `out[r] = rows[r] . x`: rows of one format, bytes and lengths already checked against each other.
 type DotRows = unsafe fn(rows: &[u8], x: Column<'_>, out: &mut [f32]);
+/// Up to 16 rows, of so many bytes each, from a group on: into a panel.
+type Unpack = unsafe fn(rows: &[u8], row_bytes: usize, first: usize, panel: &mut [PanelGroup]);
+/// `sums[v][r] += panel[r] . tile[v]`: a panel and as many groups of each vector of a tile.
+type Multiply = unsafe fn(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]);
 /// Floats to groups.
 type Quantize = unsafe fn(x: &[f32], groups: &mut [ActGroup]);
 /// `out += weights[r] * rows[r]`.
 type AddRows = unsafe fn(rows: &[u8], weights: &[f32], out: &mut [f32]);
 /// Floats to F16 bytes.
 type Narrow = unsafe fn(x: &[f32], out: &mut [u8]);
+
+/// How a format meets many columns: its unpacking, and the multiplication that reads what that wrote.
+#[derive(Clone, Copy)]
+struct Product {
+    unpack: Unpack,
+    multiply: Multiply,
+}
 
 /// The arithmetic of one instruction set: a table of functions, built only on a CPU that has it.
 ///
@@ -23,6 +35,8 @@ pub struct Kernels {
     isa: Isa,
     level: Level,
     dot: [DotRows; Format::ALL.len()],
+    /// None for float formats.
+    product: [Option<Product>; Format::ALL.len()],
     quantize: Quantize,
     add_rows_f16: AddRows,
     narrow_f16: Narrow,
@@ -73,25 +87,28 @@ impl Kernels {
             isa,
             level: Level::new(isa),
             dot: [scalar::dot_float::<BlockF32>; Format::ALL.len()],
+            product: [None; Format::ALL.len()],
             quantize: scalar::quantize,
             add_rows_f16: scalar::add_rows_f16,
             narrow_f16: scalar::narrow_f16,
         };
-        for (format, dot) in [
-            (Format::F16, scalar::dot_float::<BlockF16> as DotRows),
-            (Format::BF16, scalar::dot_float::<BlockBf16>),
-            (Format::Q4_0, scalar::dot_quant::<BlockQ4_0>),
-            (Format::Q4_1, scalar::dot_quant::<BlockQ4_1>),
-            (Format::Q5_0, scalar::dot_quant::<BlockQ5_0>),
-            (Format::Q5_1, scalar::dot_quant::<BlockQ5_1>),
-            (Format::Q8_0, scalar::dot_quant::<BlockQ8_0>),
-            (Format::Q4_K, scalar::dot_quant::<BlockQ4K>),
-            (Format::Q5_K, scalar::dot_quant::<BlockQ5K>),
-            (Format::Q6_K, scalar::dot_quant::<BlockQ6K>),
-        ] {
-            kernels.dot[format as usize] = dot;
-        }
+        kernels.dot[Format::F16 as usize] = scalar::dot_float::<BlockF16>;
+        kernels.dot[Format::BF16 as usize] = scalar::dot_float::<BlockBf16>;
+        kernels.scalar_blocks::<BlockQ4_0>();
+        kernels.scalar_blocks::<BlockQ4_1>();
+        kernels.scalar_blocks::<BlockQ5_0>();
+        kernels.scalar_blocks::<BlockQ5_1>();
+        kernels.scalar_blocks::<BlockQ8_0>();
+        kernels.scalar_blocks::<BlockQ4K>();
+        kernels.scalar_blocks::<BlockQ5K>();
+        kernels.scalar_blocks::<BlockQ6K>();
         kernels
+    }
+
+    fn scalar_blocks<B: QuantBlock>(&mut self) {
+        self.dot[B::FORMAT as usize] = scalar::dot_quant::<B>;
+        self.product[B::FORMAT as usize] =
+            Some(Product { unpack: scalar::unpack::<B>, multiply: scalar::multiply });
     }
 
     /// The instruction set.
@@ -135,6 +152,65 @@ impl Kernels {
         }
         // SAFETY: as in `quantize`.
         unsafe { (self.dot[format as usize])(rows, x, out) }
+    }
+
+    /// Quantizes the vectors of one tile, `x.len() / cols` of them, at most [`TILE`], for [`Tiles`].
+    ///
+    /// # Panics
+    ///
+    /// If `x` is no whole number of vectors, or `groups` does not hold [`ActGroup::count`]`(cols)` groups for each.
+    pub fn quantize_tile(&self, x: &[f32], cols: usize, groups: &mut [ActGroup]) {
+        let (width, per_vector) = (x.len() / cols, ActGroup::count(cols));
+        assert!(
+            width <= TILE && x.len() == width * cols,
+            "a tile of {} values in vectors of {cols}",
+            x.len()
+        );
+        assert_eq!(groups.len(), width * per_vector, "groups of {width} vectors of {cols} values");
+        for (vector, x) in x.chunks_exact(cols).enumerate() {
+            for (i, x) in x.chunks(ActGroup::LEN).enumerate() {
+                self.quantize(x, &mut groups[i * width + vector..][..1]);
+            }
+        }
+    }
+
+    /// The product of up to [`PANEL_ROWS`] weight rows and a batch of activation vectors: element `v` of the result holds the sums of
+    /// vector `v`, a row each (those past the last row mean nothing). Many times faster for a batch than [`Kernels::dot_rows`] for each
+    /// vector, from about four vectors on. A vector's sums do not depend on the batch that it is part of.
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is no whole number of rows or more than [`PANEL_ROWS`], the batch is larger than the one that `panel` was made for,
+    /// or the format is a float format.
+    pub fn multiply<'p>(
+        &self,
+        format: Format,
+        rows: &[u8],
+        x: Tiles<'_>,
+        panel: &'p mut Panel,
+    ) -> &'p [[f32; PANEL_ROWS]] {
+        let (name, cols) = (format.name(), x.cols());
+        let row_bytes = format.row_bytes(cols).unwrap_or_else(|| panic!("{cols} columns of {name}"));
+        assert!(
+            rows.len().is_multiple_of(row_bytes) && rows.len() <= PANEL_ROWS * row_bytes,
+            "{} bytes in rows of {row_bytes}",
+            rows.len()
+        );
+        let product = self.product[format as usize].unwrap_or_else(|| panic!("panels of {name}"));
+        let sums = &mut panel.sums[..x.batch()];
+        sums.fill([0.0; PANEL_ROWS]);
+        let groups = ActGroup::count(cols);
+        for first in (0..groups).step_by(SLAB) {
+            let panel = &mut panel.groups[..SLAB.min(groups - first)];
+            // SAFETY: as in `quantize`.
+            unsafe { (product.unpack)(rows, row_bytes, first, panel) };
+            for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
+                let x = x.part(tile, sums.len(), first, panel.len());
+                // SAFETY: as in `quantize`.
+                unsafe { (product.multiply)(panel, x, sums) };
+            }
+        }
+        sums
     }
 
     /// `out[i] += sum_r weights[r] * rows[r][i]`: rows of F32 or F16, `weights.len()` rows x `out.len()` columns.

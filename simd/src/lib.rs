@@ -25,6 +25,7 @@
 //! - [`Kernels`]: the functions chosen for one [`Isa`].
 //! - [`Format`] and `block`: what the bytes of each format mean, one file a format.
 //! - [`ActGroup`] and [`Column`]: an activation vector, as floats and as int8 with its scales and sums.
+//! - [`Tiles`] and [`Panel`]: what the product of a matrix with many activation vectors works on.
 //! - `generic`: operations on `f32` written once over pulp's vectors (norm, softmax, SiLU).
 //! - `arch`: the kernels, a folder for each instruction set, the same file names in each.
 //!
@@ -49,6 +50,7 @@ pub mod block;
 mod generic;
 mod isa;
 mod kernels;
+mod panel;
 #[cfg(test)]
 mod tests;
 
@@ -56,3 +58,4 @@ pub use activation::{ActGroup, Column};
 pub use block::Format;
 pub use isa::{Isa, IsaError};
 pub use kernels::Kernels;
+pub use panel::{PANEL_ROWS, Panel, TILE, Tiles};

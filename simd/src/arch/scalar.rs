@@ -4,6 +4,7 @@
 
 use crate::activation::{ActGroup, Column, SCALE_LEN};
 use crate::block::{Block, QuantBlock, Unpacked, blocks, f16_to_f32, f32_to_f16};
+use crate::panel::{PANEL_ROWS, PanelGroup, part_of};
 
 /// Partial sums that a float row is added up in, so that the order does not depend on the compiler's mood.
 const LANES: usize = 8;
@@ -31,6 +32,58 @@ fn dot_block<B: QuantBlock>(w: &Unpacked, group: &ActGroup, start: usize) -> f32
         let dot: i32 = products.map(|(&w, &x)| i32::from(w) * i32::from(x)).sum();
         let terms = w.scale[i] * dot as f32 + w.offset[i] * f32::from(group.sum16[at / 16]);
         sum += group.scale[at / SCALE_LEN] * terms;
+    }
+    sum
+}
+
+/// Unpacks up to [`PANEL_ROWS`] rows of `row_bytes` bytes into a panel, from group `first` on: byte `row * 256 + column` of a group is the
+/// signed quant, and scales and offsets stand per 16 columns. Rows and blocks that are missing become zeros.
+pub(crate) fn unpack<B: QuantBlock>(rows: &[u8], row_bytes: usize, first: usize, panel: &mut [PanelGroup]) {
+    let per_group = ActGroup::LEN / B::LEN;
+    let mut unpacked = Unpacked::ZERO;
+    for (g, group) in panel.iter_mut().enumerate() {
+        group.q.fill(0);
+        group.scale = [[0.0; PANEL_ROWS]; 16];
+        group.offset = [[0.0; PANEL_ROWS]; 16];
+        for (r, row) in rows.chunks_exact(row_bytes).enumerate() {
+            let row = blocks::<B>(row).iter().skip((first + g) * per_group).take(per_group);
+            for (b, block) in row.enumerate() {
+                block.unpack(&mut unpacked);
+                put(group, r, b * B::LEN, B::LEN, &unpacked);
+            }
+        }
+    }
+}
+
+/// Writes `len` unpacked weights of row `r` to columns `at..at + len`.
+fn put(group: &mut PanelGroup, r: usize, at: usize, len: usize, w: &Unpacked) {
+    let q = &mut group.q[r * ActGroup::LEN + at..][..len];
+    q.copy_from_slice(bytemuck::cast_slice(&w.q[..len]));
+    for i in 0..len / 16 {
+        group.scale[at / 16 + i][r] = w.scale[i];
+        group.offset[at / 16 + i][r] = w.offset[i];
+    }
+}
+
+/// Adds the products of a panel and a tile of activations to `sums`, a vector's [`PANEL_ROWS`] sums to an element.
+pub(crate) fn multiply(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
+    for (group, tile) in panel.iter().zip(tile.chunks_exact(sums.len())) {
+        for (x, sums) in tile.iter().zip(&mut *sums) {
+            for (r, sum) in sums.iter_mut().enumerate() {
+                *sum += multiply_row(group, r, x);
+            }
+        }
+    }
+}
+
+/// 256 columns of row `r` times their activations.
+fn multiply_row(group: &PanelGroup, r: usize, x: &ActGroup) -> f32 {
+    let (weights, activations) = (&group.q[r * ActGroup::LEN..][..ActGroup::LEN], x.q.as_chunks::<16>().0);
+    let mut sum = 0.0;
+    for (i, (w, x_q)) in weights.as_chunks::<16>().0.iter().zip(activations).enumerate() {
+        let dot: i32 = w.iter().zip(x_q).map(|(&w, &x)| i32::from(w as i8) * i32::from(x)).sum();
+        let terms = group.scale[i][r] * dot as f32 + group.offset[i][r] * f32::from(x.sum16[i]);
+        sum += x.scale[part_of(i)] * terms;
     }
     sum
 }

@@ -27,7 +27,10 @@ macro_rules! stamp {
     (@formats $isa:expr; $($name:ident = $format:expr),*) => { $(
         #[test]
         fn $name() {
-            suite::with($isa, |kernels| suite::dot_rows(kernels, $format));
+            suite::with($isa, |kernels| {
+                suite::dot_rows(kernels, $format);
+                suite::products(kernels, $format);
+            });
         }
     )* };
 }

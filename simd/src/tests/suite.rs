@@ -2,7 +2,7 @@
 
 use super::data::Random;
 use super::naive;
-use crate::{ActGroup, Column, Format, Isa, Kernels};
+use crate::{ActGroup, Column, Format, Isa, Kernels, PANEL_ROWS, Panel, TILE, Tiles};
 
 /// Runs a test with the kernels of an instruction set, or says that it is skipped.
 pub fn with(isa: Isa, test: impl Fn(&Kernels)) {
@@ -90,6 +90,57 @@ fn quants_of(format: Format) -> (usize, usize) {
         Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => (4, format.block_bytes()),
         _ => (2, format.block_bytes()),
     }
+}
+
+/// Rows of random blocks times batches, against the oracle; then the extremes. Whole and part tiles, panels and slabs.
+pub fn products(kernels: &Kernels, format: Format) {
+    if format.is_float() {
+        return;
+    }
+    let mut random = Random(format as u64 + 100);
+    let long = 5 * ActGroup::LEN / format.block_len() + usize::from(format.block_len() < ActGroup::LEN);
+    for blocks in [1, 3, 8, long] {
+        let cols = blocks * format.block_len();
+        for (rows, batch) in [(1, 1), (5, 3), (16, 7), (16, 8), (9, 21)] {
+            let bytes = random.rows(format, rows * cols);
+            check_product(kernels, format, &bytes, &random.floats(batch * cols), cols);
+        }
+    }
+    let cols = 8 * format.block_len();
+    for (fill, sign) in [(0x00, 1.0), (0xff, -1.0), (0x7f, 1.0), (0x80, -1.0)] {
+        let mut bytes = random.rows(format, 2 * cols);
+        let (from, to) = quants_of(format);
+        bytes.chunks_exact_mut(format.block_bytes()).for_each(|block| block[from..to].fill(fill));
+        check_product(kernels, format, &bytes, &vec![sign; 9 * cols], cols);
+    }
+}
+
+fn check_product(kernels: &Kernels, format: Format, bytes: &[u8], x: &[f32], cols: usize) {
+    let (batch, row_bytes) = (x.len() / cols, format.row_bytes(cols).unwrap());
+    let product = |x: &[f32], panel: &mut Panel| {
+        let mut groups = vec![ActGroup::ZERO; x.len() / cols * ActGroup::count(cols)];
+        let tiles = groups.chunks_mut(TILE * ActGroup::count(cols));
+        x.chunks(TILE * cols).zip(tiles).for_each(|(x, groups)| kernels.quantize_tile(x, cols, groups));
+        kernels.multiply(format, bytes, Tiles::new(&groups, cols), panel).to_vec()
+    };
+    // a panel with something left in it
+    let mut panel = Panel::new(batch);
+    product(&vec![0.5; x.len()], &mut panel);
+    let sums = product(x, &mut panel);
+    assert_eq!(sums.len(), batch);
+    for (v, (x, sums)) in x.chunks_exact(cols).zip(&sums).enumerate() {
+        let groups = quantized(kernels, x);
+        for (r, row) in bytes.chunks_exact(row_bytes).enumerate() {
+            let (exact, size) = naive::dot(format, row, Column::new(x, &groups));
+            let error = (f64::from(sums[r]) - exact).abs();
+            let what = format!("{} row {r} of {cols} columns, vector {v} of {batch}", format.name());
+            assert!(error <= 3e-6 * size + 1e-12, "{what}: {}, expected {exact}", sums[r]);
+        }
+    }
+    let rows = bytes.len() / row_bytes;
+    let bits = |sums: &[f32; PANEL_ROWS]| sums[..rows].iter().map(|x| x.to_bits()).collect::<Vec<_>>();
+    let last = product(&x[(batch - 1) * cols..], &mut panel);
+    assert_eq!(bits(&last[0]), bits(&sums[batch - 1]), "a vector alone and among others");
 }
 
 /// Everything that is no dot product with weights.

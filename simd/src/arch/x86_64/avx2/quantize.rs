@@ -39,8 +39,7 @@ fn fill(group: &mut ActGroup, part: usize, x: &[f32; SCALE_LEN]) {
     let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     let q = _mm256_permutevar8x32_epi32(_mm256_packs_epi16(low, high), order);
     store(&mut bytemuck::cast_mut::<_, [[i8; 32]; 8]>(&mut group.q)[part], q);
-    group.scale[part] = scale;
-    set_sums(group, part, q);
+    set_sums(group, part, scale, q);
 }
 
 /// The largest magnitude; a NaN counts for nothing, as `max` gives back its second operand for it.
@@ -68,17 +67,15 @@ fn round(x: __m256, inverse: __m256) -> __m256i {
     _mm256_cvtps_epi32(clamped)
 }
 
-/// The sums of a part whose quants and scale are set. Sums of 16 are at most 2032 in magnitude: exact in an i16.
+/// The scale and the sums of a part whose quants are `q`. Sums of 16 are at most 2032 in magnitude: exact in an i16.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn set_sums(group: &mut ActGroup, part: usize, q: __m256i) {
+fn set_sums(group: &mut ActGroup, part: usize, scale: f32, q: __m256i) {
     let pairs = _mm256_maddubs_epi16(_mm256_set1_epi8(1), q);
     let fours = _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
     let eights = _mm256_add_epi32(fours, _mm256_shuffle_epi32::<0b10_11_00_01>(fours));
     let sixteens = _mm256_add_epi32(eights, _mm256_shuffle_epi32::<0b01_00_11_10>(eights));
     let low = _mm256_cvtsi256_si32(sixteens) as i16;
     let high = _mm256_extract_epi32::<4>(sixteens) as i16;
-    group.sum[part] = group.scale[part] * f32::from(low + high);
-    group.sum16[part * 2] = low;
-    group.sum16[part * 2 + 1] = high;
+    group.set_sums(part, scale, low, high);
 }
