@@ -5,12 +5,12 @@ use crate::arch::scalar;
 use crate::block::*;
 use crate::generic::{Add, AddRows32, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
 use crate::isa::{Isa, IsaError};
-use crate::panel::{PANEL_ROWS, Panel, PanelGroup, SLAB, TILE, Tiles};
+use crate::panel::{PANEL_ROWS, Panel, PanelGroup, SLAB, Source, TILE, Tiles};
 
 /// `out[r] = rows[r] . x`: rows of one format, bytes and lengths already checked against each other.
 type DotRows = unsafe fn(rows: &[u8], x: Column<'_>, out: &mut [f32]);
-/// Up to 16 rows, of so many bytes each, from a group on: into a panel.
-type Unpack = unsafe fn(rows: &[u8], row_bytes: usize, first: usize, panel: &mut [PanelGroup]);
+/// Up to 16 rows into a panel.
+type Unpack = unsafe fn(source: Source<'_>, panel: &mut [PanelGroup]);
 /// `sums[v][r] += panel[r] . tile[v]`: a panel and as many groups of each vector of a tile.
 type Multiply = unsafe fn(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]);
 /// Floats to groups.
@@ -203,7 +203,7 @@ impl Kernels {
         for first in (0..groups).step_by(SLAB) {
             let panel = &mut panel.groups[..SLAB.min(groups - first)];
             // SAFETY: as in `quantize`.
-            unsafe { (product.unpack)(rows, row_bytes, first, panel) };
+            unsafe { (product.unpack)(Source { rows, row_bytes, first }, panel) };
             for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
                 let x = x.part(tile, sums.len(), first, panel.len());
                 // SAFETY: as in `quantize`.
@@ -313,6 +313,14 @@ impl Kernels {
         self
     }
 
+    /// Replaces the unpacking and the multiplication of some formats.
+    fn with_products<const N: usize>(mut self, products: [(Format, Unpack, Multiply); N]) -> Kernels {
+        for (format, unpack, multiply) in products {
+            self.product[format as usize] = Some(Product { unpack, multiply });
+        }
+        self
+    }
+
     /// Replaces what AVX2, FMA and F16C do better.
     fn with_avx2(self) -> Kernels {
         use crate::arch::x86_64::avx2;
@@ -354,16 +362,26 @@ impl Kernels {
 
     /// Replaces what AVX-512 with VNNI does better than AVX2.
     fn with_avx512_vnni(self) -> Kernels {
-        use crate::arch::x86_64::avx512_vnni;
+        use crate::arch::x86_64::avx512_vnni::*;
         self.with_dots([
-            (Format::Q4_0, avx512_vnni::dot_rows_q4_0 as DotRows),
-            (Format::Q4_1, avx512_vnni::dot_rows_q4_1),
-            (Format::Q5_0, avx512_vnni::dot_rows_q5_0),
-            (Format::Q5_1, avx512_vnni::dot_rows_q5_1),
-            (Format::Q8_0, avx512_vnni::dot_rows_q8_0),
-            (Format::Q4_K, avx512_vnni::dot_rows_q4_k),
-            (Format::Q5_K, avx512_vnni::dot_rows_q5_k),
-            (Format::Q6_K, avx512_vnni::dot_rows_q6_k),
+            (Format::Q4_0, dot_rows_q4_0 as DotRows),
+            (Format::Q4_1, dot_rows_q4_1),
+            (Format::Q5_0, dot_rows_q5_0),
+            (Format::Q5_1, dot_rows_q5_1),
+            (Format::Q8_0, dot_rows_q8_0),
+            (Format::Q4_K, dot_rows_q4_k),
+            (Format::Q5_K, dot_rows_q5_k),
+            (Format::Q6_K, dot_rows_q6_k),
+        ])
+        .with_products([
+            (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
+            (Format::Q4_1, unpack_q4_1, multiply_offsets32),
+            (Format::Q5_0, unpack_q5_0, multiply_scales32),
+            (Format::Q5_1, unpack_q5_1, multiply_offsets32),
+            (Format::Q8_0, unpack_q8_0, multiply_scales32),
+            (Format::Q4_K, unpack_q4_k, multiply_offsets32),
+            (Format::Q5_K, unpack_q5_k, multiply_offsets32),
+            (Format::Q6_K, unpack_q6_k, multiply_scales16),
         ])
     }
 }

@@ -41,6 +41,25 @@ impl PanelGroup {
     };
 }
 
+/// Weight rows that are to be unpacked, from a group on.
+#[derive(Clone, Copy)]
+pub(crate) struct Source<'a> {
+    /// Whole rows, at most [`PANEL_ROWS`].
+    pub rows: &'a [u8],
+    /// Bytes of a row.
+    pub row_bytes: usize,
+    /// The first group of 256 columns wanted.
+    pub first: usize,
+}
+
+impl<'a> Source<'a> {
+    /// The bytes of a row; none if it is missing.
+    #[inline]
+    pub fn row(&self, r: usize) -> &'a [u8] {
+        self.rows.get(r * self.row_bytes..(r + 1) * self.row_bytes).unwrap_or_default()
+    }
+}
+
 /// Work space of one thread for products: a panel, and the sums of a batch.
 pub struct Panel {
     pub(crate) groups: Box<[PanelGroup]>,

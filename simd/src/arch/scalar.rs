@@ -4,7 +4,7 @@
 
 use crate::activation::{ActGroup, Column, SCALE_LEN};
 use crate::block::{Block, QuantBlock, Unpacked, blocks, f16_to_f32, f32_to_f16};
-use crate::panel::{PANEL_ROWS, PanelGroup, part_of};
+use crate::panel::{PANEL_ROWS, PanelGroup, Source, part_of};
 
 /// Partial sums that a float row is added up in, so that the order does not depend on the compiler's mood.
 const LANES: usize = 8;
@@ -36,17 +36,17 @@ fn dot_block<B: QuantBlock>(w: &Unpacked, group: &ActGroup, start: usize) -> f32
     sum
 }
 
-/// Unpacks up to [`PANEL_ROWS`] rows of `row_bytes` bytes into a panel, from group `first` on: byte `row * 256 + column` of a group is the
+/// Unpacks up to [`PANEL_ROWS`] rows into a panel: byte `row * 256 + column` of a group is the
 /// signed quant, and scales and offsets stand per 16 columns. Rows and blocks that are missing become zeros.
-pub(crate) fn unpack<B: QuantBlock>(rows: &[u8], row_bytes: usize, first: usize, panel: &mut [PanelGroup]) {
+pub(crate) fn unpack<B: QuantBlock>(source: Source<'_>, panel: &mut [PanelGroup]) {
     let per_group = ActGroup::LEN / B::LEN;
     let mut unpacked = Unpacked::ZERO;
     for (g, group) in panel.iter_mut().enumerate() {
         group.q.fill(0);
         group.scale = [[0.0; PANEL_ROWS]; 16];
         group.offset = [[0.0; PANEL_ROWS]; 16];
-        for (r, row) in rows.chunks_exact(row_bytes).enumerate() {
-            let row = blocks::<B>(row).iter().skip((first + g) * per_group).take(per_group);
+        for r in 0..PANEL_ROWS {
+            let row = blocks::<B>(source.row(r)).iter().skip((source.first + g) * per_group).take(per_group);
             for (b, block) in row.enumerate() {
                 block.unpack(&mut unpacked);
                 put(group, r, b * B::LEN, B::LEN, &unpacked);

@@ -4,6 +4,8 @@
 //! `load.rs` and `../load.rs`.
 
 mod load;
+mod multiply;
+mod panel;
 mod q4_0;
 mod q4_1;
 mod q4_k;
@@ -14,11 +16,12 @@ mod q6_k;
 mod q8_0;
 mod rows;
 
-pub(crate) use q4_0::dot_rows_q4_0;
-pub(crate) use q4_1::dot_rows_q4_1;
-pub(crate) use q4_k::dot_rows_q4_k;
-pub(crate) use q5_0::dot_rows_q5_0;
-pub(crate) use q5_1::dot_rows_q5_1;
-pub(crate) use q5_k::dot_rows_q5_k;
-pub(crate) use q6_k::dot_rows_q6_k;
-pub(crate) use q8_0::dot_rows_q8_0;
+pub(crate) use multiply::{multiply_offsets32, multiply_scales16, multiply_scales32};
+pub(crate) use q4_0::{dot_rows_q4_0, unpack_q4_0};
+pub(crate) use q4_1::{dot_rows_q4_1, unpack_q4_1};
+pub(crate) use q4_k::{dot_rows_q4_k, unpack_q4_k};
+pub(crate) use q5_0::{dot_rows_q5_0, unpack_q5_0};
+pub(crate) use q5_1::{dot_rows_q5_1, unpack_q5_1};
+pub(crate) use q5_k::{dot_rows_q5_k, unpack_q5_k};
+pub(crate) use q6_k::{dot_rows_q6_k, unpack_q6_k};
+pub(crate) use q8_0::{dot_rows_q8_0, unpack_q8_0};

@@ -5,23 +5,43 @@
 //! activations, once for eight blocks.
 
 use super::super::load::{floats, heads};
+use super::panel::{factors, unpack};
 use super::rows::{dot, dot_rows, nibbles, pair, quarter, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4_1;
+use crate::panel::{PanelGroup, Source};
 use bytemuck::Zeroable;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot_rows_q4_1(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    let none = BlockQ4_1::zeroed();
     dot_rows::<BlockQ4_1, 8>(rows, x, out, |sums, blocks, group| {
         let (d, m) = heads(blocks);
         let scales = _mm256_mul_ps(d, floats(&group.scale));
         for i in 0..4 {
-            let Some((a, b)) = pair(blocks, i, &none) else { break };
-            sums.add(i, dot(nibbles(&a.qs, &b.qs), quarter(group, i)), spread(scales, i));
+            let Some(quants) = quants(blocks, i) else { break };
+            sums.add(i, dot(quants, quarter(group, i)), spread(scales, i));
         }
         sums.offset(m, floats(&group.sum));
     });
+}
+
+/// Up to 16 rows into a panel.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn unpack_q4_1(source: Source<'_>, panel: &mut [PanelGroup]) {
+    let quants = |blocks: &[BlockQ4_1], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
+    unpack::<BlockQ4_1, 8, 8>(source, panel, 128, quants, |blocks| {
+        let (d, m) = heads(blocks);
+        factors(d, m)
+    });
+}
+
+/// The quants of blocks `2 * i` and `2 * i + 1`, if there is the first of them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn quants(blocks: &[BlockQ4_1], i: usize) -> Option<__m512i> {
+    let none = BlockQ4_1::zeroed();
+    let (a, b) = pair(blocks, i, &none)?;
+    Some(nibbles(&a.qs, &b.qs))
 }

@@ -6,23 +6,43 @@
 
 use super::super::k_scales::scales_and_minima;
 use super::super::load::floats;
+use super::panel::{factors, unpack};
 use super::rows::{dot, dot_rows, quarter, shifted_nibbles, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4K;
+use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    let low = _mm512_set1_epi8(15);
     dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, blocks, group| {
         let [block] = blocks else { return };
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
         let scales = _mm256_mul_ps(scales, floats(&group.scale));
-        for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
-            let quants = _mm512_and_si512(shifted_nibbles(packed), low);
-            sums.add(i, dot(quants, quarter(group, i)), spread(scales, i));
+        for i in 0..4 {
+            sums.add(i, dot(quants(block, i), quarter(group, i)), spread(scales, i));
         }
         sums.offset(minima, floats(&group.sum));
     });
+}
+
+/// Up to 16 rows into a panel.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn unpack_q4_k(source: Source<'_>, panel: &mut [PanelGroup]) {
+    let zero = _mm512_setzero_si512();
+    let quants = |blocks: &[BlockQ4K], i| blocks.first().map_or(zero, |block| quants(block, i));
+    unpack::<BlockQ4K, 1, 8>(source, panel, 128, quants, |blocks| {
+        let Some(block) = blocks.first() else { return _mm512_setzero_ps() };
+        let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
+        factors(scales, minima)
+    });
+}
+
+/// The quants of quarter `i` (0..4).
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn quants(block: &BlockQ4K, i: usize) -> __m512i {
+    let packed = &bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs)[i];
+    _mm512_and_si512(shifted_nibbles(packed), _mm512_set1_epi8(15))
 }

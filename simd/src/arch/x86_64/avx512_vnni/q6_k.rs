@@ -11,9 +11,11 @@
 
 use super::super::load::{floats, half, load as load_32, load_half};
 use super::load::load;
+use super::panel::unpack;
 use super::rows::{Sums, and_or, dot, dot_rows, quarter};
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ6K;
+use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
@@ -22,43 +24,59 @@ pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, blocks, group| {
         let [block] = blocks else { return };
         let scales = scales_and_offsets(sums, block, group);
-        let low = bytemuck::cast_ref::<_, [[u8; 64]; 2]>(&block.ql);
-        let high = bytemuck::cast_ref::<_, [[u8; 32]; 2]>(&block.qh);
-        for (i, (low, high)) in low.iter().zip(high).enumerate() {
-            for (j, quants) in quants(low, high).into_iter().enumerate() {
-                let at = i * 2 + j;
-                sums.add(at, dot(quants, quarter(group, at)), spread_sixteenths(scales, at));
-            }
+        for i in 0..4 {
+            sums.add(i, dot(quants(block, i), quarter(group, i)), spread_sixteenths(scales, i));
         }
     });
 }
 
-/// The two quarters of half a block.
+/// Up to 16 rows into a panel.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn unpack_q6_k(source: Source<'_>, panel: &mut [PanelGroup]) {
+    let zero = _mm512_setzero_si512();
+    let quants = |blocks: &[BlockQ6K], i| blocks.first().map_or(zero, |block| quants(block, i));
+    unpack::<BlockQ6K, 1, 16>(source, panel, 128 - 32, quants, |blocks| {
+        let Some(block) = blocks.first() else { return _mm512_setzero_ps() };
+        let d = _mm512_broadcastss_ps(_mm256_castps256_ps128(half(block.d)));
+        _mm512_mul_ps(d, scales(block))
+    });
+}
+
+/// The quants of quarter `i` (0..4).
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn quants(low: &[u8; 64], high: &[u8; 32]) -> [__m512i; 2] {
+fn quants(block: &BlockQ6K, i: usize) -> __m512i {
     let (nibble, pair) = (_mm512_set1_epi8(15), _mm512_set1_epi8(0x30));
-    let (low, high) = (load(low), _mm512_broadcast_i64x4(load_32(high)));
-    let left = _mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2));
-    let right = _mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2));
-    [
-        and_or(low, nibble, _mm512_and_si512(left, pair)),
-        and_or(_mm512_srli_epi16::<4>(low), nibble, _mm512_and_si512(right, pair)),
-    ]
+    let low = load(&bytemuck::cast_ref::<_, [[u8; 64]; 2]>(&block.ql)[i / 2]);
+    let high = load_32(&bytemuck::cast_ref::<_, [[u8; 32]; 2]>(&block.qh)[i / 2]);
+    let high = _mm512_broadcast_i64x4(high);
+    if i.is_multiple_of(2) {
+        let pairs = _mm512_sllv_epi64(high, _mm512_setr_epi64(4, 4, 4, 4, 2, 2, 2, 2));
+        and_or(low, nibble, _mm512_and_si512(pairs, pair))
+    } else {
+        let pairs = _mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2));
+        and_or(_mm512_srli_epi16::<4>(low), nibble, _mm512_and_si512(pairs, pair))
+    }
+}
+
+/// The sixteen scales.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn scales(block: &BlockQ6K) -> __m512 {
+    _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_half(&block.scales)))
 }
 
 /// Takes the offsets off `sums`, and returns the factors per 16 weights: weight scale times activation scale.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn scales_and_offsets(sums: &mut Sums, block: &BlockQ6K, group: &ActGroup) -> __m512 {
-    let scales = load_half(&block.scales);
     let d = _mm256_mul_ps(floats(&group.scale), half(block.d));
     // integers are exact here: 16 * 127 * 128 * 2 fits in 20 bits
-    let by_part = _mm256_madd_epi16(load_32(&group.sum16), _mm256_cvtepi8_epi16(scales));
+    let by_part = _mm256_madd_epi16(load_32(&group.sum16), _mm256_cvtepi8_epi16(load_half(&block.scales)));
     sums.offset(_mm256_cvtepi32_ps(by_part), _mm256_mul_ps(d, _mm256_set1_ps(-32.0)));
     let twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
     let d = _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(d));
-    _mm512_mul_ps(d, _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(scales)))
+    _mm512_mul_ps(d, scales(block))
 }
 
 /// The factors of 16 weights each, spread over quarter `quarter` (0..4): four of them, four lanes each.

@@ -5,26 +5,42 @@
 //! weights instead is one instruction shorter, but then large sums cancel in floats.)
 
 use super::super::load::{floats, heads, load};
+use super::panel::unpack;
 use super::rows::{dot, dot_rows, pair, quarter, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
+use crate::panel::{PanelGroup, Source};
 use bytemuck::Zeroable;
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    let none = BlockQ8_0::zeroed();
     dot_rows::<BlockQ8_0, 8>(rows, x, out, |sums, blocks, group| {
         let (d, _) = heads(blocks);
         let scales = _mm256_mul_ps(d, floats(&group.scale));
         for i in 0..4 {
-            let Some((a, b)) = pair(blocks, i, &none) else { break };
-            let q = _mm512_inserti64x4::<1>(_mm512_castsi256_si512(load(&a.qs)), load(&b.qs));
+            let Some(q) = quants(blocks, i) else { break };
             let signed = negate_where(quarter(group, i), _mm512_movepi8_mask(q));
             sums.add(i, dot(_mm512_abs_epi8(q), signed), spread(scales, i));
         }
     });
+}
+
+/// Up to 16 rows into a panel.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn unpack_q8_0(source: Source<'_>, panel: &mut [PanelGroup]) {
+    let quants = |blocks: &[BlockQ8_0], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
+    unpack::<BlockQ8_0, 8, 8>(source, panel, 128, quants, |blocks| _mm512_zextps256_ps512(heads(blocks).0));
+}
+
+/// The quants of blocks `2 * i` and `2 * i + 1`, if there is the first of them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn quants(blocks: &[BlockQ8_0], i: usize) -> Option<__m512i> {
+    let none = BlockQ8_0::zeroed();
+    let (a, b) = pair(blocks, i, &none)?;
+    Some(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(load(&a.qs)), load(&b.qs)))
 }
 
 /// Changes the sign of the bytes whose bit is set.
