@@ -337,6 +337,16 @@ impl Kernels {
             (Format::Q5_K, avx2::dot_rows_q5_k),
             (Format::Q6_K, avx2::dot_rows_q6_k),
         ]);
+        let kernels = kernels.with_products([
+            (Format::Q4_0, avx2::unpack_q4_0 as Unpack, avx2::multiply_4bit as Multiply),
+            (Format::Q4_1, avx2::unpack_q4_1, avx2::multiply_4bit),
+            (Format::Q5_0, avx2::unpack_q5_0, avx2::multiply_5bit),
+            (Format::Q5_1, avx2::unpack_q5_1, avx2::multiply_5bit),
+            (Format::Q8_0, avx2::unpack_q8_0, avx2::multiply_8bit),
+            (Format::Q4_K, avx2::unpack_q4_k, avx2::multiply_4bit),
+            (Format::Q5_K, avx2::unpack_q5_k, avx2::multiply_5bit),
+            (Format::Q6_K, avx2::unpack_q6_k, avx2::multiply_6bit),
+        ]);
         Kernels {
             quantize: avx2::quantize,
             add_rows_f16: avx2::add_rows_f16,
@@ -347,16 +357,26 @@ impl Kernels {
 
     /// Replaces what AVX-VNNI does better than AVX2.
     fn with_avx_vnni(self) -> Kernels {
-        use crate::arch::x86_64::avx_vnni;
+        use crate::arch::x86_64::avx_vnni::*;
         self.with_dots([
-            (Format::Q4_0, avx_vnni::dot_rows_q4_0 as DotRows),
-            (Format::Q4_1, avx_vnni::dot_rows_q4_1),
-            (Format::Q5_0, avx_vnni::dot_rows_q5_0),
-            (Format::Q5_1, avx_vnni::dot_rows_q5_1),
-            (Format::Q8_0, avx_vnni::dot_rows_q8_0),
-            (Format::Q4_K, avx_vnni::dot_rows_q4_k),
-            (Format::Q5_K, avx_vnni::dot_rows_q5_k),
-            (Format::Q6_K, avx_vnni::dot_rows_q6_k),
+            (Format::Q4_0, dot_rows_q4_0 as DotRows),
+            (Format::Q4_1, dot_rows_q4_1),
+            (Format::Q5_0, dot_rows_q5_0),
+            (Format::Q5_1, dot_rows_q5_1),
+            (Format::Q8_0, dot_rows_q8_0),
+            (Format::Q4_K, dot_rows_q4_k),
+            (Format::Q5_K, dot_rows_q5_k),
+            (Format::Q6_K, dot_rows_q6_k),
+        ])
+        .with_products([
+            (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
+            (Format::Q4_1, unpack_q4_1, multiply_offsets32),
+            (Format::Q5_0, unpack_q5_0, multiply_scales32),
+            (Format::Q5_1, unpack_q5_1, multiply_offsets32),
+            (Format::Q8_0, unpack_q8_0, multiply_scales32),
+            (Format::Q4_K, unpack_q4_k, multiply_offsets32),
+            (Format::Q5_K, unpack_q5_k, multiply_offsets32),
+            (Format::Q6_K, unpack_q6_k, multiply_scales16),
         ])
     }
 

@@ -7,16 +7,18 @@ mod bf16;
 mod f16;
 mod f32;
 mod floats;
+mod multiply;
 mod quantize;
 
 pub(crate) use bf16::dot_rows_bf16;
 pub(crate) use f16::{add_rows_f16, dot_rows_f16, narrow_f16};
 pub(crate) use f32::dot_rows_f32;
+pub(crate) use multiply::{multiply_4bit, multiply_5bit, multiply_6bit, multiply_8bit};
 pub(crate) use quantize::quantize;
 
 use std::arch::x86_64::*;
 
-super::vector256::instances!("avx2,fma,f16c", dot);
+super::vector256::instances!("avx2,fma,f16c", dot, super::vector256::Quants::Small);
 
 /// Two neighbouring products meet in an i16 first: at most 2 * 128 * 127 = 32512, so it does not saturate.
 #[inline]

@@ -24,18 +24,28 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize>(
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let raise = _mm512_set1_epi8(raise as i8);
+    // Loops, not `map`: code that is handed vectors must be compiled for them.
+    let mut lanes = [_mm512_setzero_si512(); PANEL_ROWS];
     let rows: [&[B]; PANEL_ROWS] = std::array::from_fn(|r| blocks(source.row(r)));
     for (g, group) in panel.iter_mut().enumerate() {
         let start = (source.first + g) * N;
         let rows = rows.map(|row| &row[start.min(row.len())..(start + N).min(row.len())]);
         let quarters = group.q.as_chunks_mut::<64>().0.as_chunks_mut::<16>().0;
         for (i, out) in quarters.iter_mut().enumerate() {
-            let columns = transpose(rows.map(|row| _mm512_add_epi8(quarter(row, i), raise)));
-            out.iter_mut().zip(columns).for_each(|(out, column)| store(out, column));
+            for (lane, row) in lanes.iter_mut().zip(rows) {
+                *lane = _mm512_add_epi8(quarter(row, i), raise);
+            }
+            for (out, column) in out.iter_mut().zip(transpose(lanes)) {
+                store(out, column);
+            }
         }
-        let parts = transpose(rows.map(|row| _mm512_castps_si512(factors(row))));
+        for (lane, row) in lanes.iter_mut().zip(rows) {
+            *lane = _mm512_castps_si512(factors(row));
+        }
         let (scales, offsets) = (&mut group.scale[..SCALES], &mut group.offset[..16 - SCALES]);
-        scales.iter_mut().chain(offsets).zip(parts).for_each(|(out, part)| store(out, part));
+        for (out, part) in scales.iter_mut().chain(offsets).zip(transpose(lanes)) {
+            store(out, part);
+        }
     }
 }
 

@@ -4,9 +4,11 @@
 //! activations, once for eight blocks.
 
 use super::super::load::{floats, heads};
+use super::panel::{Quants, unpack};
 use super::rows::{Dot, dot_rows, nibbles, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4_1;
+use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
@@ -21,5 +23,16 @@ pub(crate) fn dot_rows_q4_1(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
             sums.add(i, dot(nibbles(&block.qs), part(group, i)), _mm256_set1_ps(*scale));
         }
         sums.add(0, m, floats(&group.sum));
+    });
+}
+
+/// Up to 16 rows into a panel.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn unpack_q4_1(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
+    let part = |blocks: &[BlockQ4_1], i: usize| Some(nibbles(&blocks.get(i)?.qs));
+    unpack::<BlockQ4_1, 8, 8>(source, panel, (style, 0), part, |blocks| {
+        let (d, m) = heads(blocks);
+        [d, m]
     });
 }

@@ -6,27 +6,45 @@
 
 use super::super::k_scales::scales_and_minima;
 use super::super::load::{floats, load};
+use super::panel::{Quants, unpack};
 use super::rows::{Dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ4K;
+use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
-    let low = _mm256_set1_epi8(15);
     dot_rows::<BlockQ4K, 1>(rows, x, out, |sums, blocks, group| {
         let [block] = blocks else { return };
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
         let scales = spread(_mm256_mul_ps(scales, floats(&group.scale)));
         sums.add(0, minima, floats(&group.sum));
-        for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
-            let packed = load(packed);
-            let (even, odd) =
-                (_mm256_and_si256(packed, low), _mm256_and_si256(_mm256_srli_epi16::<4>(packed), low));
-            sums.add(i, dot(even, part(group, i * 2)), _mm256_set1_ps(scales[i * 2]));
-            sums.add(i + 2, dot(odd, part(group, i * 2 + 1)), _mm256_set1_ps(scales[i * 2 + 1]));
+        for (i, scale) in scales.iter().enumerate() {
+            sums.add(i, dot(quants(block, i), part(group, i)), _mm256_set1_ps(*scale));
         }
     });
+}
+
+/// Up to 16 rows into a panel.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn unpack_q4_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
+    let part = |blocks: &[BlockQ4K], i| Some(quants(blocks.first()?, i));
+    unpack::<BlockQ4K, 1, 8>(source, panel, (style, 0), part, |blocks| {
+        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
+        let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
+        [scales, minima]
+    });
+}
+
+/// The quants of part `i` (0..8).
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn quants(block: &BlockQ4K, i: usize) -> __m256i {
+    let packed = load(&bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs)[i / 2]);
+    let nibbles = if i.is_multiple_of(2) { packed } else { _mm256_srli_epi16::<4>(packed) };
+    _mm256_and_si256(nibbles, _mm256_set1_epi8(15))
 }

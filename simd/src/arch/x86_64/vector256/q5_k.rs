@@ -6,32 +6,48 @@
 
 use super::super::k_scales::scales_and_minima;
 use super::super::load::{floats, load};
+use super::panel::{Quants, unpack};
 use super::rows::{Dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ5K;
+use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn dot_rows_q5_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
-    let low = _mm256_set1_epi8(15);
     dot_rows::<BlockQ5K, 1>(rows, x, out, |sums, blocks, group| {
         let [block] = blocks else { return };
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
         let scales = spread(_mm256_mul_ps(scales, floats(&group.scale)));
         sums.add(0, minima, floats(&group.sum));
-        let high = load(&block.qh);
-        for (i, packed) in bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs).iter().enumerate() {
-            let packed = load(packed);
-            let halves = [packed, _mm256_srli_epi16::<4>(packed)];
-            for (j, half) in halves.into_iter().enumerate() {
-                let at = i * 2 + j;
-                let quants = _mm256_or_si256(_mm256_and_si256(half, low), fifth_bits(high, at));
-                sums.add(at, dot(quants, part(group, at)), _mm256_set1_ps(scales[at]));
-            }
+        for (i, scale) in scales.iter().enumerate() {
+            sums.add(i, dot(quants(block, i), part(group, i)), _mm256_set1_ps(*scale));
         }
     });
+}
+
+/// Up to 16 rows into a panel.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn unpack_q5_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
+    let part = |blocks: &[BlockQ5K], i| Some(quants(blocks.first()?, i));
+    unpack::<BlockQ5K, 1, 8>(source, panel, (style, 0), part, |blocks| {
+        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
+        let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
+        [scales, minima]
+    });
+}
+
+/// The quants of part `i` (0..8).
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn quants(block: &BlockQ5K, i: usize) -> __m256i {
+    let packed = load(&bytemuck::cast_ref::<_, [[u8; 32]; 4]>(&block.qs)[i / 2]);
+    let nibbles = if i.is_multiple_of(2) { packed } else { _mm256_srli_epi16::<4>(packed) };
+    let nibbles = _mm256_and_si256(nibbles, _mm256_set1_epi8(15));
+    _mm256_or_si256(nibbles, fifth_bits(load(&block.qh), i))
 }
 
 /// Bit `part` (0..8) of each byte, moved to bit 4.

@@ -11,9 +11,11 @@
 //! Quants stay unsigned (0..64): two products reach 2 * 63 * 127 = 16002 in an i16. The -32 is taken off through the sums of 16 activations.
 
 use super::super::load::{floats, half, load, load_half};
+use super::panel::{Quants, unpack};
 use super::rows::{Dot, Sums, dot_rows, part, spread_pair};
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ6K;
+use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
@@ -23,46 +25,63 @@ pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
     dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, blocks, group| {
         let [block] = blocks else { return };
         let scales = scales_and_offsets(sums, block, group);
-        let low = bytemuck::cast_ref::<_, [[[u8; 32]; 2]; 2]>(&block.ql);
-        let high = bytemuck::cast_ref::<_, [[u8; 32]; 2]>(&block.qh);
-        for (i, (low, high)) in low.iter().zip(high).enumerate() {
-            for (j, q) in quants(low, high).into_iter().enumerate() {
-                sums.add(j, dot(q, part(group, i * 4 + j)), spread_pair(scales[i], j * 2));
-            }
+        for i in 0..8 {
+            sums.add(i, dot(quants(block, i), part(group, i)), spread_pair(scales[i / 4], i % 4 * 2));
         }
     });
 }
 
-/// The four parts of half a block.
+/// Up to 16 rows into a panel.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn quants(low: &[[u8; 32]; 2], high: &[u8; 32]) -> [__m256i; 4] {
-    let (nibble, pair) = (_mm256_set1_epi8(15), _mm256_set1_epi8(0x30));
-    let (a, b, high) = (load(&low[0]), load(&low[1]), load(high));
-    let join = |low, high| _mm256_or_si256(_mm256_and_si256(low, nibble), _mm256_and_si256(high, pair));
-    [
-        join(a, _mm256_slli_epi16::<4>(high)),
-        join(b, _mm256_slli_epi16::<2>(high)),
-        join(_mm256_srli_epi16::<4>(a), high),
-        join(_mm256_srli_epi16::<4>(b), _mm256_srli_epi16::<2>(high)),
-    ]
+pub(crate) fn unpack_q6_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
+    let part = |blocks: &[BlockQ6K], i| Some(quants(blocks.first()?, i));
+    unpack::<BlockQ6K, 1, 16>(source, panel, (style, 32), part, |blocks| {
+        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
+        let (d, [low, high]) = (half(block.d), scales(block));
+        [_mm256_mul_ps(d, low), _mm256_mul_ps(d, high)]
+    });
+}
+
+/// The quants of part `i` (0..8).
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn quants(block: &BlockQ6K, i: usize) -> __m256i {
+    let low = load(&bytemuck::cast_ref::<_, [[[u8; 32]; 2]; 2]>(&block.ql)[i / 4][i % 2]);
+    let high = load(&bytemuck::cast_ref::<_, [[u8; 32]; 2]>(&block.qh)[i / 4]);
+    let (low, high) = match i % 4 {
+        0 => (low, _mm256_slli_epi16::<4>(high)),
+        1 => (low, _mm256_slli_epi16::<2>(high)),
+        2 => (_mm256_srli_epi16::<4>(low), high),
+        _ => (_mm256_srli_epi16::<4>(low), _mm256_srli_epi16::<2>(high)),
+    };
+    let (low, high) =
+        (_mm256_and_si256(low, _mm256_set1_epi8(15)), _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
+    _mm256_or_si256(low, high)
+}
+
+/// The sixteen scales.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn scales(block: &BlockQ6K) -> [__m256; 2] {
+    let scales = load_half(&block.scales);
+    let low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales));
+    [low, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(scales, scales)))]
 }
 
 /// Takes the offsets off `sums`, and returns the factors per 16 weights, in two halves: weight scale times activation scale.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 fn scales_and_offsets(sums: &mut Sums, block: &BlockQ6K, group: &ActGroup) -> [__m256; 2] {
-    let scales = load_half(&block.scales);
     let d = _mm256_mul_ps(floats(&group.scale), half(block.d));
     let twice = |from| _mm256_permutevar8x32_ps(d, from);
     let low = twice(_mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
     let high = twice(_mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7));
-    let to_floats = |bytes| _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes));
-    let low = _mm256_mul_ps(low, to_floats(scales));
-    let high = _mm256_mul_ps(high, to_floats(_mm_unpackhi_epi64(scales, scales)));
+    let [scales_low, scales_high] = scales(block);
+    let (low, high) = (_mm256_mul_ps(low, scales_low), _mm256_mul_ps(high, scales_high));
 
     // integers are exact here: 16 * 127 * 128 * 2 fits in 20 bits
-    let by_part = _mm256_madd_epi16(load(&group.sum16), _mm256_cvtepi8_epi16(scales));
+    let by_part = _mm256_madd_epi16(load(&group.sum16), _mm256_cvtepi8_epi16(load_half(&block.scales)));
     sums.subtract(_mm256_cvtepi32_ps(_mm256_slli_epi32::<5>(by_part)), d);
     [low, high]
 }

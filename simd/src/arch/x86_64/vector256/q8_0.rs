@@ -5,9 +5,11 @@
 //! 2 * 128 * 127 = 32512: whatever bytes a file holds, nothing saturates.
 
 use super::super::load::{floats, heads, load};
+use super::panel::{Quants, unpack};
 use super::rows::{Dot, dot_rows, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
+use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
 
 /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.
@@ -23,5 +25,15 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
             let signed = _mm256_sign_epi8(part(group, i), q);
             sums.add(i, dot(_mm256_abs_epi8(q), signed), _mm256_set1_ps(*scale));
         }
+    });
+}
+
+/// Up to 16 rows into a panel.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn unpack_q8_0(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
+    let part = |blocks: &[BlockQ8_0], i: usize| Some(load(&blocks.get(i)?.qs));
+    unpack::<BlockQ8_0, 8, 8>(source, panel, (style, 0), part, |blocks| {
+        [heads(blocks).0, _mm256_setzero_ps()]
     });
 }
