@@ -238,7 +238,7 @@ impl Session<'_> {
         mut sink: Option<&mut LogitSink<'_>>,
     ) -> Result<(), Error> {
         let start = Instant::now();
-        for batch in prompt.chunks(self.decoder.max_batch()) {
+        for batch in prompt.chunks(even_batch(prompt.len(), self.decoder.max_batch())) {
             if self.is_cancelled() {
                 self.ended = Some(Reason::Cancelled);
                 break;
@@ -318,6 +318,13 @@ impl Session<'_> {
     fn is_cancelled(&self) -> bool {
         self.cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
+}
+
+/// The length of batches that a prompt is cut into: as few as possible and about as long as each other, because short ones cost as much as
+/// longer ones.
+fn even_batch(tokens: usize, max: usize) -> usize {
+    let batches = tokens.div_ceil(max).max(1);
+    tokens.div_ceil(batches).max(1)
 }
 
 fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {

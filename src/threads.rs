@@ -171,24 +171,34 @@ impl Team {
         });
     }
 
-    /// Hands out the columns of several matrices in strips, all in one job: `work(target, first_column, strip)`.
+    /// Hands out the columns of several matrices in strips, all in one job, with a state for each thread:
+    /// `work(state, target, first_column, strip)`.
     ///
     /// # Panics
     ///
-    /// If a target's `out` is no whole number of rows or its `strip` is 0, or `work` panics.
-    pub fn strips(&mut self, targets: &mut [Target<'_>], work: impl Fn(usize, usize, Strip<'_>) + Sync) {
+    /// If a target's `out` is no whole number of rows or its `strip` is 0, there are fewer states than threads, or `work` panics.
+    pub fn strips_with<S: Send>(
+        &mut self,
+        states: &mut [S],
+        targets: &mut [Target<'_>],
+        work: impl Fn(&mut S, usize, usize, Strip<'_>) + Sync,
+    ) {
+        let (states, threads) = (Disjoint::new(states), self.threads());
+        assert!(states.len >= threads, "{} states for {threads} threads", states.len);
         let matrices: [Option<Columns<'_>>; MAX_TARGETS] = {
             assert!(targets.len() <= MAX_TARGETS, "{} targets, at most {MAX_TARGETS}", targets.len());
             let mut targets = targets.iter_mut();
             std::array::from_fn(|_| targets.next().map(Columns::new))
         };
         let total = matrices.iter().flatten().map(|matrix| matrix.strips).sum();
-        self.run(total, &|_, mut chunk| {
+        self.run(total, &|thread, mut chunk| {
+            // SAFETY: no two calls at the same time have the same `thread`.
+            let state = unsafe { &mut states.range(thread, thread + 1)[0] };
             for (index, matrix) in matrices.iter().flatten().enumerate() {
                 if chunk < matrix.strips {
                     let first = chunk * matrix.strip;
                     // SAFETY: each chunk comes once, so no two strips share a column of the same matrix.
-                    return work(index, first, unsafe { matrix.strip_from(first) });
+                    return work(state, index, first, unsafe { matrix.strip_from(first) });
                 }
                 chunk -= matrix.strips;
             }
@@ -292,7 +302,7 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// Most matrices that [`Team::strips`] takes at once: query, key and value.
+/// Most matrices that [`Team::strips_with`] takes at once: query, key and value.
 pub const MAX_TARGETS: usize = 3;
 
 /// A matrix, `height x width` row by row, whose columns are to be written in strips.
@@ -439,7 +449,7 @@ mod tests {
         let (mut a, mut b) = (vec![0.0; 2 * 10], vec![0.0; 3 * 4]);
         let mut targets =
             [Target { out: &mut a, width: 10, strip: 3 }, Target { out: &mut b, width: 4, strip: 4 }];
-        team.strips(&mut targets, |target, first, mut strip| {
+        team.strips_with(&mut [(); 3], &mut targets, |(), target, first, mut strip| {
             for row in 0..strip.height() {
                 for (i, x) in strip.row(row).iter_mut().enumerate() {
                     *x += (target * 100 + row * 10 + first + i) as f32;

@@ -43,55 +43,78 @@ impl Loaded {
     }
 }
 
-/// The logits after every token of a prompt, as bits.
-fn prompt_logits(session: &mut Session<'_>, prompt: &[u32]) -> Vec<Vec<u32>> {
+/// The logits after every token of a prompt.
+fn prompt_logits(session: &mut Session<'_>, prompt: &[u32]) -> Vec<Vec<f32>> {
     let mut rows = Vec::new();
     let mut keep = |logits: &[f32]| {
-        rows.push(logits.iter().map(|x| x.to_bits()).collect());
+        rows.push(logits.to_vec());
         Ok(())
     };
     session.prefill(prompt, |_| {}, Some(&mut keep as &mut LogitSink<'_>)).expect("prefill");
     rows
 }
 
-/// Text longer than one batch: the logits are the same bits in batches, token by token, and for any number of threads.
-#[test]
-fn batches_and_threads_change_no_bit() {
-    let loaded = Loaded::new();
-    let prompt = loaded.encode(&"One day a little bird sat in a tree and sang. ".repeat(8));
-    assert!(prompt.len() > 70, "{} tokens", prompt.len());
-    for isa in Isa::available() {
-        let whole = prompt_logits(&mut loaded.session(isa, 1, &prompt, 0), &prompt);
-        assert_eq!(whole.len(), prompt.len());
-        assert!(prompt_logits(&mut loaded.session(isa, 3, &prompt, 0), &prompt) == whole, "{isa}: 3 threads");
+/// Rows that differ by no more than what sums taken in another order do: rounding, which the quantization of activations magnifies now and
+/// then. The bound is 2 % of the spread of the logits.
+#[track_caller]
+fn assert_close(got: &[Vec<f32>], expected: &[Vec<f32>], what: &str) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    for (row, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let mean = expected.iter().sum::<f32>() / expected.len() as f32;
+        let spread: f32 = expected.iter().map(|x| (x - mean).powi(2)).sum();
+        let error: f32 = got.iter().zip(expected).map(|(a, b)| (a - b).powi(2)).sum();
+        let ratio = (error / spread).sqrt();
+        assert!(ratio < 2e-2, "{what}, row {row}: off by {ratio} of the spread");
+    }
+}
 
-        // A prefix is prefilled, the rest is forced through one token at a time by comparing with what a longer prompt gave.
-        for len in [1, 2, 63, 64, 65] {
+/// Text longer than one batch: the logits are the same bits for any number of threads, and for any batch that a token is part of. Batches
+/// of a few tokens are computed in another order, to the same results but for rounding.
+#[test]
+fn threads_and_batches_change_no_bit() {
+    let loaded = Loaded::new();
+    let prompt = loaded.encode(&"One day a little bird sat in a tree and sang. ".repeat(30));
+    assert!(prompt.len() > 260, "{} tokens", prompt.len());
+    for isa in Isa::available() {
+        // the portable code is slow
+        let prompt = if isa == Isa::Scalar { &prompt[..70] } else { &prompt };
+        let whole = prompt_logits(&mut loaded.session(isa, 1, prompt, 0), prompt);
+        assert_eq!(whole.len(), prompt.len());
+        assert!(prompt_logits(&mut loaded.session(isa, 3, prompt, 0), prompt) == whole, "{isa}: 3 threads");
+        for len in [1, 2, 3, 4, 7, 63, 64, 65] {
             let part = prompt_logits(&mut loaded.session(isa, 2, &prompt[..len], 0), &prompt[..len]);
-            assert!(part == whole[..len], "{isa}: a prompt of {len}");
+            match len {
+                1..4 => assert_close(&part, &whole[..len], &format!("{isa}: a prompt of {len}")),
+                _ => assert!(part == whole[..len], "{isa}: a prompt of {len}"),
+            }
         }
     }
 }
 
-/// Decoding a token gives the same bits as prefilling it.
+/// Decoding a token gives what prefilling it gives, and the same bits for any number of threads.
 #[test]
 fn decode_equals_prefill() {
     let loaded = Loaded::new();
     let prompt = loaded.encode("Once upon a time");
     for isa in Isa::available() {
-        let mut session = loaded.session(isa, 2, &prompt, 20);
-        session.prefill(&prompt, |_| {}, None).expect("prefill");
-        let (mut tokens, mut rows) = (prompt.clone(), Vec::new());
-        for _ in 0..20 {
-            let mut keep = |logits: &[f32]| {
-                rows.push(logits.iter().map(|x| x.to_bits()).collect::<Vec<_>>());
-                Ok(())
-            };
-            let step = session.step(Some(&mut keep as &mut LogitSink<'_>)).expect("a step");
-            tokens.extend(step.choice.map(|choice| choice.token));
-        }
+        let decode = |threads| {
+            let mut session = loaded.session(isa, threads, &prompt, 20);
+            session.prefill(&prompt, |_| {}, None).expect("prefill");
+            let (mut tokens, mut rows) = (prompt.clone(), Vec::new());
+            for _ in 0..20 {
+                let mut keep = |logits: &[f32]| {
+                    rows.push(logits.to_vec());
+                    Ok(())
+                };
+                let step = session.step(Some(&mut keep as &mut LogitSink<'_>)).expect("a step");
+                tokens.extend(step.choice.map(|choice| choice.token));
+            }
+            (tokens, rows)
+        };
+        let (tokens, rows) = decode(2);
+        assert!(decode(1) == (tokens.clone(), rows.clone()), "{isa}: 1 thread");
         let prefilled = prompt_logits(&mut loaded.session(isa, 1, &tokens, 0), &tokens);
-        assert!(prefilled[prompt.len()..] == rows[..], "{isa}");
+        assert_close(&rows, &prefilled[prompt.len()..], isa.name());
     }
 }
 

@@ -3,7 +3,10 @@
 use crate::activation::{ActGroup, Column};
 use crate::arch::scalar;
 use crate::block::*;
-use crate::generic::{Add, AddRows32, Level, RmsNorm, RotateHalves, RotatePairs, SiluMul, Softmax};
+use crate::generic::{
+    Accumulate, Add, AddRows32, AddScaled, LANES, Level, RmsNorm, RotateHalves, RotatePairs, ScaleColumns,
+    SiluMul, Softmax, SoftmaxTile,
+};
 use crate::isa::{Isa, IsaError};
 use crate::panel::{PANEL_ROWS, Panel, PanelGroup, SLAB, Source, TILE, Tiles};
 
@@ -19,6 +22,8 @@ type Quantize = unsafe fn(x: &[f32], groups: &mut [ActGroup]);
 type AddRows = unsafe fn(rows: &[u8], weights: &[f32], out: &mut [f32]);
 /// Floats to F16 bytes.
 type Narrow = unsafe fn(x: &[f32], out: &mut [u8]);
+/// F16 bytes to floats.
+type Widen = unsafe fn(x: &[u8], out: &mut [f32]);
 
 /// How a format meets many columns: its unpacking, and the multiplication that reads what that wrote.
 #[derive(Clone, Copy)]
@@ -40,6 +45,7 @@ pub struct Kernels {
     quantize: Quantize,
     add_rows_f16: AddRows,
     narrow_f16: Narrow,
+    widen_f16: Widen,
 }
 
 impl std::fmt::Debug for Kernels {
@@ -91,6 +97,7 @@ impl Kernels {
             quantize: scalar::quantize,
             add_rows_f16: scalar::add_rows_f16,
             narrow_f16: scalar::narrow_f16,
+            widen_f16: scalar::widen_f16,
         };
         kernels.dot[Format::F16 as usize] = scalar::dot_float::<BlockF16>;
         kernels.dot[Format::BF16 as usize] = scalar::dot_float::<BlockBf16>;
@@ -253,11 +260,76 @@ impl Kernels {
         self.level.run(RmsNorm { x, weight, eps, out });
     }
 
-    /// Softmax in place: `x[i] = e^x[i] / sum_j e^x[j]`.
-    pub fn softmax(&self, x: &mut [f32]) {
-        if !x.is_empty() {
-            self.level.run(Softmax(x));
+    /// Softmax in place: `x[i] = e^x[i] / sum_j e^x[j]`. The result is the largest value `max` and `sum_j e^(x[j] - max)`, with which
+    /// softmaxes of parts can be put together; negative infinity and 0 if there are no values.
+    pub fn softmax(&self, x: &mut [f32]) -> (f32, f32) {
+        if x.is_empty() { (f32::NEG_INFINITY, 0.0) } else { self.level.run(Softmax(x)) }
+    }
+
+    /// Floats of rows of F32 or F16.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` does not hold exactly `out.len()` values, or `format` is another.
+    pub fn widen(&self, format: Format, bytes: &[u8], out: &mut [f32]) {
+        assert_eq!(Some(bytes.len()), format.row_bytes(out.len()), "bytes of {} values", out.len());
+        match format {
+            Format::F32 => format.decode(bytes, out),
+            // SAFETY: as in `quantize`.
+            Format::F16 => unsafe { (self.widen_f16)(bytes, out) },
+            other => panic!("widening of {}", other.name()),
         }
+    }
+
+    /// `c[i][j] += sum_l a[i][l] * b[l][j]`: `a` is `i x l`, `b` is `l x LANES`, `c` is `i x LANES`.
+    ///
+    /// # Panics
+    ///
+    /// If the sizes do not fit.
+    pub fn accumulate(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+        let (rows, count) = (c.len() / LANES, b.len() / LANES);
+        assert!(c.len() == rows * LANES && b.len() == count * LANES, "matrices of {LANES} columns");
+        assert_eq!(a.len(), rows * count, "values of {rows} x {count}");
+        self.level.run(Accumulate { a, row: count, column: 1, b, c });
+    }
+
+    /// `c[i][j] += sum_l a[l][i] * b[l][j]`: `a` is `l x i`, `b` is `l x LANES`, `c` is `i x LANES`.
+    ///
+    /// # Panics
+    ///
+    /// If the sizes do not fit.
+    pub fn accumulate_transposed(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+        let (rows, count) = (c.len() / LANES, b.len() / LANES);
+        assert!(c.len() == rows * LANES && b.len() == count * LANES, "matrices of {LANES} columns");
+        assert_eq!(a.len(), rows * count, "values of {count} x {rows}");
+        self.level.run(Accumulate { a, row: 1, column: rows, b, c });
+    }
+
+    /// One step of an online softmax over scores `rows x LANES`, each lane by itself: scores become `e^(score - max)`, where `max` is the
+    /// largest so far; `sum` grows by them; `scale` is what `sum` was, and results so far have to be, multiplied with, because `max` grew.
+    ///
+    /// # Panics
+    ///
+    /// If `scores` is no whole number of rows.
+    pub fn softmax_tile(
+        &self,
+        scores: &mut [f32],
+        max: &mut [f32; LANES],
+        sum: &mut [f32; LANES],
+        scale: &mut [f32; LANES],
+    ) {
+        assert!(scores.len().is_multiple_of(LANES), "{} scores in rows of {LANES}", scores.len());
+        self.level.run(SoftmaxTile { scores, max, sum, scale });
+    }
+
+    /// `x[i][j] *= scale[j]`: `x` is `rows x LANES`.
+    ///
+    /// # Panics
+    ///
+    /// If `x` is no whole number of rows.
+    pub fn scale_columns(&self, x: &mut [f32], scale: &[f32; LANES]) {
+        assert!(x.len().is_multiple_of(LANES), "{} values in rows of {LANES}", x.len());
+        self.level.run(ScaleColumns { x, scale });
     }
 
     /// `gate[i] = silu(gate[i]) * up[i]`.
@@ -278,6 +350,16 @@ impl Kernels {
     pub fn add(&self, x: &mut [f32], y: &[f32]) {
         assert_eq!(x.len(), y.len(), "vectors to add");
         self.level.run(Add { x, y });
+    }
+
+    /// `x[i] += weight * y[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn add_scaled(&self, x: &mut [f32], weight: f32, y: &[f32]) {
+        assert_eq!(x.len(), y.len(), "vectors to add");
+        self.level.run(AddScaled { x, weight, y });
     }
 
     /// Rotary embedding of neighbouring pairs: `(x[2i], x[2i + 1])` turned by the angle with `cos[i]`, `sin[i]`. Values past
@@ -351,6 +433,7 @@ impl Kernels {
             quantize: avx2::quantize,
             add_rows_f16: avx2::add_rows_f16,
             narrow_f16: avx2::narrow_f16,
+            widen_f16: avx2::widen_f16,
             ..kernels
         }
     }
@@ -430,6 +513,7 @@ impl Kernels {
             quantize: neon::quantize,
             add_rows_f16: neon::f16::add_rows,
             narrow_f16: neon::f16::narrow,
+            widen_f16: neon::f16::widen,
             ..self
         }
     }

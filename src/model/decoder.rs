@@ -98,7 +98,7 @@ impl<'m> Decoder<'m> {
         let (x, h) = (&s.x[row * width..][..width], &mut s.h[..width]);
         rows::rms_norm(cpu, x, &weights.output_norm, config.norm_eps, h);
         let output = weights.output().view();
-        let h = Activations::new(cpu, h, width, &mut s.groups, &[output]);
+        let h = Activations::new(cpu, h, width, &mut s.matmul, &[output]);
         project(cpu, h, [Projection { matrix: output, out: &mut s.logits }]);
         &s.logits
     }
@@ -125,7 +125,7 @@ impl<'m> Decoder<'m> {
 
         rows::rms_norm(cpu, x, &layer.attn_norm, config.norm_eps, h);
         let [wq, wk, wv] = [0, 1, 2].map(|i| layer.qkv[i].view());
-        let normed = Activations::new(cpu, h, embedding, &mut s.groups, &[wq, wk, wv]);
+        let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[wq, wk, wv]);
         let out = |matrix, out| Projection { matrix, out };
         project(cpu, normed, [out(wq, &mut *q), out(wk, &mut *k), out(wv, &mut *v)]);
         for (bias, x) in layer.qkv_bias.iter().zip([&mut *q, &mut *k, &mut *v]) {
@@ -144,16 +144,16 @@ impl<'m> Decoder<'m> {
         }
 
         let (cache, attended) = (&self.cache, &mut s.attended[..n * q_values]);
-        let seen = |row: usize, head: usize| {
-            let slots = cache.ring().spans(positions.start + row + 1);
-            slots.map(|slots| Span {
+        let slots = cache.ring().spans(positions.end);
+        let spans = |head: usize| {
+            slots.clone().map(|slots| Span {
                 keys: cache.keys(index, head, slots.clone()),
                 values: cache.values(index, head, slots),
             })
         };
-        attend(cpu, heads, cache.kv_type().format(), q, seen, &mut s.scores, attended);
+        attend(cpu, heads, cache.kv_type().format(), q, spans, &mut s.attention, attended);
         let output = layer.attn_output.view();
-        let attended = Activations::new(cpu, attended, q_values, &mut s.groups, &[output]);
+        let attended = Activations::new(cpu, attended, q_values, &mut s.matmul, &[output]);
         project(cpu, attended, [Projection { matrix: output, out: &mut *h }]);
         rows::add(cpu, x, h, embedding);
     }
@@ -168,14 +168,14 @@ impl<'m> Decoder<'m> {
 
         rows::rms_norm(cpu, x, &layer.ffn_norm, config.norm_eps, h);
         let [w_gate, w_up, w_down] = [layer.gate.view(), layer.up.view(), layer.down.view()];
-        let normed = Activations::new(cpu, h, embedding, &mut s.groups, &[w_gate, w_up]);
+        let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[w_gate, w_up]);
         project(
             cpu,
             normed,
             [Projection { matrix: w_gate, out: &mut *gate }, Projection { matrix: w_up, out: &mut *up }],
         );
         rows::silu_mul(cpu, gate, up, width);
-        let gated = Activations::new(cpu, gate, width, &mut s.groups, &[w_down]);
+        let gated = Activations::new(cpu, gate, width, &mut s.matmul, &[w_down]);
         project(cpu, gated, [Projection { matrix: w_down, out: &mut *h }]);
         rows::add(cpu, x, h, embedding);
     }

@@ -3,12 +3,17 @@
 use super::{Config, Model};
 use crate::kv::KvType;
 use crate::kv::cache::Shape;
-use crate::ops::RopeTable;
-use siskin_simd::ActGroup;
+use crate::ops::{RopeTable, attention, matmul};
+use siskin_simd::TILE;
 
-/// Tokens that prefill runs through the layers at once: enough to reuse every strip of weights many times, few enough that the
-/// activations of a 1B model stay within a few megabytes.
-pub const MAX_BATCH: usize = 64;
+/// Most tokens that prefill runs through the layers at once: enough that unpacking weights costs little beside using them.
+pub const MAX_BATCH: usize = 256;
+
+/// Fewest tokens that a batch is shrunk to, to keep activations within [`MAX_ACTIVATIONS`].
+const MIN_BATCH: usize = 64;
+
+/// Bytes of activations that a batch is kept below.
+const MAX_ACTIVATIONS: usize = 14 << 20;
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -44,11 +49,12 @@ impl Plan {
     /// The plan of a job; `None` if a size does not fit in `usize`, which no machine could hold.
     pub fn new(model: &Model, job: Job) -> Option<Plan> {
         let capacity = job.positions.max(1);
-        let batch = MAX_BATCH.min(capacity);
+        let batch = batch(model, capacity)?;
         let sizes = Sizes::new(model, batch);
-        let scratch =
-            sizes.bytes()?.checked_add(job.threads.checked_mul(capacity)?.checked_mul(size_of::<f32>())?)?;
-        let scratch = scratch.checked_add(job.sampler_bytes)?;
+        let matmul = matmul::Workspace::bytes(batch, sizes.widest, job.threads)?;
+        let attention = attention::Workspace::bytes(model.config().heads, capacity, job.threads)?;
+        let parts = [matmul, attention, job.sampler_bytes];
+        let scratch = parts.iter().try_fold(sizes.bytes()?, |sum, &part| sum.checked_add(part))?;
         let kv = shape(model.config(), capacity, job.kv_type).bytes()?;
         Some(Plan {
             capacity,
@@ -66,6 +72,14 @@ impl Plan {
     }
 }
 
+/// Tokens of a batch: whole tiles, as many as fit.
+fn batch(model: &Model, capacity: usize) -> Option<usize> {
+    let row = Sizes::new(model, 1);
+    let bytes = row.bytes()?.checked_add(matmul::Workspace::bytes(1, row.widest, 0)?)?;
+    let fit = (MAX_ACTIVATIONS / bytes).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
+    Some(fit.min(capacity))
+}
+
 /// The cache of a configuration for a number of positions.
 pub(super) fn shape(config: &Config, capacity: usize, kv_type: KvType) -> Shape {
     let heads = config.heads;
@@ -80,7 +94,7 @@ pub(super) struct Sizes {
     pub q: usize,
     pub kv: usize,
     pub feed_forward: usize,
-    pub groups: usize,
+    pub widest: usize,
     pub rope: usize,
     pub vocabulary: usize,
 }
@@ -95,20 +109,16 @@ impl Sizes {
             q: config.q_values(),
             kv: config.kv_values(),
             feed_forward: config.feed_forward,
-            groups: ActGroup::count(widest),
+            widest,
             rope: config.rope.dims / 2,
             vocabulary: model.weights().vocabulary(),
         }
     }
 
-    /// Bytes of all buffers but the scores.
+    /// Bytes of all buffers but the workspaces of operations.
     fn bytes(&self) -> Option<usize> {
         let row = 2 * self.embedding + 2 * self.q + 2 * self.kv + 2 * self.feed_forward;
         let floats = self.batch.checked_mul(row)?.checked_add(self.vocabulary)?;
-        let groups = self.batch.checked_mul(self.groups)?.checked_mul(size_of::<ActGroup>())?;
-        floats
-            .checked_mul(size_of::<f32>())?
-            .checked_add(groups)?
-            .checked_add(RopeTable::bytes(self.rope, self.batch))
+        floats.checked_mul(size_of::<f32>())?.checked_add(RopeTable::bytes(self.rope, self.batch))
     }
 }

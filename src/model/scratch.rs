@@ -2,8 +2,7 @@
 
 use super::plan::Sizes;
 use super::{Model, Plan};
-use crate::ops::RopeTable;
-use siskin_simd::ActGroup;
+use crate::ops::{RopeTable, attention, matmul};
 
 /// Buffers; shapes are rows x columns, `b` is the batch.
 pub(super) struct Scratch {
@@ -23,12 +22,12 @@ pub(super) struct Scratch {
     pub gate: Vec<f32>,
     /// `b x feed_forward`.
     pub up: Vec<f32>,
-    /// Quantized activations of the widest row, `b` times.
-    pub groups: Vec<ActGroup>,
+    /// For projections of the widest row, `b` times.
+    pub matmul: matmul::Workspace,
     /// Angles, `b x rope.dims / 2`.
     pub rope: RopeTable,
-    /// Attention scores, `threads x capacity`.
-    pub scores: Vec<Box<[f32]>>,
+    /// For attention over all of the cache.
+    pub attention: attention::Workspace,
     /// `vocabulary`.
     pub logits: Vec<f32>,
 }
@@ -47,9 +46,9 @@ impl Scratch {
             attended: rows(sizes.q),
             gate: rows(sizes.feed_forward),
             up: rows(sizes.feed_forward),
-            groups: vec![ActGroup::ZERO; plan.batch * sizes.groups],
+            matmul: matmul::Workspace::new(plan.batch, sizes.widest, threads),
             rope: RopeTable::new(sizes.rope, rope.base, rope.scale, factors, plan.batch),
-            scores: (0..threads).map(|_| vec![0.0; plan.capacity].into_boxed_slice()).collect(),
+            attention: attention::Workspace::new(model.config().heads, plan.capacity, threads),
             logits: vec![0.0; sizes.vocabulary],
         }
     }

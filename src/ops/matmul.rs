@@ -2,59 +2,84 @@
 
 use super::Cpu;
 use crate::tensor::QMatrix;
-use crate::threads::{MAX_TARGETS, Target};
-use siskin_simd::{ActGroup, Column};
+use crate::threads::{MAX_TARGETS, Strip, Target};
+use siskin_simd::{ActGroup, Column, Kernels, PANEL_ROWS, Panel, TILE, Tiles};
 
-/// Bytes of weights in a strip: small enough to stay in a core's first-level cache while every token of the batch meets them,
-/// large enough that handing strips out costs nothing beside them.
+/// Bytes of weights in a strip that meets one vector after the other: small enough to stay in a core's first-level cache while every
+/// token of the batch meets them, large enough that handing strips out costs nothing beside them.
 const STRIP_BYTES: usize = 16 << 10;
 
-/// A batch of activation vectors, `batch x cols`, in both forms that kernels read.
-#[derive(Clone, Copy)]
+/// The smallest batch that is worth unpacking weights for. Unpacking costs as much as two or three vectors; below that, and for
+/// formats of floats, one vector after the other is faster.
+const PANEL_BATCH: usize = 4;
+
+/// What multiplications need beside their inputs and results; allocated once.
+pub struct Workspace {
+    /// Quantized activations of the widest row, for the largest batch.
+    groups: Vec<ActGroup>,
+    /// A panel for each thread.
+    panels: Vec<Panel>,
+}
+
+impl Workspace {
+    /// For batches of up to `batch` rows of up to `widest` values.
+    pub fn new(batch: usize, widest: usize, threads: usize) -> Workspace {
+        Workspace {
+            groups: vec![ActGroup::ZERO; batch * ActGroup::count(widest)],
+            panels: (0..threads).map(|_| Panel::new(batch)).collect(),
+        }
+    }
+
+    /// Bytes that [`Workspace::new`] allocates; `None` if that does not fit in `usize`.
+    pub fn bytes(batch: usize, widest: usize, threads: usize) -> Option<usize> {
+        let groups = batch.checked_mul(ActGroup::count(widest))?.checked_mul(size_of::<ActGroup>())?;
+        let panels = threads.checked_mul(Panel::bytes(batch).checked_add(size_of::<Panel>())?)?;
+        groups.checked_add(panels)
+    }
+}
+
+/// A batch of activation vectors, `batch x cols`, in the forms that kernels read.
 pub struct Activations<'a> {
     x: &'a [f32],
-    groups: &'a [ActGroup],
     cols: usize,
+    /// None if no reader wants them; in tiles for [`PANEL_BATCH`] rows and more, else row after row.
+    groups: &'a [ActGroup],
+    panels: &'a mut [Panel],
 }
 
 impl<'a> Activations<'a> {
-    /// A batch over floats; when one of `readers` is in a block format, the floats are quantized into `groups` first, once for
+    /// A batch over floats; when one of `readers` is in a block format, the floats are quantized into `workspace` first, once for
     /// all of them.
     ///
     /// # Panics
     ///
-    /// If `x` is no whole number of rows, or `groups` is too short.
+    /// If `x` is no whole number of rows, or `workspace` was made for less.
     pub fn new(
         cpu: &mut Cpu,
         x: &'a [f32],
         cols: usize,
-        groups: &'a mut [ActGroup],
+        workspace: &'a mut Workspace,
         readers: &[QMatrix<'_>],
     ) -> Self {
         assert!(cols > 0 && x.len().is_multiple_of(cols), "{} values in rows of {cols}", x.len());
+        let Workspace { groups, panels } = workspace;
         if readers.iter().all(|matrix| matrix.format().is_float()) {
-            return Activations { x, groups: &[], cols };
+            return Activations { x, cols, groups: &[], panels };
         }
-        let per_row = ActGroup::count(cols);
-        let groups = &mut groups[..x.len() / cols * per_row];
+        let (batch, per_row) = (x.len() / cols, ActGroup::count(cols));
+        let groups = &mut groups[..batch * per_row];
+        let width = if batch < PANEL_BATCH { 1 } else { TILE };
         let kernels = &cpu.kernels;
-        cpu.team
-            .chunks_mut(groups, per_row, |row, groups| kernels.quantize(&x[row * cols..][..cols], groups));
-        Activations { x, groups, cols }
+        cpu.team.chunks_mut(groups, width * per_row, |tile, groups| {
+            let rows = groups.len() / per_row;
+            kernels.quantize_tile(&x[tile * width * cols..][..rows * cols], cols, groups);
+        });
+        Activations { x, cols, groups, panels }
     }
 
     /// Rows.
     fn batch(&self) -> usize {
         self.x.len() / self.cols
-    }
-
-    fn column(&self, row: usize) -> Column<'a> {
-        let x = &self.x[row * self.cols..][..self.cols];
-        if self.groups.is_empty() {
-            return Column::floats(x);
-        }
-        let per_row = ActGroup::count(self.cols);
-        Column::new(x, &self.groups[row * per_row..][..per_row])
     }
 }
 
@@ -74,24 +99,57 @@ pub struct Projection<'a> {
 pub fn project<const N: usize>(cpu: &mut Cpu, x: Activations<'_>, projections: [Projection<'_>; N]) {
     const { assert!(N <= MAX_TARGETS) };
     let matrices: [QMatrix<'_>; N] = std::array::from_fn(|i| projections[i].matrix);
-    let mut targets = projections.map(|projection| target(x, projection));
-    let kernels = &cpu.kernels;
-    cpu.team.strips(&mut targets, |index, first, mut strip| {
+    let mut targets = projections.map(|projection| target(&x, projection));
+    let Activations { x, cols, groups, panels } = x;
+    let (kernels, batch) = (&cpu.kernels, x.len() / cols);
+    cpu.team.strips_with(panels, &mut targets, |panel, index, first, mut strip| {
         let matrix = &matrices[index];
-        let count = strip.row(0).len();
-        let weights = matrix.row_range(first, count);
-        for row in 0..strip.height() {
-            kernels.dot_rows(matrix.format(), weights, x.column(row), strip.row(row));
+        let weights = matrix.row_range(first, strip.row(0).len());
+        if in_panels(matrix, batch) {
+            multiply(kernels, matrix, weights, Tiles::new(groups, cols), panel, strip);
+        } else {
+            let groups = |row: usize| if groups.is_empty() { groups } else { row_of(groups, batch, row) };
+            for (row, x) in x.chunks_exact(cols).enumerate() {
+                kernels.dot_rows(matrix.format(), weights, Column::new(x, groups(row)), strip.row(row));
+            }
         }
     });
 }
 
-fn target<'a>(x: Activations<'_>, projection: Projection<'a>) -> Target<'a> {
+/// Whether a matrix meets a batch through panels.
+fn in_panels(matrix: &QMatrix<'_>, batch: usize) -> bool {
+    batch >= PANEL_BATCH && !matrix.format().is_float()
+}
+
+/// Row `row` of rows that follow each other.
+fn row_of(groups: &[ActGroup], rows: usize, row: usize) -> &[ActGroup] {
+    let per_row = groups.len() / rows;
+    &groups[row * per_row..][..per_row]
+}
+
+/// A strip of at most [`PANEL_ROWS`] weight rows times the whole batch.
+fn multiply(
+    kernels: &Kernels,
+    matrix: &QMatrix<'_>,
+    weights: &[u8],
+    x: Tiles<'_>,
+    panel: &mut Panel,
+    mut strip: Strip<'_>,
+) {
+    let sums = kernels.multiply(matrix.format(), weights, x, panel);
+    for (row, sums) in sums.iter().enumerate() {
+        let out = strip.row(row);
+        out.copy_from_slice(&sums[..out.len()]);
+    }
+}
+
+fn target<'a>(x: &Activations<'_>, projection: Projection<'a>) -> Target<'a> {
     let Projection { matrix, out } = projection;
     assert_eq!(matrix.cols(), x.cols, "columns of the matrix and values of an activation row");
     assert_eq!(out.len(), x.batch() * matrix.rows(), "values of {} x {} products", x.batch(), matrix.rows());
     let row_bytes = matrix.row_range(0, 1).len();
-    Target { out, width: matrix.rows(), strip: (STRIP_BYTES / row_bytes).max(1) }
+    let strip = if in_panels(&matrix, x.batch()) { PANEL_ROWS } else { (STRIP_BYTES / row_bytes).max(1) };
+    Target { out, width: matrix.rows(), strip }
 }
 
 #[cfg(test)]
@@ -100,10 +158,11 @@ mod tests {
     use crate::threads::Team;
     use siskin_simd::{Format, Kernels};
 
-    /// Rows that are F32 and rows that are Q8_0, against a plain sum; the same bits for every number of threads and any batch.
+    /// Rows that are F32 and rows that are Q8_0, against a plain sum; the same bits for every number of threads, and for every batch that
+    /// is multiplied in the same manner.
     #[test]
     fn products_do_not_depend_on_threads_or_batch() {
-        let (rows, cols, batch) = (700, 64, 5);
+        let (rows, cols, batch) = (700, 64, 13);
         let weights: Vec<u8> =
             (0..rows * cols).flat_map(|i| (((i * 37) % 101) as f32 / 50.0 - 1.0).to_le_bytes()).collect();
         let quants: Vec<u8> =
@@ -116,9 +175,9 @@ mod tests {
 
         let run = |threads: usize, x: &[f32]| {
             let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).unwrap() };
-            let mut groups = vec![ActGroup::ZERO; batch];
+            let mut workspace = Workspace::new(batch, cols, threads);
             let (mut a, mut b) = (vec![0.0; x.len() / cols * rows], vec![0.0; x.len() / cols * rows]);
-            let act = Activations::new(&mut cpu, x, cols, &mut groups, &matrices);
+            let act = Activations::new(&mut cpu, x, cols, &mut workspace, &matrices);
             let [first, second] = matrices;
             project(
                 &mut cpu,
@@ -129,10 +188,20 @@ mod tests {
         };
         let whole = run(1, &x);
         assert_eq!(whole, run(3, &x));
-        for row in 0..batch {
+        let last = run(2, &x[(batch - PANEL_BATCH) * cols..]);
+        assert_eq!(last.0, whole.0[(batch - PANEL_BATCH) * rows..]);
+        assert_eq!(last.1, whole.1[(batch - PANEL_BATCH) * rows..]);
+        let few = run(1, &x[..(PANEL_BATCH - 1) * cols]);
+        for row in 0..PANEL_BATCH - 1 {
             let alone = run(2, &x[row * cols..][..cols]);
-            assert_eq!(alone.0, whole.0[row * rows..][..rows]);
-            assert_eq!(alone.1, whole.1[row * rows..][..rows]);
+            assert_eq!(alone.0, few.0[row * rows..][..rows]);
+            assert_eq!(alone.1, few.1[row * rows..][..rows]);
+        }
+        for (few, whole) in few.1.iter().zip(&whole.1) {
+            assert!(
+                (few - whole).abs() <= 1e-4 * whole.abs().max(100.0),
+                "{few} one by one, {whole} in panels"
+            );
         }
         let mut decoded = vec![0.0; cols];
         matrices[0].decode_row(3, &mut decoded);

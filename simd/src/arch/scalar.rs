@@ -132,3 +132,10 @@ pub(crate) fn narrow_f16(x: &[f32], out: &mut [u8]) {
         *half = f32_to_f16(*x);
     }
 }
+
+/// Widens F16 to floats.
+pub(crate) fn widen_f16(x: &[u8], out: &mut [f32]) {
+    for (half, x) in x.as_chunks::<2>().0.iter().zip(out) {
+        *x = f16_to_f32(*half);
+    }
+}

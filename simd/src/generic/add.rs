@@ -20,6 +20,24 @@ impl WithSimd for Add<'_> {
     }
 }
 
+/// `x[i] += weight * y[i]`.
+pub(crate) struct AddScaled<'a> {
+    pub x: &'a mut [f32],
+    pub weight: f32,
+    pub y: &'a [f32],
+}
+
+impl WithSimd for AddScaled<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (x, y) in self.x.iter_mut().zip(self.y) {
+            *x += self.weight * y;
+        }
+    }
+}
+
 /// `out[i] += sum_r weights[r] * rows[r][i]`, rows of F32.
 pub(crate) struct AddRows32<'a> {
     pub rows: &'a [u8],

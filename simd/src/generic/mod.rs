@@ -8,12 +8,15 @@ mod norm;
 mod rope;
 mod silu;
 mod softmax;
+mod tile;
 
-pub(crate) use add::{Add, AddRows32};
+pub(crate) use add::{Add, AddRows32, AddScaled};
 pub(crate) use norm::RmsNorm;
 pub(crate) use rope::{RotateHalves, RotatePairs};
 pub(crate) use silu::SiluMul;
 pub(crate) use softmax::Softmax;
+pub use tile::LANES;
+pub(crate) use tile::{Accumulate, ScaleColumns, SoftmaxTile};
 
 use crate::Isa;
 use pulp::{Simd, WithSimd};

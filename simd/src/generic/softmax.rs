@@ -3,19 +3,22 @@
 use super::{exp::exp, map_in_place};
 use pulp::{Simd, WithSimd};
 
-/// `x[i] = e^(x[i] - max) / sum_j e^(x[j] - max)`.
+/// `x[i] = e^(x[i] - max) / sum_j e^(x[j] - max)`; the result is that maximum and that sum.
 pub(crate) struct Softmax<'a>(pub &'a mut [f32]);
 
 impl WithSimd for Softmax<'_> {
-    type Output = ();
+    type Output = (f32, f32);
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn with_simd<S: Simd>(self, simd: S) -> (f32, f32) {
         let x = self.0;
-        let max = simd.splat_f32s(largest(simd, x));
+        let largest = largest(simd, x);
+        let max = simd.splat_f32s(largest);
         map_in_place(simd, x, |x| exp(simd, simd.sub_f32s(x, max)));
-        let scale = simd.splat_f32s(1.0 / sum(simd, x));
+        let sum = sum(simd, x);
+        let scale = simd.splat_f32s(1.0 / sum);
         map_in_place(simd, x, |x| simd.mul_f32s(x, scale));
+        (largest, sum)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::data::Random;
 use super::naive;
-use crate::{ActGroup, Column, Format, Isa, Kernels, PANEL_ROWS, Panel, TILE, Tiles};
+use crate::{ActGroup, Column, Format, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
 
 /// Runs a test with the kernels of an instruction set, or says that it is skipped.
 pub fn with(isa: Isa, test: impl Fn(&Kernels)) {
@@ -150,6 +150,7 @@ pub fn operations(kernels: &Kernels) {
         same_groups_as_scalar(kernels, &random.floats(n));
         norm(kernels, &random.floats(n), &random.floats(n));
         softmax(kernels, &random.floats(n));
+        add_scaled(kernels, &random.floats(n), &random.floats(n));
         silu(kernels, &random.floats(n), &random.floats(n));
         f16_rows(kernels, &random.floats(n * 3), &random.floats(3));
     }
@@ -163,6 +164,44 @@ pub fn operations(kernels: &Kernels) {
         }
     }
     rotations(kernels);
+    for (rows, count) in [(1, 1), (4, 7), (9, 64), (66, 32)] {
+        tile(kernels, rows, count);
+    }
+}
+
+/// The matrix products of attention tiles, and their softmax in two steps against one over all.
+fn tile(kernels: &Kernels, rows: usize, count: usize) {
+    let mut random = Random((rows * 100 + count) as u64);
+    let (a, b, c) = (random.floats(rows * count), random.floats(count * LANES), random.floats(rows * LANES));
+    let transposed: Vec<f32> = (0..rows * count).map(|i| a[i % rows * count + i / rows]).collect();
+    let (mut out, mut out_transposed) = (c.clone(), c.clone());
+    kernels.accumulate(&a, &b, &mut out);
+    kernels.accumulate_transposed(&transposed, &b, &mut out_transposed);
+    assert_eq!(out, out_transposed);
+    for (i, (&got, &c)) in out.iter().zip(&c).enumerate() {
+        let (row, lane) = (i / LANES, i % LANES);
+        let terms = (0..count).map(|l| f64::from(a[row * count + l]) * f64::from(b[l * LANES + lane]));
+        let (sum, size) =
+            terms.fold((f64::from(c), 1.0), |(sum, size), term| (sum + term, size + term.abs()));
+        assert!((f64::from(got) - sum).abs() <= 1e-6 * size, "{rows} x {count}: {got}, expected {sum}");
+    }
+
+    let scores: Vec<f32> = c.iter().map(|x| x * 20.0).collect();
+    let (mut max, mut sum, mut scale) = ([f32::NEG_INFINITY; LANES], [0.0; LANES], [0.0; LANES]);
+    let mut steps = scores.clone();
+    let (first, second) = steps.split_at_mut(rows / 2 * LANES);
+    kernels.softmax_tile(first, &mut max, &mut sum, &mut scale);
+    kernels.softmax_tile(second, &mut max, &mut sum, &mut scale);
+    kernels.scale_columns(first, &scale);
+    for lane in 0..LANES {
+        let column = |x: &[f32]| (0..rows).map(|row| x[row * LANES + lane]).collect::<Vec<f32>>();
+        let mut whole = column(&scores);
+        let (whole_max, whole_sum) = kernels.softmax(&mut whole);
+        assert_eq!(max[lane], whole_max);
+        assert!((sum[lane] - whole_sum).abs() <= 1e-5 * whole_sum);
+        let got: Vec<f32> = column(&steps).iter().map(|x| x / sum[lane]).collect();
+        assert_close(&got, whole.into_iter().map(f64::from));
+    }
 }
 
 fn same_groups_as_scalar(kernels: &Kernels, x: &[f32]) {
@@ -196,6 +235,12 @@ fn softmax(kernels: &Kernels, x: &[f32]) {
     assert_close(&out, x.iter().map(|&x| (f64::from(x) - max).exp() / sum));
 }
 
+fn add_scaled(kernels: &Kernels, x: &[f32], y: &[f32]) {
+    let mut out = x.to_vec();
+    kernels.add_scaled(&mut out, 0.75, y);
+    assert_close(&out, x.iter().zip(y).map(|(&x, &y)| f64::from(x) + 0.75 * f64::from(y)));
+}
+
 fn silu(kernels: &Kernels, gate: &[f32], up: &[f32]) {
     let gate: Vec<f32> = gate.iter().map(|x| x * 30.0).collect();
     let mut out = gate.clone();
@@ -211,6 +256,10 @@ fn f16_rows(kernels: &Kernels, x: &[f32], weights: &[f32]) {
     let halves: Vec<half::f16> = x.iter().map(|&x| half::f16::from_f32(x)).collect();
     let expected: Vec<u8> = halves.iter().flat_map(|x| x.to_le_bytes()).collect();
     assert_eq!(bytes, expected);
+
+    let mut wide = vec![f32::NAN; x.len()];
+    kernels.widen(Format::F16, &bytes, &mut wide);
+    assert!(wide.iter().zip(&halves).all(|(wide, half)| *wide == half.to_f32()));
 
     let cols = x.len() / weights.len();
     let mut out = vec![0.5; cols];

@@ -4,6 +4,7 @@ use super::super::convert;
 use super::super::load::{f32x4, store_f32x4, u8x16};
 use super::float::dot_rows;
 use crate::activation::Column;
+use crate::arch::scalar;
 use crate::block::{f16_to_f32, f32_to_f16};
 use std::arch::aarch64::*;
 
@@ -90,6 +91,19 @@ pub(crate) fn narrow(x: &[f32], out: &mut [u8]) {
     for (out, x) in out_rest.as_chunks_mut::<2>().0.iter_mut().zip(rest) {
         *out = f32_to_f16(*x);
     }
+}
+
+/// Widens F16 bytes to floats.
+#[target_feature(enable = "neon")]
+pub(crate) fn widen(x: &[u8], out: &mut [f32]) {
+    let (eights, rest) = out.as_chunks_mut::<8>();
+    let (x, last) = x.split_at(eights.len() * 16);
+    for (out, x) in eights.iter_mut().zip(x.as_chunks::<16>().0) {
+        let ([low, high], out) = (widen8(x), out.as_chunks_mut().0);
+        store_f32x4(&mut out[0], low);
+        store_f32x4(&mut out[1], high);
+    }
+    scalar::widen_f16(last, rest);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use super::super::load::{floats, load_half, store_floats, store_half};
 use super::floats::dot_rows;
 use crate::activation::Column;
+use crate::arch::scalar;
 use crate::block::{BlockF16, f32_to_f16};
 use std::arch::x86_64::*;
 
@@ -88,4 +89,15 @@ pub(crate) fn narrow_f16(x: &[f32], out: &mut [u8]) {
     for (out, x) in last.as_chunks_mut::<2>().0.iter_mut().zip(rest) {
         *out = f32_to_f16(*x);
     }
+}
+
+/// Widens F16 to floats.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn widen_f16(x: &[u8], out: &mut [f32]) {
+    let (eights, rest) = out.as_chunks_mut::<8>();
+    let (x, last) = x.split_at(eights.len() * 16);
+    for (out, x) in eights.iter_mut().zip(x.as_chunks::<16>().0) {
+        store_floats(out, _mm256_cvtph_ps(load_half(x)));
+    }
+    scalar::widen_f16(last, rest);
 }

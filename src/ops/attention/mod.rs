@@ -1,0 +1,110 @@
+//! Attention of query heads over the keys and values that a cache holds (Vaswani et al. 2017, arXiv:1706.03762), heads sharing
+//! keys and values in groups (Ainslie et al. 2023, arXiv:2305.13245).
+//!
+//! One token (decode) goes through `single.rs`, which splits long contexts among threads; several (prefill) through `tile.rs`, which
+//! reads each key and value once for up to 32 queries.
+
+mod single;
+#[cfg(test)]
+mod tests;
+mod tile;
+
+use super::Cpu;
+use single::{PART, Partials};
+use siskin_simd::Format;
+use tile::Tile;
+
+/// How the values of a token divide into heads.
+#[derive(Clone, Copy, Debug)]
+pub struct Heads {
+    /// Query heads.
+    pub heads: usize,
+    /// Key-value heads; each serves `heads / kv_heads` query heads that follow each other.
+    pub kv_heads: usize,
+    /// Values of a head.
+    pub head_dim: usize,
+}
+
+impl Heads {
+    /// Query heads that share keys and values.
+    fn group(&self) -> usize {
+        self.heads / self.kv_heads
+    }
+}
+
+/// A run of positions of one key-value head: keys and values, `positions x head_dim`, in the format of the cache.
+#[derive(Clone, Copy)]
+pub struct Span<'a> {
+    /// Keys.
+    pub keys: &'a [u8],
+    /// Values.
+    pub values: &'a [u8],
+}
+
+impl<'a> Span<'a> {
+    /// Positions, where each takes `row_bytes` bytes.
+    fn len(&self, row_bytes: usize) -> usize {
+        self.keys.len() / row_bytes
+    }
+
+    /// Positions `from..to`, as many of them as there are.
+    fn cut(&self, from: usize, to: usize, row_bytes: usize) -> Span<'a> {
+        let end = self.keys.len();
+        let range = (from * row_bytes).min(end)..(to * row_bytes).min(end);
+        Span { keys: &self.keys[range.clone()], values: &self.values[range] }
+    }
+}
+
+/// What attention needs beside its inputs and results; allocated once.
+pub struct Workspace {
+    threads: Vec<Tile>,
+    partials: Partials,
+}
+
+impl Workspace {
+    /// For contexts of up to `capacity` positions.
+    pub fn new(heads: Heads, capacity: usize, threads: usize) -> Workspace {
+        Workspace {
+            threads: (0..threads).map(|_| Tile::new(heads.head_dim)).collect(),
+            partials: Partials::new(heads, capacity),
+        }
+    }
+
+    /// Bytes that [`Workspace::new`] allocates; `None` if that does not fit in `usize`.
+    pub fn bytes(heads: Heads, capacity: usize, threads: usize) -> Option<usize> {
+        let tiles = threads.checked_mul(Tile::bytes(heads.head_dim).checked_add(size_of::<Tile>())?)?;
+        tiles.checked_add(Partials::bytes(heads, capacity)?)
+    }
+}
+
+/// Attention of a batch: `q` and `out` are `batch x (heads x head_dim)`, `q` already scaled; `format` is F32 or F16. Row `batch - 1` sees all
+/// positions of the spans that `spans(kv_head)` gives (before and after the ring's wrap), and each row before it one less.
+///
+/// # Panics
+///
+/// If sizes do not fit.
+pub fn attend<'a>(
+    cpu: &mut Cpu,
+    heads: Heads,
+    format: Format,
+    q: &[f32],
+    spans: impl Fn(usize) -> [Span<'a>; 2] + Sync,
+    workspace: &mut Workspace,
+    out: &mut [f32],
+) {
+    assert_eq!(q.len(), out.len(), "queries and results");
+    let width = heads.heads * heads.head_dim;
+    if q.len() == width {
+        return single::attend(cpu, heads, format, q, spans, workspace, out);
+    }
+    let (kernels, tokens) = (&cpu.kernels, tile::tokens(heads));
+    let batch = q.len() / width;
+    cpu.team.chunks_with(&mut workspace.threads, out, tokens * width, |tile, chunk, out| {
+        let first = chunk * tokens;
+        let q = &q[first * width..][..out.len()];
+        for kv_head in 0..heads.kv_heads {
+            let hidden = batch - first - q.len() / width;
+            tile.attend(kernels, heads, format, kv_head, q, (spans(kv_head), hidden), out);
+        }
+    });
+}

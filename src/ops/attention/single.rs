@@ -1,0 +1,112 @@
+//! Attention of one token. A long context is cut into parts of [`PART`] positions, which threads work on independently; the softmaxes of the
+//! parts are put together at the end (flash decoding: Dao et al. 2023). The cuts depend on positions only, so the number of threads
+//! does not change a bit of the result.
+
+use super::{Heads, Span, Workspace};
+use crate::ops::Cpu;
+use siskin_simd::{Column, Format, Kernels};
+
+/// Positions that one thread works on at a time.
+pub(super) const PART: usize = 512;
+
+/// Results of the parts: for each part and query head `head_dim` values, the largest score, and the sum of the exponentials.
+pub(super) struct Partials(Vec<f32>);
+
+impl Partials {
+    pub fn new(heads: Heads, capacity: usize) -> Partials {
+        Partials(vec![0.0; Partials::len(heads, capacity).unwrap_or(0)])
+    }
+
+    pub fn bytes(heads: Heads, capacity: usize) -> Option<usize> {
+        Partials::len(heads, capacity)?.checked_mul(size_of::<f32>())
+    }
+
+    /// None at all for contexts of one part.
+    fn len(heads: Heads, capacity: usize) -> Option<usize> {
+        let parts = if capacity <= PART { 0 } else { capacity.div_ceil(PART) };
+        parts.checked_mul(heads.heads)?.checked_mul(heads.head_dim + 2)
+    }
+}
+
+/// As [`super::attend`], for a batch of one.
+pub(super) fn attend<'a>(
+    cpu: &mut Cpu,
+    heads: Heads,
+    format: Format,
+    q: &[f32],
+    spans: impl Fn(usize) -> [Span<'a>; 2] + Sync,
+    workspace: &mut Workspace,
+    out: &mut [f32],
+) {
+    let Workspace { threads, partials } = workspace;
+    let row_bytes = heads.head_dim * format.block_bytes();
+    let positions: usize = spans(0).iter().map(|span| span.len(row_bytes)).sum();
+    let (kernels, group, dim) = (&cpu.kernels, heads.group(), heads.head_dim);
+    if positions <= PART {
+        return cpu.team.chunks_with(threads, out, group * dim, |tile, kv_head, out| {
+            let q = q[kv_head * group * dim..].chunks_exact(dim);
+            for (q, out) in q.zip(out.chunks_exact_mut(dim)) {
+                attend_head(kernels, format, q, spans(kv_head), tile.single_scores(), out);
+            }
+        });
+    }
+    let width = dim + 2;
+    let partials = &mut partials.0[..positions.div_ceil(PART) * heads.heads * width];
+    cpu.team.chunks_with(threads, partials, group * width, |tile, chunk, partials| {
+        let (part, kv_head) = (chunk / heads.kv_heads, chunk % heads.kv_heads);
+        let spans = part_of(spans(kv_head), part, row_bytes);
+        let q = q[kv_head * group * dim..].chunks_exact(dim);
+        for (q, partial) in q.zip(partials.chunks_exact_mut(width)) {
+            let (out, stats) = partial.split_at_mut(dim);
+            let (max, sum) = attend_head(kernels, format, q, spans, tile.single_scores(), out);
+            stats.copy_from_slice(&[max, sum]);
+        }
+    });
+    for (head, out) in out.chunks_exact_mut(dim).enumerate() {
+        combine(kernels, partials, heads, head, out);
+    }
+}
+
+/// Positions `part * PART..(part + 1) * PART` of two spans.
+fn part_of([first, second]: [Span<'_>; 2], part: usize, row_bytes: usize) -> [Span<'_>; 2] {
+    let (from, to, before) = (part * PART, (part + 1) * PART, first.len(row_bytes));
+    [
+        first.cut(from, to, row_bytes),
+        second.cut(from.saturating_sub(before), to.saturating_sub(before), row_bytes),
+    ]
+}
+
+/// One query over two spans: `out = softmax(K q) V`; the result is the largest score and the sum of the exponentials.
+fn attend_head(
+    kernels: &Kernels,
+    format: Format,
+    q: &[f32],
+    spans: [Span<'_>; 2],
+    scores: &mut [f32],
+    out: &mut [f32],
+) -> (f32, f32) {
+    let row_bytes = q.len() * format.block_bytes();
+    let [before, after] = spans.map(|span| span.len(row_bytes));
+    let scores = &mut scores[..before + after];
+    let (first, second) = scores.split_at_mut(before);
+    kernels.dot_rows(format, spans[0].keys, Column::floats(q), first);
+    kernels.dot_rows(format, spans[1].keys, Column::floats(q), second);
+    let stats = kernels.softmax(scores);
+    out.fill(0.0);
+    kernels.add_rows(format, spans[0].values, &scores[..before], out);
+    kernels.add_rows(format, spans[1].values, &scores[before..], out);
+    stats
+}
+
+/// The mean of a head's partial results, each weighted with its share of all exponentials.
+fn combine(kernels: &Kernels, partials: &[f32], heads: Heads, head: usize, out: &mut [f32]) {
+    let dim = heads.head_dim;
+    let parts = || partials.chunks_exact(dim + 2).skip(head).step_by(heads.heads);
+    let max = parts().map(|part| part[dim]).fold(f32::NEG_INFINITY, f32::max);
+    let weight = |part: &[f32]| (part[dim] - max).exp() * part[dim + 1];
+    let total: f32 = parts().map(weight).sum();
+    out.fill(0.0);
+    for part in parts() {
+        kernels.add_scaled(out, weight(part) / total, &part[..dim]);
+    }
+}

@@ -1,0 +1,89 @@
+//! Both ways of attention against the formula in `f64`, over spans that wrap, with any grouping of heads.
+
+use super::*;
+use crate::threads::Team;
+use proptest::prelude::*;
+use siskin_simd::Kernels;
+
+/// Values in -1..1 that look random.
+fn values(n: usize, seed: usize) -> Vec<f32> {
+    (0..n).map(|i| ((i * 7919 + seed * 104_729 + 13) % 2003) as f32 / 1001.5 - 1.0).collect()
+}
+
+fn halves(x: &[f32]) -> Vec<u8> {
+    x.iter().flat_map(|&x| half::f16::from_f32(x).to_le_bytes()).collect()
+}
+
+/// Attention over one list of positions: `keys` and `values` are `kv_heads x positions x head_dim`.
+fn naive(heads: Heads, q: &[f32], keys: &[f32], values: &[f32], positions: usize) -> Vec<f64> {
+    let (dim, width) = (heads.head_dim, heads.heads * heads.head_dim);
+    let batch = q.len() / width;
+    let mut out = Vec::new();
+    for (i, q) in q.chunks_exact(dim).enumerate() {
+        let (token, kv_head) = (i / heads.heads, i % heads.heads / heads.group());
+        let rows = |x: &[f32]| -> Vec<Vec<f64>> {
+            let x = &x[kv_head * positions * dim..][..(positions - (batch - 1 - token)) * dim];
+            x.chunks_exact(dim).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect()
+        };
+        let (keys, values) = (rows(keys), rows(values));
+        let score = |key: &Vec<f64>| key.iter().zip(q).map(|(k, &q)| k * f64::from(q)).sum::<f64>();
+        let weights: Vec<f64> = keys.iter().map(|key| score(key).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        out.extend((0..dim).map(|d| weights.iter().zip(&values).map(|(w, v)| w * v[d]).sum::<f64>() / total));
+    }
+    out
+}
+
+/// Runs attention with the positions split in two after `split`, and compares.
+fn check(heads: Heads, batch: usize, positions: usize, split: usize, threads: usize) -> Vec<f32> {
+    let (dim, n) = (heads.head_dim, heads.kv_heads * positions * heads.head_dim);
+    let round = |x: Vec<f32>| x.iter().map(|&x| half::f16::from_f32(x).to_f32()).collect::<Vec<f32>>();
+    let (keys, contents) = (round(values(n, 1)), round(values(n, 2)));
+    let q: Vec<f32> = values(batch * heads.heads * dim, 3).iter().map(|q| q * 3.0).collect();
+    let (key_bytes, value_bytes) = (halves(&keys), halves(&contents));
+    let spans = |head: usize| {
+        let bytes =
+            |from: usize, to: usize| (head * positions + from) * dim * 2..(head * positions + to) * dim * 2;
+        [bytes(0, split), bytes(split, positions)]
+            .map(|range| Span { keys: &key_bytes[range.clone()], values: &value_bytes[range] })
+    };
+    let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).unwrap() };
+    let mut workspace = Workspace::new(heads, positions, threads);
+    let mut out = vec![f32::NAN; q.len()];
+    attend(&mut cpu, heads, Format::F16, &q, spans, &mut workspace, &mut out);
+    for (i, (got, expected)) in out.iter().zip(naive(heads, &q, &keys, &contents, positions)).enumerate() {
+        assert!((f64::from(*got) - expected).abs() < 2e-5, "value {i}: {got}, expected {expected}");
+    }
+    out
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn batches_of_any_shape(kv_heads in 1usize..4, group in 1usize..9, dim in 1usize..20, batch in 1usize..40, before in 0usize..90, split in 0.0..1.0f64) {
+        let heads = Heads { heads: kv_heads * group, kv_heads, head_dim: dim * 2 };
+        let positions = before + batch;
+        check(heads, batch, positions, (split * positions as f64) as usize, 2);
+    }
+}
+
+#[test]
+fn more_heads_in_a_group_than_lanes() {
+    check(Heads { heads: 40, kv_heads: 1, head_dim: 8 }, 3, 50, 20, 1);
+}
+
+#[test]
+fn long_contexts_of_one_token_in_parts() {
+    let heads = Heads { heads: 4, kv_heads: 2, head_dim: 16 };
+    for (positions, split) in [(PART, 10), (PART + 1, PART), (3 * PART + 5, PART + 7)] {
+        let one = check(heads, 1, positions, split, 1);
+        assert_eq!(one, check(heads, 1, positions, split, 3));
+    }
+}
+
+#[test]
+fn batches_do_not_depend_on_threads() {
+    let heads = Heads { heads: 2, kv_heads: 1, head_dim: 8 };
+    assert_eq!(check(heads, 30, 100, 33, 1), check(heads, 30, 100, 33, 3));
+}

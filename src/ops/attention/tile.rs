@@ -1,0 +1,156 @@
+//! Attention of several tokens: a tile of up to 32 queries that share a key-value head meets keys and values in blocks, with an online softmax.
+//!
+//! ```text
+//! for each block of keys:   scores = K Q            a row a key, a lane a query; what a query must not see is minus infinity
+//!                           weights = e^(scores - max so far);  out *= what the growth of the maximum asks for
+//!                           out += V^T weights
+//! out /= sum of the weights
+//! ```
+//!
+//! Every lane is computed by itself, in an order that depends on the keys only: what else is in the tile changes nothing.
+
+use super::{Heads, PART, Span};
+use siskin_simd::{Format, Kernels, LANES};
+
+/// Keys of a block: with their values as floats, what stays in a first-level cache beside the rest.
+const BLOCK: usize = 32;
+
+/// The work space of one thread.
+pub(super) struct Tile {
+    /// `head_dim x LANES`.
+    queries: Vec<f32>,
+    /// `BLOCK x head_dim`: keys, later values.
+    rows: Vec<f32>,
+    /// `BLOCK x LANES`; and the scores of a single query, for `single.rs`.
+    scores: Vec<f32>,
+    /// `head_dim x LANES`.
+    out: Vec<f32>,
+    max: [f32; LANES],
+    sum: [f32; LANES],
+    scale: [f32; LANES],
+    /// Keys that each lane sees, counted from the first.
+    seen: [usize; LANES],
+}
+
+/// Tokens whose queries fill a tile.
+pub(super) fn tokens(heads: Heads) -> usize {
+    (LANES / heads.group()).max(1)
+}
+
+impl Tile {
+    pub fn new(head_dim: usize) -> Tile {
+        Tile {
+            queries: vec![0.0; head_dim * LANES],
+            rows: vec![0.0; BLOCK * head_dim],
+            scores: vec![0.0; BLOCK * LANES],
+            out: vec![0.0; head_dim * LANES],
+            max: [0.0; LANES],
+            sum: [0.0; LANES],
+            scale: [0.0; LANES],
+            seen: [0; LANES],
+        }
+    }
+
+    /// Bytes that [`Tile::new`] allocates, without the value itself.
+    pub const fn bytes(head_dim: usize) -> usize {
+        (2 * head_dim * LANES + BLOCK * head_dim + BLOCK * LANES) * size_of::<f32>()
+    }
+
+    /// Room for the scores of one query and [`PART`] positions.
+    pub fn single_scores(&mut self) -> &mut [f32] {
+        const { assert!(PART <= BLOCK * LANES) };
+        &mut self.scores[..PART]
+    }
+
+    /// Attention of the queries of one key-value head, for tokens whose rows of `heads x head_dim` values are `q` and `out`. The last `hidden`
+    /// positions of the spans are hidden from the last token, and one more from each before it.
+    #[allow(clippy::too_many_arguments)]
+    pub fn attend(
+        &mut self,
+        kernels: &Kernels,
+        heads: Heads,
+        format: Format,
+        kv_head: usize,
+        q: &[f32],
+        (spans, hidden): ([Span<'_>; 2], usize),
+        out: &mut [f32],
+    ) {
+        let row_bytes = heads.head_dim * format.block_bytes();
+        let tokens = q.len() / (heads.heads * heads.head_dim);
+        let positions = spans.iter().map(|span| span.len(row_bytes)).sum::<usize>() - hidden;
+        let queries = tokens * heads.group();
+        for first in (0..queries).step_by(LANES) {
+            let lane = |lane: usize| {
+                let query = (first + lane).min(queries - 1);
+                (query / heads.group(), kv_head * heads.group() + query % heads.group())
+            };
+            self.gather(heads, q, lane);
+            for (i, seen) in self.seen.iter_mut().enumerate() {
+                *seen = positions - (tokens - 1 - lane(i).0);
+            }
+            let mut start = 0;
+            for span in spans {
+                let span = span.cut(0, positions - start, row_bytes);
+                let bytes = BLOCK * row_bytes;
+                for (keys, values) in span.keys.chunks(bytes).zip(span.values.chunks(bytes)) {
+                    self.add_block(kernels, heads.head_dim, format, start, keys, values);
+                    start += keys.len() / row_bytes;
+                }
+            }
+            self.scatter(heads, (queries - first).min(LANES), lane, out);
+        }
+    }
+
+    /// Copies the queries of all lanes, and forgets the results of the last tile.
+    fn gather(&mut self, heads: Heads, q: &[f32], lane: impl Fn(usize) -> (usize, usize)) {
+        for i in 0..LANES {
+            let (token, head) = lane(i);
+            let q = &q[(token * heads.heads + head) * heads.head_dim..][..heads.head_dim];
+            for (row, q) in self.queries.chunks_exact_mut(LANES).zip(q) {
+                row[i] = *q;
+            }
+        }
+        self.out.fill(0.0);
+        self.max = [f32::NEG_INFINITY; LANES];
+        self.sum = [0.0; LANES];
+    }
+
+    /// Adds what the lanes see of a block of keys and values that starts at position `start`.
+    fn add_block(
+        &mut self,
+        kernels: &Kernels,
+        head_dim: usize,
+        format: Format,
+        start: usize,
+        keys: &[u8],
+        values: &[u8],
+    ) {
+        let count = keys.len() / (head_dim * format.block_bytes());
+        let (rows, scores) = (&mut self.rows[..count * head_dim], &mut self.scores[..count * LANES]);
+        kernels.widen(format, keys, rows);
+        scores.fill(0.0);
+        kernels.accumulate(rows, &self.queries, scores);
+        if self.seen.iter().any(|&seen| seen < start + count) {
+            for (i, row) in scores.chunks_exact_mut(LANES).enumerate() {
+                for (score, &seen) in row.iter_mut().zip(&self.seen) {
+                    *score = if start + i < seen { *score } else { f32::NEG_INFINITY };
+                }
+            }
+        }
+        kernels.softmax_tile(scores, &mut self.max, &mut self.sum, &mut self.scale);
+        kernels.scale_columns(&mut self.out, &self.scale);
+        kernels.widen(format, values, rows);
+        kernels.accumulate_transposed(rows, scores, &mut self.out);
+    }
+
+    /// Writes the results of the first `count` lanes.
+    fn scatter(&self, heads: Heads, count: usize, lane: impl Fn(usize) -> (usize, usize), out: &mut [f32]) {
+        for i in 0..count {
+            let (token, head) = lane(i);
+            let out = &mut out[(token * heads.heads + head) * heads.head_dim..][..heads.head_dim];
+            for (out, row) in out.iter_mut().zip(self.out.chunks_exact(LANES)) {
+                *out = row[i] / self.sum[i];
+            }
+        }
+    }
+}
