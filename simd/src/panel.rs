@@ -10,6 +10,7 @@
 //! multiplication is the same for all formats.
 
 use crate::activation::{ActGroup, SCALE_LEN};
+use crate::block::{Block, blocks};
 
 /// Weight rows of a panel.
 pub const PANEL_ROWS: usize = 16;
@@ -57,6 +58,13 @@ impl<'a> Source<'a> {
     #[inline]
     pub fn row(&self, r: usize) -> &'a [u8] {
         self.rows.get(r * self.row_bytes..(r + 1) * self.row_bytes).unwrap_or_default()
+    }
+
+    /// Up to `count` blocks of a row, from block `start` on; those that it has.
+    #[inline]
+    pub fn blocks<B: Block>(&self, r: usize, start: usize, count: usize) -> &'a [B] {
+        let row = blocks(self.row(r));
+        &row[start.min(row.len())..(start + count).min(row.len())]
     }
 }
 

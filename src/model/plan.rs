@@ -74,9 +74,12 @@ impl Plan {
 
 /// Tokens of a batch: whole tiles, as many as fit.
 fn batch(model: &Model, capacity: usize) -> Option<usize> {
-    let row = Sizes::new(model, 1);
-    let bytes = row.bytes()?.checked_add(matmul::Workspace::bytes(1, row.widest, 0)?)?;
-    let fit = (MAX_ACTIVATIONS / bytes).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
+    let bytes = |rows: usize| {
+        let sizes = Sizes::new(model, rows);
+        sizes.bytes()?.checked_add(matmul::Workspace::bytes(rows, sizes.widest, 0)?)
+    };
+    let row = bytes(2)?.checked_sub(bytes(1)?)?;
+    let fit = (MAX_ACTIVATIONS / row).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
     Some(fit.min(capacity))
 }
 

@@ -46,8 +46,8 @@ pub(crate) fn unpack<B: QuantBlock>(source: Source<'_>, panel: &mut [PanelGroup]
         group.scale = [[0.0; PANEL_ROWS]; 16];
         group.offset = [[0.0; PANEL_ROWS]; 16];
         for r in 0..PANEL_ROWS {
-            let row = blocks::<B>(source.row(r)).iter().skip((source.first + g) * per_group).take(per_group);
-            for (b, block) in row.enumerate() {
+            let row = source.blocks::<B>(r, (source.first + g) * per_group, per_group);
+            for (b, block) in row.iter().enumerate() {
                 block.unpack(&mut unpacked);
                 put(group, r, b * B::LEN, B::LEN, &unpacked);
             }

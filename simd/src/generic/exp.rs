@@ -32,6 +32,19 @@ pub(crate) fn exp<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     simd.mul_f32s(p, power)
 }
 
+/// `x[i] = e^(x[i] - max)`.
+#[inline(always)]
+pub(crate) fn exp_in_place<S: Simd>(simd: S, x: &mut [f32], max: S::f32s) {
+    let (head, tail) = S::as_mut_simd_f32s(x);
+    for x in head {
+        *x = exp(simd, simd.sub_f32s(*x, max));
+    }
+    if !tail.is_empty() {
+        let y = exp(simd, simd.sub_f32s(simd.partial_load_f32s(tail), max));
+        simd.partial_store_f32s(tail, y);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -43,7 +56,7 @@ mod tests {
     impl WithSimd for Map<'_> {
         type Output = ();
         fn with_simd<S: Simd>(self, simd: S) {
-            super::super::map_in_place(simd, self.0, |x| exp(simd, x));
+            exp_in_place(simd, self.0, simd.splat_f32s(0.0));
         }
     }
 

@@ -1,6 +1,7 @@
 //! Operations on `f32` written once over pulp's vectors; `kernels.rs` runs them at the level of its instruction set.
 //!
-//! Sums are taken in an order that depends on the vector width and the length only, so a result never depends on threads or chunks.
+//! A vector operation is compiled for its instruction set only where it is inlined, so vectors are handed to `#[inline(always)]` functions and
+//! never to closures. Sums are taken in an order that depends on the vector width and the length only, so a result never depends on threads or chunks.
 
 mod add;
 mod exp;
@@ -60,18 +61,5 @@ impl Level {
             #[cfg(target_arch = "aarch64")]
             Level::Neon(simd) => Simd::vectorize(simd, op),
         }
-    }
-}
-
-/// Applies `f` to every vector of `x` in place; the last one may be partial, its missing lanes hold zeros.
-#[inline(always)]
-fn map_in_place<S: Simd>(simd: S, x: &mut [f32], mut f: impl FnMut(S::f32s) -> S::f32s) {
-    let (head, tail) = S::as_mut_simd_f32s(x);
-    for x in head {
-        *x = f(*x);
-    }
-    if !tail.is_empty() {
-        let y = f(simd.partial_load_f32s(tail));
-        simd.partial_store_f32s(tail, y);
     }
 }

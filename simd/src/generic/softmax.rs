@@ -1,6 +1,6 @@
 //! Softmax in place, with the largest value subtracted so that nothing overflows.
 
-use super::{exp::exp, map_in_place};
+use super::exp::exp_in_place;
 use pulp::{Simd, WithSimd};
 
 /// `x[i] = e^(x[i] - max) / sum_j e^(x[j] - max)`; the result is that maximum and that sum.
@@ -14,10 +14,10 @@ impl WithSimd for Softmax<'_> {
         let x = self.0;
         let largest = largest(simd, x);
         let max = simd.splat_f32s(largest);
-        map_in_place(simd, x, |x| exp(simd, simd.sub_f32s(x, max)));
+        exp_in_place(simd, x, max);
         let sum = sum(simd, x);
-        let scale = simd.splat_f32s(1.0 / sum);
-        map_in_place(simd, x, |x| simd.mul_f32s(x, scale));
+        let scale = 1.0 / sum;
+        x.iter_mut().for_each(|x| *x *= scale);
         (largest, sum)
     }
 }

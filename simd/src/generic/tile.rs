@@ -52,17 +52,22 @@ fn accumulate_rows<S: Simd, const M: usize>(
         for (m, sums) in sums.iter_mut().enumerate() {
             *sums = [c[m * per_row + at], c[m * per_row + at + 1]];
         }
+        let mut factors = [0.0; M];
         if column == 1 {
-            let rows: [&[f32]; M] = std::array::from_fn(|m| &a[m * row..][..count]);
+            let mut rows: [&[f32]; M] = [&[]; M];
+            for (m, factors) in rows.iter_mut().enumerate() {
+                *factors = &a[m * row..][..count];
+            }
             for (l, b) in b.chunks_exact(per_row).enumerate().take(count) {
-                let a = std::array::from_fn(|m| rows[m][l]);
-                add_products::<S, M>(simd, a, [b[at], b[at + 1]], &mut sums);
+                for (factor, row) in factors.iter_mut().zip(rows) {
+                    *factor = row[l];
+                }
+                add_products::<S, M>(simd, factors, [b[at], b[at + 1]], &mut sums);
             }
         } else {
             for (l, b) in b.chunks_exact(per_row).enumerate().take(count) {
-                let rows = &a[l * column..][..M];
-                let a = std::array::from_fn(|m| rows[m]);
-                add_products::<S, M>(simd, a, [b[at], b[at + 1]], &mut sums);
+                factors.copy_from_slice(&a[l * column..][..M]);
+                add_products::<S, M>(simd, factors, [b[at], b[at + 1]], &mut sums);
             }
         }
         for (m, sums) in sums.iter().enumerate() {

@@ -64,11 +64,18 @@ fn multiply_tile<const W: usize, const BY_16: bool, const OFFSETS: bool>(
     sums: &mut [[f32; PANEL_ROWS]],
 ) {
     let sums: &mut [[f32; PANEL_ROWS]; W] = sums.try_into().expect("a sum for each vector of the tile");
-    let mut total = sums.each_ref().map(|sum| _mm512_castsi512_ps(load(sum)));
+    // Loops, not `map`: code that is handed vectors must be compiled for them.
+    let mut total = [_mm512_setzero_ps(); W];
+    for (total, sum) in total.iter_mut().zip(&*sums) {
+        *total = _mm512_castsi512_ps(load(sum));
+    }
+    let mut weights = [_mm512_setzero_si512(); 8];
     for (group, x) in panel.iter().zip(tile.as_chunks::<W>().0) {
         let quants = group.q.as_chunks::<64>().0.as_chunks::<8>().0;
         for (part, quants) in quants.iter().enumerate() {
-            let weights = quants.each_ref().map(|q| load(q));
+            for (weights, q) in weights.iter_mut().zip(quants) {
+                *weights = load(q);
+            }
             if BY_16 {
                 let scales = [scales(group, part * 2), scales(group, part * 2 + 1)];
                 for (x, total) in x.iter().zip(&mut total) {
@@ -113,7 +120,7 @@ fn add_by_16(weights: [__m512i; 8], scales: [__m512; 2], x: &ActGroup, part: usi
 fn dot<const N: usize>(bias: i32, weights: &[__m512i; N], activations: &[[i8; 4]; N]) -> __m512i {
     let mut sum = _mm512_set1_epi32(bias);
     for (weights, x) in weights.iter().zip(activations) {
-        sum = _mm512_dpbusd_epi32(sum, *weights, _mm512_set1_epi32(i32::from_le_bytes(x.map(|x| x as u8))));
+        sum = _mm512_dpbusd_epi32(sum, *weights, _mm512_set1_epi32(bytemuck::cast(*x)));
     }
     sum
 }

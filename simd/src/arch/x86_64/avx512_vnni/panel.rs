@@ -5,7 +5,7 @@
 
 use super::load::store;
 use crate::activation::ActGroup;
-use crate::block::{Block, blocks};
+use crate::block::Block;
 use crate::panel::{PANEL_ROWS, PanelGroup, Source};
 use std::arch::x86_64::*;
 
@@ -26,10 +26,11 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize>(
     let raise = _mm512_set1_epi8(raise as i8);
     // Loops, not `map`: code that is handed vectors must be compiled for them.
     let mut lanes = [_mm512_setzero_si512(); PANEL_ROWS];
-    let rows: [&[B]; PANEL_ROWS] = std::array::from_fn(|r| blocks(source.row(r)));
+    let mut rows: [&[B]; PANEL_ROWS] = [&[]; PANEL_ROWS];
     for (g, group) in panel.iter_mut().enumerate() {
-        let start = (source.first + g) * N;
-        let rows = rows.map(|row| &row[start.min(row.len())..(start + N).min(row.len())]);
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = source.blocks(r, (source.first + g) * N, N);
+        }
         let quarters = group.q.as_chunks_mut::<64>().0.as_chunks_mut::<16>().0;
         for (i, out) in quarters.iter_mut().enumerate() {
             for (lane, row) in lanes.iter_mut().zip(rows) {

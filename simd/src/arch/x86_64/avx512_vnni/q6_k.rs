@@ -83,6 +83,7 @@ fn scales_and_offsets(sums: &mut Sums, block: &BlockQ6K, group: &ActGroup) -> __
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn spread_sixteenths(factors: __m512, quarter: usize) -> __m512 {
-    let [a, b, c, d] = [0, 1, 2, 3].map(|i| quarter as i32 * 4 + i);
+    let a = quarter as i32 * 4;
+    let (b, c, d) = (a + 1, a + 2, a + 3);
     _mm512_permutexvar_ps(_mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d), factors)
 }

@@ -34,14 +34,15 @@ pub(crate) fn multiply<const PARTS: usize, const OFFSETS: bool>(
     let width = sums.len();
     for at in (0..width).step_by(WIDTH) {
         // A missing vector is the last one once more; its sums are dropped.
-        let vectors: [usize; WIDTH] = std::array::from_fn(|i| (at + i).min(width - 1));
+        let last = width - 1;
+        let vectors = [at, (at + 1).min(last), (at + 2).min(last), (at + 3).min(last)];
         for half in 0..2 {
             let mut total = [_mm256_setzero_ps(); WIDTH];
             for (total, v) in total.iter_mut().zip(vectors) {
                 *total = floats(&sums[v].as_chunks().0[half]);
             }
             for (group, x) in panel.iter().zip(tile.chunks_exact(width)) {
-                let x = vectors.map(|v| &x[v]);
+                let x = [&x[vectors[0]], &x[vectors[1]], &x[vectors[2]], &x[vectors[3]]];
                 let columns: Columns<'_> = bytemuck::cast_slice(&group.q);
                 for (part, columns) in columns.chunks_exact(64 / PARTS).enumerate() {
                     let integers = integers(columns, half, x, part);
@@ -68,5 +69,5 @@ pub(crate) fn multiply<const PARTS: usize, const OFFSETS: bool>(
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn activations(x: &ActGroup, at: usize) -> __m256i {
     let four = bytemuck::cast_ref::<_, [[i8; 4]; 64]>(&x.q)[at];
-    _mm256_set1_epi32(i32::from_le_bytes(four.map(|x| x as u8)))
+    _mm256_set1_epi32(bytemuck::cast(four))
 }

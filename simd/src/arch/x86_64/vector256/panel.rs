@@ -5,7 +5,7 @@
 
 use super::super::load::store;
 use crate::activation::ActGroup;
-use crate::block::{Block, blocks};
+use crate::block::Block;
 use crate::panel::{PANEL_ROWS, PanelGroup, Source};
 use std::arch::x86_64::*;
 
@@ -35,12 +35,13 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize>(
     let raise = if quants == Quants::Raised { 128 - zero } else { 0 };
     let fold = if quants == Quants::Small && SCALES == 8 { f32::from(zero) } else { 0.0 };
     let (raise, fold) = (_mm256_set1_epi8(raise as i8), _mm256_set1_ps(fold));
-    let rows: [&[B]; PANEL_ROWS] = std::array::from_fn(|r| blocks(source.row(r)));
+    let mut rows: [&[B]; PANEL_ROWS] = [&[]; PANEL_ROWS];
     // Loops, not `map`: code that is handed vectors must be compiled for them.
     let mut lanes = [_mm256_setzero_si256(); 8];
     for (g, group) in panel.iter_mut().enumerate() {
-        let start = (source.first + g) * N;
-        let rows = rows.map(|row| &row[start.min(row.len())..(start + N).min(row.len())]);
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = source.blocks(r, (source.first + g) * N, N);
+        }
         for (half, rows) in rows.as_chunks::<8>().0.iter().enumerate() {
             for (i, out) in group.q.as_chunks_mut::<64>().0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
                 for (lane, row) in lanes.iter_mut().zip(rows) {
