@@ -102,6 +102,8 @@ fn matrix(format: Format, rows: usize, cols: usize) -> Vec<u8> {
         match format {
             Format::F32 => block.copy_from_slice(&value.to_le_bytes()),
             Format::BF16 => block.copy_from_slice(&value.to_le_bytes()[2..]),
+            Format::Q2_K => block[80..].copy_from_slice(&[half, half].concat()),
+            Format::Q3_K => block[108..].copy_from_slice(&half),
             Format::Q6_K => block[208..].copy_from_slice(&half),
             Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => {
                 block[..4].copy_from_slice(&[half, half].concat());

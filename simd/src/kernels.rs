@@ -106,6 +106,8 @@ impl Kernels {
         kernels.scalar_blocks::<BlockQ5_0>();
         kernels.scalar_blocks::<BlockQ5_1>();
         kernels.scalar_blocks::<BlockQ8_0>();
+        kernels.scalar_blocks::<BlockQ2K>();
+        kernels.scalar_blocks::<BlockQ3K>();
         kernels.scalar_blocks::<BlockQ4K>();
         kernels.scalar_blocks::<BlockQ5K>();
         kernels.scalar_blocks::<BlockQ6K>();
@@ -415,6 +417,8 @@ impl Kernels {
             (Format::Q5_0, avx2::dot_rows_q5_0),
             (Format::Q5_1, avx2::dot_rows_q5_1),
             (Format::Q8_0, avx2::dot_rows_q8_0),
+            (Format::Q2_K, avx2::dot_rows_q2_k),
+            (Format::Q3_K, avx2::dot_rows_q3_k),
             (Format::Q4_K, avx2::dot_rows_q4_k),
             (Format::Q5_K, avx2::dot_rows_q5_k),
             (Format::Q6_K, avx2::dot_rows_q6_k),
@@ -425,6 +429,8 @@ impl Kernels {
             (Format::Q5_0, avx2::unpack_q5_0, avx2::multiply_5bit),
             (Format::Q5_1, avx2::unpack_q5_1, avx2::multiply_5bit),
             (Format::Q8_0, avx2::unpack_q8_0, avx2::multiply_8bit),
+            (Format::Q2_K, avx2::unpack_q2_k, avx2::multiply_2bit),
+            (Format::Q3_K, avx2::unpack_q3_k, avx2::multiply_3bit),
             (Format::Q4_K, avx2::unpack_q4_k, avx2::multiply_4bit),
             (Format::Q5_K, avx2::unpack_q5_k, avx2::multiply_5bit),
             (Format::Q6_K, avx2::unpack_q6_k, avx2::multiply_6bit),
@@ -447,6 +453,8 @@ impl Kernels {
             (Format::Q5_0, dot_rows_q5_0),
             (Format::Q5_1, dot_rows_q5_1),
             (Format::Q8_0, dot_rows_q8_0),
+            (Format::Q2_K, dot_rows_q2_k),
+            (Format::Q3_K, dot_rows_q3_k),
             (Format::Q4_K, dot_rows_q4_k),
             (Format::Q5_K, dot_rows_q5_k),
             (Format::Q6_K, dot_rows_q6_k),
@@ -457,6 +465,8 @@ impl Kernels {
             (Format::Q5_0, unpack_q5_0, multiply_scales32),
             (Format::Q5_1, unpack_q5_1, multiply_offsets32),
             (Format::Q8_0, unpack_q8_0, multiply_scales32),
+            (Format::Q2_K, unpack_q2_k, multiply_offsets16),
+            (Format::Q3_K, unpack_q3_k, multiply_scales16),
             (Format::Q4_K, unpack_q4_k, multiply_offsets32),
             (Format::Q5_K, unpack_q5_k, multiply_offsets32),
             (Format::Q6_K, unpack_q6_k, multiply_scales16),
@@ -472,6 +482,8 @@ impl Kernels {
             (Format::Q5_0, dot_rows_q5_0),
             (Format::Q5_1, dot_rows_q5_1),
             (Format::Q8_0, dot_rows_q8_0),
+            (Format::Q2_K, dot_rows_q2_k),
+            (Format::Q3_K, dot_rows_q3_k),
             (Format::Q4_K, dot_rows_q4_k),
             (Format::Q5_K, dot_rows_q5_k),
             (Format::Q6_K, dot_rows_q6_k),
@@ -482,6 +494,8 @@ impl Kernels {
             (Format::Q5_0, unpack_q5_0, multiply_scales32),
             (Format::Q5_1, unpack_q5_1, multiply_offsets32),
             (Format::Q8_0, unpack_q8_0, multiply_scales32),
+            (Format::Q2_K, unpack_q2_k, multiply_offsets16),
+            (Format::Q3_K, unpack_q3_k, multiply_scales16),
             (Format::Q4_K, unpack_q4_k, multiply_offsets32),
             (Format::Q5_K, unpack_q5_k, multiply_offsets32),
             (Format::Q6_K, unpack_q6_k, multiply_scales16),

@@ -152,6 +152,8 @@ impl GgmlType {
             Q5_0 => Format::Q5_0,
             Q5_1 => Format::Q5_1,
             Q8_0 => Format::Q8_0,
+            Q2_K => Format::Q2_K,
+            Q3_K => Format::Q3_K,
             Q4_K => Format::Q4_K,
             Q5_K => Format::Q5_K,
             Q6_K => Format::Q6_K,

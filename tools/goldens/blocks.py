@@ -18,6 +18,7 @@ SCALES = {
     "F32": [], "F16": [], "BF16": [],
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0],
     "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
+    "Q2_K": [80, 82], "Q3_K": [108],
 }  # fmt: skip
 # One, minus one, zero, minus zero, the smallest and the largest subnormal, the largest number.
 EDGES = [0x3C00, 0xBC00, 0x0000, 0x8000, 0x0001, 0x03FF, 0x7BFF]

@@ -7,6 +7,8 @@ mod bf16;
 mod f16;
 mod f32;
 mod k_scales;
+mod q2_k;
+mod q3_k;
 mod q4_0;
 mod q4_1;
 mod q4_k;
@@ -20,6 +22,9 @@ pub use bf16::BlockBf16;
 pub use f16::{BlockF16, f16_to_f32, f32_to_f16};
 pub use f32::BlockF32;
 pub(crate) use k_scales::scale_min;
+pub use q2_k::BlockQ2K;
+pub use q3_k::BlockQ3K;
+pub(crate) use q3_k::scales_q3;
 pub use q4_0::BlockQ4_0;
 pub use q4_1::BlockQ4_1;
 pub use q4_k::BlockQ4K;
@@ -50,6 +55,10 @@ pub enum Format {
     Q5_1,
     /// 32 quants of 8 bits, one scale: 8.5 bits a weight.
     Q8_0,
+    /// 256 quants of 2 bits, 4-bit scales and minima per 16: 2.625 bits a weight.
+    Q2_K,
+    /// 256 quants of 3 bits, 6-bit scales per 16: 3.4375 bits a weight.
+    Q3_K,
     /// 256 quants of 4 bits, 6-bit scales and minima per 32: 4.5 bits a weight.
     Q4_K,
     /// 256 quants of 5 bits, 6-bit scales and minima per 32: 5.5 bits a weight.
@@ -145,6 +154,14 @@ macro_rules! for_block {
                 type $B = BlockQ8_0;
                 $call
             }
+            Format::Q2_K => {
+                type $B = BlockQ2K;
+                $call
+            }
+            Format::Q3_K => {
+                type $B = BlockQ3K;
+                $call
+            }
             Format::Q4_K => {
                 type $B = BlockQ4K;
                 $call
@@ -163,7 +180,7 @@ macro_rules! for_block {
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 11] = [
+    pub const ALL: [Format; 13] = [
         Format::F32,
         Format::F16,
         Format::BF16,
@@ -172,6 +189,8 @@ impl Format {
         Format::Q5_0,
         Format::Q5_1,
         Format::Q8_0,
+        Format::Q2_K,
+        Format::Q3_K,
         Format::Q4_K,
         Format::Q5_K,
         Format::Q6_K,
@@ -188,6 +207,8 @@ impl Format {
             Format::Q5_0 => "Q5_0",
             Format::Q5_1 => "Q5_1",
             Format::Q8_0 => "Q8_0",
+            Format::Q2_K => "Q2_K",
+            Format::Q3_K => "Q3_K",
             Format::Q4_K => "Q4_K",
             Format::Q5_K => "Q5_K",
             Format::Q6_K => "Q6_K",

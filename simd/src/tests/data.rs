@@ -40,6 +40,8 @@ impl Random {
             Format::BF16 => return block.copy_from_slice(&self.float().to_le_bytes()[2..]),
             Format::F16 | Format::Q4_0 | Format::Q5_0 | Format::Q8_0 => &[0],
             Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => &[0, 2],
+            Format::Q2_K => &[80, 82],
+            Format::Q3_K => &[108],
             Format::Q6_K => &[208],
         };
         for &at in halves {

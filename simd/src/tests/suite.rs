@@ -86,6 +86,8 @@ fn extremes(kernels: &Kernels, format: Format, cols: usize) {
 /// The byte range of a block that holds no float field.
 fn quants_of(format: Format) -> (usize, usize) {
     match format {
+        Format::Q2_K => (0, 80),
+        Format::Q3_K => (0, 108),
         Format::Q6_K => (0, 208),
         Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => (4, format.block_bytes()),
         _ => (2, format.block_bytes()),

@@ -79,6 +79,8 @@ fn quants(format: Format, deviation: f32, rng: &mut Rng, bytes: &mut [u8]) {
             Format::Q4_1 => scale_and_min(block, unit / 4.61, -7.5),
             Format::Q5_1 => scale_and_min(block, unit / 9.23, -15.5),
             Format::Q8_0 => q8_0(block, unit),
+            Format::Q2_K => q2_k(block, rng, unit),
+            Format::Q3_K => q3_k(block, rng, unit),
             Format::Q4_K => k_with_min(block, rng, unit / 4.61, 7.5),
             Format::Q5_K => k_with_min(block, rng, unit / 9.23, 15.5),
             Format::Q6_K => q6_k(block, rng, unit),
@@ -124,6 +126,34 @@ fn k_with_min(block: &mut [u8], rng: &mut Rng, unit: f32, mean_quant: f32) {
         block[8 + j] = mins[j] | (mins[j + 4] >> 4) << 6;
         block[12 + j] = scales[j + 4] & 15 | (mins[j + 4] & 15) << 4;
     }
+}
+
+/// Q2_K: scales in 8..16, each minimum its scale, and `dmin` so that the mean is zero.
+fn q2_k(block: &mut [u8], rng: &mut Rng, unit: f32) {
+    for scales in block[..16].chunks_exact_mut(8) {
+        for (scale, bits) in scales.iter_mut().zip(rng.next().to_le_bytes()) {
+            *scale = (8 + bits % 8) * 0x11;
+        }
+    }
+    let scale = unit / 1.118 / 11.73; // deviation of 4 levels, root mean square of 8..16
+    put(block, 80, scale);
+    put(block, 82, scale * 1.5);
+}
+
+/// Q3_K: scales of either sign with a size in 16..32.
+fn q3_k(block: &mut [u8], rng: &mut Rng, unit: f32) {
+    let bits = rng.next().to_le_bytes();
+    let scales: [u8; 16] = std::array::from_fn(|i| {
+        let bits = bits[i / 2] >> (4 * (i % 2));
+        let size = 16 + (bits & 7) * 2;
+        if bits & 8 == 0 { 32 + size } else { 32 - size }
+    });
+    block[96..108].fill(0);
+    for (i, scale) in scales.into_iter().enumerate() {
+        block[96 + i % 8] |= (scale & 15) << (4 * (i / 8));
+        block[104 + i % 4] |= (scale >> 4) << (2 * (i / 4));
+    }
+    put(block, 108, unit / 2.345 / 23.45); // root mean square of -4..4, and of the sizes
 }
 
 /// Q6_K: scales of either sign with a size in 64..128.

@@ -108,6 +108,8 @@ fn ggml_type(format: Format) -> GGmlType {
         Format::Q5_0 => GGmlType::Q5_0,
         Format::Q5_1 => GGmlType::Q5_1,
         Format::Q8_0 => GGmlType::Q8_0,
+        Format::Q2_K => GGmlType::Q2K,
+        Format::Q3_K => GGmlType::Q3K,
         Format::Q4_K => GGmlType::Q4K,
         Format::Q5_K => GGmlType::Q5K,
         Format::Q6_K => GGmlType::Q6K,

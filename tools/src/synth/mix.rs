@@ -69,6 +69,8 @@ impl Mix {
             (Format::Q8_0, _) => 7,
             (Format::Q5_0, _) => 8,
             (Format::Q5_1, _) => 9,
+            (Format::Q2_K, _) => 10,
+            (Format::Q3_K, _) => 11,
             (Format::Q4_K, true) => 14,
             (Format::Q4_K, false) => 15,
             (Format::Q5_K, true) => 16,
@@ -87,6 +89,7 @@ pub fn fitting(wanted: Format, cols: usize) -> Format {
         return wanted;
     }
     let smaller = match wanted {
+        Format::Q2_K | Format::Q3_K => Format::Q4_0,
         Format::Q4_K => Format::Q5_0,
         Format::Q5_K => Format::Q5_1,
         Format::Q6_K => Format::Q8_0,

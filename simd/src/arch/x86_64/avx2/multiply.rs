@@ -29,17 +29,40 @@ pub(crate) fn multiply_5bit(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut 
     multiply::<8, true>(panel, tile, sums, |columns, half, x, part| dots::<4>(columns, half, x, part * 8));
 }
 
+/// For quants of 2 bits with a scale and an offset per 16 columns.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply_2bit(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
+    multiply::<16, true>(panel, tile, sums, |columns, half, x, part| dots::<4>(columns, half, x, part * 4));
+}
+
+/// For quants of 3 bits less 4, with a scale per 16 columns.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply_3bit(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
+    multiply::<16, false>(panel, tile, sums, |columns, half, x, part| {
+        less::<5>(dots::<4>(columns, half, x, part * 4), x, part)
+    });
+}
+
 /// For quants of 6 bits less 32, with a scale per 16 columns.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn multiply_6bit(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
     multiply::<16, false>(panel, tile, sums, |columns, half, x, part| {
-        let mut sums = dots::<2>(columns, half, x, part * 4);
-        for (sum, x) in sums.iter_mut().zip(x) {
-            // The bias is -128 times the activations: a quarter of it takes off 32 times them.
-            *sum = _mm256_add_epi32(*sum, _mm256_srai_epi32::<2>(_mm256_set1_epi32(x.bias16[part])));
-        }
-        sums
+        less::<2>(dots::<2>(columns, half, x, part * 4), x, part)
     });
+}
+
+/// Takes 128 shifted right by `SHIFT` times the activations of 16 columns off: the bias is -128 times them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn less<const SHIFT: i32>(
+    mut sums: [__m256i; WIDTH],
+    x: [&ActGroup; WIDTH],
+    part: usize,
+) -> [__m256i; WIDTH] {
+    for (sum, x) in sums.iter_mut().zip(x) {
+        *sum = _mm256_add_epi32(*sum, _mm256_srai_epi32::<SHIFT>(_mm256_set1_epi32(x.bias16[part])));
+    }
+    sums
 }
 
 /// For signed bytes with a scale per 32 columns.

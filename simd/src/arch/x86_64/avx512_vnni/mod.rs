@@ -6,6 +6,8 @@
 mod load;
 mod multiply;
 mod panel;
+mod q2_k;
+mod q3_k;
 mod q4_0;
 mod q4_1;
 mod q4_k;
@@ -16,7 +18,9 @@ mod q6_k;
 mod q8_0;
 mod rows;
 
-pub(crate) use multiply::{multiply_offsets32, multiply_scales16, multiply_scales32};
+pub(crate) use multiply::{multiply_offsets16, multiply_offsets32, multiply_scales16, multiply_scales32};
+pub(crate) use q2_k::{dot_rows_q2_k, unpack_q2_k};
+pub(crate) use q3_k::{dot_rows_q3_k, unpack_q3_k};
 pub(crate) use q4_0::{dot_rows_q4_0, unpack_q4_0};
 pub(crate) use q4_1::{dot_rows_q4_1, unpack_q4_1};
 pub(crate) use q4_k::{dot_rows_q4_k, unpack_q4_k};

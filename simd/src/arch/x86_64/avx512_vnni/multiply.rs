@@ -35,6 +35,12 @@ pub(crate) fn multiply_scales16(panel: &[PanelGroup], tile: &[ActGroup], sums: &
     multiply::<true, false>(panel, tile, sums);
 }
 
+/// For formats with a scale and an offset per 16 columns.
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(crate) fn multiply_offsets16(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
+    multiply::<true, true>(panel, tile, sums);
+}
+
 /// Chooses the code for the width of the tile.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -78,8 +84,9 @@ fn multiply_tile<const W: usize, const BY_16: bool, const OFFSETS: bool>(
             }
             if BY_16 {
                 let scales = [scales(group, part * 2), scales(group, part * 2 + 1)];
+                let offsets = [offsets(group, part * 2), offsets(group, part * 2 + 1)];
                 for (x, total) in x.iter().zip(&mut total) {
-                    add_by_16(weights, scales, x, part, total);
+                    add_by_16::<OFFSETS>(weights, scales, offsets, x, part, total);
                 }
             } else {
                 let (scale, offset) = (scales(group, part), offsets(group, part));
@@ -105,12 +112,23 @@ fn multiply_tile<const W: usize, const BY_16: bool, const OFFSETS: bool>(
 /// A part of 32 columns that has two scales.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn add_by_16(weights: [__m512i; 8], scales: [__m512; 2], x: &ActGroup, part: usize, total: &mut __m512) {
+fn add_by_16<const OFFSETS: bool>(
+    weights: [__m512i; 8],
+    scales: [__m512; 2],
+    offsets: [__m512; 2],
+    x: &ActGroup,
+    part: usize,
+    total: &mut __m512,
+) {
     let ([low, high], []) = weights.as_chunks::<4>() else { return };
     let [x_low, x_high] = bytemuck::cast_ref::<_, [[[i8; 4]; 4]; 2]>(&activations(x)[part]);
     let low = _mm512_cvtepi32_ps(dot(x.bias16[part * 2], low, x_low));
     let high = _mm512_cvtepi32_ps(dot(x.bias16[part * 2 + 1], high, x_high));
-    let both = _mm512_fmadd_ps(low, scales[0], _mm512_mul_ps(high, scales[1]));
+    let mut both = _mm512_fmadd_ps(low, scales[0], _mm512_mul_ps(high, scales[1]));
+    if OFFSETS {
+        both = _mm512_fmadd_ps(offsets[0], _mm512_set1_ps(f32::from(x.sum16[part * 2])), both);
+        both = _mm512_fmadd_ps(offsets[1], _mm512_set1_ps(f32::from(x.sum16[part * 2 + 1])), both);
+    }
     *total = _mm512_fmadd_ps(both, _mm512_set1_ps(x.scale[part]), *total);
 }
 

@@ -12,15 +12,15 @@ use std::arch::x86_64::*;
 /// Unpacks rows of a format whose `N` blocks of type `B` hold the 256 weights of a group.
 ///
 /// `quarter(blocks, i)` gives 64 quants, to which `raise` is added so that a weight is its quant less 128; `factors(blocks)` gives the scales of
-/// `SCALES` parts (8 or 16) and, where that leaves room, as many offsets. Both give zeros for blocks that are missing.
+/// `SCALES` parts (8 or 16) and then as many offsets, in one vector or two. Both give zeros for blocks that are missing.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize>(
+pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTORS: usize>(
     source: Source<'_>,
     panel: &mut [PanelGroup],
     raise: u8,
     quarter: impl Fn(&[B], usize) -> __m512i,
-    factors: impl Fn(&[B]) -> __m512,
+    factors: impl Fn(&[B]) -> [__m512; VECTORS],
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let raise = _mm512_set1_epi8(raise as i8);
@@ -40,12 +40,14 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize>(
                 store(out, column);
             }
         }
-        for (lane, row) in lanes.iter_mut().zip(rows) {
-            *lane = _mm512_castps_si512(factors(row));
-        }
-        let (scales, offsets) = (&mut group.scale[..SCALES], &mut group.offset[..16 - SCALES]);
-        for (out, part) in scales.iter_mut().chain(offsets).zip(transpose(lanes)) {
-            store(out, part);
+        for v in 0..VECTORS {
+            for (lane, row) in lanes.iter_mut().zip(rows) {
+                *lane = _mm512_castps_si512(factors(row)[v]);
+            }
+            let (scales, offsets) = (&mut group.scale[..SCALES], &mut group.offset);
+            for (out, part) in scales.iter_mut().chain(offsets).skip(v * 16).zip(transpose(lanes)) {
+                store(out, part);
+            }
         }
     }
 }

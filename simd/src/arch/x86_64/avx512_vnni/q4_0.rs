@@ -31,9 +31,9 @@ pub(crate) fn dot_rows_q4_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_q4_0(source: Source<'_>, panel: &mut [PanelGroup]) {
     let quants = |blocks: &[BlockQ4_0], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
-    unpack::<BlockQ4_0, 8, 8>(source, panel, 128 - 8, quants, |blocks| {
+    unpack::<BlockQ4_0, 8, 8, 1>(source, panel, 128 - 8, quants, |blocks| {
         let (d, _) = heads(blocks);
-        _mm512_zextps256_ps512(d)
+        [_mm512_zextps256_ps512(d)]
     });
 }
 

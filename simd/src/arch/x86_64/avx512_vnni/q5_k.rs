@@ -32,10 +32,10 @@ pub(crate) fn dot_rows_q5_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 pub(crate) fn unpack_q5_k(source: Source<'_>, panel: &mut [PanelGroup]) {
     let zero = _mm512_setzero_si512();
     let quants = |blocks: &[BlockQ5K], i| blocks.first().map_or(zero, |block| quants(block, i));
-    unpack::<BlockQ5K, 1, 8>(source, panel, 128, quants, |blocks| {
-        let Some(block) = blocks.first() else { return _mm512_setzero_ps() };
+    unpack::<BlockQ5K, 1, 8, 1>(source, panel, 128, quants, |blocks| {
+        let Some(block) = blocks.first() else { return [_mm512_setzero_ps()] };
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
-        factors(scales, minima)
+        [factors(scales, minima)]
     });
 }
 

@@ -9,11 +9,11 @@
 //! Quants stay unsigned (0..64) and four products add up to at most 4 * 63 * 127 in an i32. The -32 is taken off through the sums of
 //! 16 activations.
 
-use super::super::load::{floats, half, load as load_32, load_half};
+use super::super::load::{floats, half, load as load_32};
 use super::load::load;
 use super::panel::unpack;
-use super::rows::{Sums, and_or, dot, dot_rows, quarter};
-use crate::activation::{ActGroup, Column};
+use super::rows::{and_or, dot, dot_rows, numbers, quarter, spread_sixteenths, times_sums, twice};
+use crate::activation::Column;
 use crate::block::BlockQ6K;
 use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
@@ -23,10 +23,13 @@ use std::arch::x86_64::*;
 pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, blocks, group| {
         let [block] = blocks else { return };
-        let scales = scales_and_offsets(sums, block, group);
+        let d = _mm256_mul_ps(floats(&group.scale), half(block.d));
+        let factors = _mm512_mul_ps(twice(d), numbers(&block.scales));
         for i in 0..4 {
-            sums.add(i, dot(quants(block, i), quarter(group, i)), spread_sixteenths(scales, i));
+            sums.add(i, dot(quants(block, i), quarter(group, i)), spread_sixteenths(factors, i));
         }
+        let by_part = times_sums(&block.scales, group);
+        sums.offset(by_part, _mm256_mul_ps(d, _mm256_set1_ps(-32.0)));
     });
 }
 
@@ -35,10 +38,10 @@ pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 pub(crate) fn unpack_q6_k(source: Source<'_>, panel: &mut [PanelGroup]) {
     let zero = _mm512_setzero_si512();
     let quants = |blocks: &[BlockQ6K], i| blocks.first().map_or(zero, |block| quants(block, i));
-    unpack::<BlockQ6K, 1, 16>(source, panel, 128 - 32, quants, |blocks| {
-        let Some(block) = blocks.first() else { return _mm512_setzero_ps() };
+    unpack::<BlockQ6K, 1, 16, 1>(source, panel, 128 - 32, quants, |blocks| {
+        let Some(block) = blocks.first() else { return [_mm512_setzero_ps()] };
         let d = _mm512_broadcastss_ps(_mm256_castps256_ps128(half(block.d)));
-        _mm512_mul_ps(d, scales(block))
+        [_mm512_mul_ps(d, numbers(&block.scales))]
     });
 }
 
@@ -57,33 +60,4 @@ fn quants(block: &BlockQ6K, i: usize) -> __m512i {
         let pairs = _mm512_srlv_epi64(high, _mm512_setr_epi64(0, 0, 0, 0, 2, 2, 2, 2));
         and_or(_mm512_srli_epi16::<4>(low), nibble, _mm512_and_si512(pairs, pair))
     }
-}
-
-/// The sixteen scales.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn scales(block: &BlockQ6K) -> __m512 {
-    _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_half(&block.scales)))
-}
-
-/// Takes the offsets off `sums`, and returns the factors per 16 weights: weight scale times activation scale.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn scales_and_offsets(sums: &mut Sums, block: &BlockQ6K, group: &ActGroup) -> __m512 {
-    let d = _mm256_mul_ps(floats(&group.scale), half(block.d));
-    // integers are exact here: 16 * 127 * 128 * 2 fits in 20 bits
-    let by_part = _mm256_madd_epi16(load_32(&group.sum16), _mm256_cvtepi8_epi16(load_half(&block.scales)));
-    sums.offset(_mm256_cvtepi32_ps(by_part), _mm256_mul_ps(d, _mm256_set1_ps(-32.0)));
-    let twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
-    let d = _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(d));
-    _mm512_mul_ps(d, scales(block))
-}
-
-/// The factors of 16 weights each, spread over quarter `quarter` (0..4): four of them, four lanes each.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn spread_sixteenths(factors: __m512, quarter: usize) -> __m512 {
-    let a = quarter as i32 * 4;
-    let (b, c, d) = (a + 1, a + 2, a + 3);
-    _mm512_permutexvar_ps(_mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d), factors)
 }

@@ -12,7 +12,7 @@
 //! At the end of a row a group may have fewer than eight blocks. A step counts to eight all the same and stops at the first that is missing,
 //! so that the count is a constant wherever the group is full; the scales of missing blocks are zero.
 
-use super::super::load::{load_half, prefetch_after, sum_lanes};
+use super::super::load::{load as load_32, load_half, prefetch_after, sum_lanes};
 use super::load::load;
 use crate::activation::{ActGroup, Column};
 use crate::block::{Block, blocks};
@@ -105,6 +105,33 @@ pub(super) fn spread(factors: __m256, quarter: usize) -> __m512 {
     _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(factors))
 }
 
+/// Eight factors, each twice: those of 32 weights for each 16 of them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn twice(factors: __m256) -> __m512 {
+    let lanes = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+    _mm512_permutexvar_ps(lanes, _mm512_castps256_ps512(factors))
+}
+
+/// The factors of 16 weights each, spread over quarter `quarter` (0..4): four of them, four lanes each.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn spread_sixteenths(factors: __m512, quarter: usize) -> __m512 {
+    let a = quarter as i32 * 4;
+    let (b, c, d) = (a + 1, a + 2, a + 3);
+    _mm512_permutexvar_ps(_mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d), factors)
+}
+
+/// Sixteen small numbers times the sums of 16 activations each, two neighbours to a sum.
+///
+/// Integers are exact here: 16 * 127 * 128 * 2 fits in 20 bits.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn times_sums(numbers: &[i8; 16], group: &ActGroup) -> __m256 {
+    let numbers = _mm256_cvtepi8_epi16(load_half(numbers));
+    _mm256_cvtepi32_ps(_mm256_madd_epi16(load_32(&group.sum16), numbers))
+}
+
 /// Twice 16 bytes of packed nibbles as 64 bytes: of each, the low nibbles, then the high ones.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -119,8 +146,25 @@ pub(super) fn nibbles(first: &[u8; 16], second: &[u8; 16]) -> __m512i {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn shifted_nibbles(packed: &[u8; 32]) -> __m512i {
-    let both = _mm512_broadcast_i64x4(super::super::load::load(packed));
+    let both = _mm512_broadcast_i64x4(load_32(packed));
     _mm512_srlv_epi64(both, _mm512_setr_epi64(0, 0, 0, 0, 4, 4, 4, 4))
+}
+
+/// 32 bytes of four bit pairs each as 64 bytes: the first and second pair (`upper` 0), or the third and fourth (1).
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn pairs(packed: __m256i, upper: usize) -> __m512i {
+    let (a, b) = (upper as i64 * 4, upper as i64 * 4 + 2);
+    let shifted =
+        _mm512_srlv_epi64(_mm512_broadcast_i64x4(packed), _mm512_setr_epi64(a, a, a, a, b, b, b, b));
+    _mm512_and_si512(shifted, _mm512_set1_epi8(3))
+}
+
+/// Sixteen small numbers as floats.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn numbers(x: &[i8; 16]) -> __m512 {
+    _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(load_half(x)))
 }
 
 /// `(a & mask) | b`.

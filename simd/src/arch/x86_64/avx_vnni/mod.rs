@@ -2,7 +2,7 @@
 
 mod multiply;
 
-pub(crate) use multiply::{multiply_offsets32, multiply_scales16, multiply_scales32};
+pub(crate) use multiply::{multiply_offsets16, multiply_offsets32, multiply_scales16, multiply_scales32};
 
 use std::arch::x86_64::*;
 

@@ -30,6 +30,14 @@ pub(crate) fn multiply_scales16(panel: &[PanelGroup], tile: &[ActGroup], sums: &
     });
 }
 
+/// For formats with a scale and an offset per 16 columns.
+#[target_feature(enable = "avx2,fma,f16c,avxvnni")]
+pub(crate) fn multiply_offsets16(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
+    multiply::<16, true>(panel, tile, sums, |columns, half, x, part| {
+        dots(columns, half, x, part * 4, |x| x.bias16[part])
+    });
+}
+
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avxvnni")]
 fn dots(

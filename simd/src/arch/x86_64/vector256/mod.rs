@@ -9,6 +9,8 @@
 
 mod multiply;
 mod panel;
+mod q2_k;
+mod q3_k;
 mod q4_0;
 mod q4_1;
 mod q4_k;
@@ -21,6 +23,8 @@ mod rows;
 
 pub(crate) use multiply::{Columns, WIDTH, activations, multiply};
 pub(crate) use panel::Quants;
+pub(crate) use q2_k::{dot_rows_q2_k, unpack_q2_k};
+pub(crate) use q3_k::{dot_rows_q3_k, unpack_q3_k};
 pub(crate) use q4_0::{dot_rows_q4_0, unpack_q4_0};
 pub(crate) use q4_1::{dot_rows_q4_1, unpack_q4_1};
 pub(crate) use q4_k::{dot_rows_q4_k, unpack_q4_k};
@@ -36,7 +40,7 @@ macro_rules! instances {
     ($features:literal, $dot:path, $style:expr) => {
         crate::arch::x86_64::vector256::instances! { $features, $dot, $style;
             dot_rows_q4_0 unpack_q4_0, dot_rows_q4_1 unpack_q4_1, dot_rows_q5_0 unpack_q5_0, dot_rows_q5_1 unpack_q5_1,
-            dot_rows_q8_0 unpack_q8_0, dot_rows_q4_k unpack_q4_k, dot_rows_q5_k unpack_q5_k, dot_rows_q6_k unpack_q6_k }
+            dot_rows_q8_0 unpack_q8_0, dot_rows_q2_k unpack_q2_k, dot_rows_q3_k unpack_q3_k, dot_rows_q4_k unpack_q4_k, dot_rows_q5_k unpack_q5_k, dot_rows_q6_k unpack_q6_k }
     };
     ($features:literal, $dot:path, $style:expr; $($dot_rows:ident $unpack:ident),*) => { $(
         /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.

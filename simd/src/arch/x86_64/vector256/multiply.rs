@@ -52,7 +52,7 @@ pub(crate) fn multiply<const PARTS: usize, const OFFSETS: bool>(
                         let scale = _mm256_mul_ps(scale, _mm256_set1_ps(x.scale[part * 8 / PARTS]));
                         *total = _mm256_fmadd_ps(_mm256_cvtepi32_ps(integers), scale, *total);
                         if OFFSETS {
-                            *total = _mm256_fmadd_ps(offset, _mm256_set1_ps(x.sum[part * 8 / PARTS]), *total);
+                            *total = _mm256_fmadd_ps(offset, sum::<PARTS>(x, part), *total);
                         }
                     }
                 }
@@ -62,6 +62,13 @@ pub(crate) fn multiply<const PARTS: usize, const OFFSETS: bool>(
             }
         }
     }
+}
+
+/// The sum of the activations of a part.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn sum<const PARTS: usize>(x: &ActGroup, part: usize) -> __m256 {
+    _mm256_set1_ps(if PARTS == 8 { x.sum[part] } else { x.scale[part / 2] * f32::from(x.sum16[part]) })
 }
 
 /// Four activations of columns `4 * at..`, counted within the group, spread to all rows.

@@ -21,15 +21,15 @@ pub(crate) enum Quants {
 /// Unpacks rows of a format whose `N` blocks of type `B` hold the 256 weights of a group.
 ///
 /// `part(blocks, i)` gives 32 quants, of which each weight is one less `zero`; `factors(blocks)` gives the scales of `SCALES` parts (8 or 16)
-/// and, where that leaves room, as many offsets. Both count missing blocks as zeros.
+/// and then as many offsets, eight to a vector. Both count missing blocks as zeros.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize>(
+pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTORS: usize>(
     source: Source<'_>,
     panel: &mut [PanelGroup],
     (quants, zero): (Quants, u8),
     part: impl Fn(&[B], usize) -> Option<__m256i>,
-    factors: impl Fn(&[B]) -> [__m256; 2],
+    factors: impl Fn(&[B]) -> [__m256; VECTORS],
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let raise = if quants == Quants::Raised { 128 - zero } else { 0 };
@@ -51,16 +51,17 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize>(
                     store(&mut out.as_chunks_mut::<32>().0[half], column);
                 }
             }
-            let (mut scales, mut offsets) = (lanes, lanes);
-            for (i, row) in rows.iter().enumerate() {
-                let [scale, offset] = factors(row);
-                scales[i] = _mm256_castps_si256(scale);
-                offsets[i] = _mm256_castps_si256(_mm256_fnmadd_ps(scale, fold, offset));
-            }
-            let (low, high) = (&mut group.scale[..SCALES], &mut group.offset[..16 - SCALES]);
-            let factors = low.iter_mut().chain(high);
-            for (out, part) in factors.zip(transpose(scales).into_iter().chain(transpose(offsets))) {
-                store(&mut bytemuck::cast_mut::<_, [[f32; 8]; 2]>(out)[half], part);
+            for v in 0..VECTORS {
+                for (lane, row) in lanes.iter_mut().zip(rows) {
+                    let factors = factors(row);
+                    let folded =
+                        if v == 0 { factors[v] } else { _mm256_fnmadd_ps(factors[0], fold, factors[v]) };
+                    *lane = _mm256_castps_si256(folded);
+                }
+                let parts = group.scale[..SCALES].iter_mut().chain(&mut group.offset).skip(v * 8);
+                for (out, part) in parts.zip(transpose(lanes)) {
+                    store(&mut bytemuck::cast_mut::<_, [[f32; 8]; 2]>(out)[half], part);
+                }
             }
         }
     }

@@ -33,7 +33,7 @@ pub(crate) fn dot_rows_q4_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q4_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
     let part = |blocks: &[BlockQ4K], i| Some(quants(blocks.first()?, i));
-    unpack::<BlockQ4K, 1, 8>(source, panel, (style, 0), part, |blocks| {
+    unpack::<BlockQ4K, 1, 8, 2>(source, panel, (style, 0), part, |blocks| {
         let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
         [scales, minima]

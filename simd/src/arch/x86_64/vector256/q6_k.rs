@@ -10,10 +10,10 @@
 //!
 //! Quants stay unsigned (0..64): two products reach 2 * 63 * 127 = 16002 in an i16. The -32 is taken off through the sums of 16 activations.
 
-use super::super::load::{floats, half, load, load_half};
+use super::super::load::{floats, half, load};
 use super::panel::{Quants, unpack};
-use super::rows::{Dot, Sums, dot_rows, part, spread_pair};
-use crate::activation::{ActGroup, Column};
+use super::rows::{Dot, by_sixteenths, dot_rows, part, spread_pair, times_sums};
+use crate::activation::Column;
 use crate::block::BlockQ6K;
 use crate::panel::{PanelGroup, Source};
 use std::arch::x86_64::*;
@@ -24,10 +24,12 @@ use std::arch::x86_64::*;
 pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: impl Dot) {
     dot_rows::<BlockQ6K, 1>(rows, x, out, |sums, blocks, group| {
         let [block] = blocks else { return };
-        let scales = scales_and_offsets(sums, block, group);
+        let d = _mm256_mul_ps(floats(&group.scale), half(block.d));
+        let factors = by_sixteenths(d, &block.scales);
         for i in 0..8 {
-            sums.add(i, dot(quants(block, i), part(group, i)), spread_pair(scales[i / 4], i % 4 * 2));
+            sums.add(i, dot(quants(block, i), part(group, i)), spread_pair(factors[i / 4], i % 4 * 2));
         }
+        sums.subtract(times_sums(&block.scales, group), _mm256_mul_ps(d, _mm256_set1_ps(32.0)));
     });
 }
 
@@ -36,10 +38,9 @@ pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q6_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
     let part = |blocks: &[BlockQ6K], i| Some(quants(blocks.first()?, i));
-    unpack::<BlockQ6K, 1, 16>(source, panel, (style, 32), part, |blocks| {
+    unpack::<BlockQ6K, 1, 16, 2>(source, panel, (style, 32), part, |blocks| {
         let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
-        let (d, [low, high]) = (half(block.d), scales(block));
-        [_mm256_mul_ps(d, low), _mm256_mul_ps(d, high)]
+        by_sixteenths(half(block.d), &block.scales)
     });
 }
 
@@ -58,30 +59,4 @@ fn quants(block: &BlockQ6K, i: usize) -> __m256i {
     let (low, high) =
         (_mm256_and_si256(low, _mm256_set1_epi8(15)), _mm256_and_si256(high, _mm256_set1_epi8(0x30)));
     _mm256_or_si256(low, high)
-}
-
-/// The sixteen scales.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn scales(block: &BlockQ6K) -> [__m256; 2] {
-    let scales = load_half(&block.scales);
-    let low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(scales));
-    [low, _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(scales, scales)))]
-}
-
-/// Takes the offsets off `sums`, and returns the factors per 16 weights, in two halves: weight scale times activation scale.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c")]
-fn scales_and_offsets(sums: &mut Sums, block: &BlockQ6K, group: &ActGroup) -> [__m256; 2] {
-    let d = _mm256_mul_ps(floats(&group.scale), half(block.d));
-    let twice = |from| _mm256_permutevar8x32_ps(d, from);
-    let low = twice(_mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
-    let high = twice(_mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7));
-    let [scales_low, scales_high] = scales(block);
-    let (low, high) = (_mm256_mul_ps(low, scales_low), _mm256_mul_ps(high, scales_high));
-
-    // integers are exact here: 16 * 127 * 128 * 2 fits in 20 bits
-    let by_part = _mm256_madd_epi16(load(&group.sum16), _mm256_cvtepi8_epi16(load_half(&block.scales)));
-    sums.subtract(_mm256_cvtepi32_ps(_mm256_slli_epi32::<5>(by_part)), d);
-    [low, high]
 }

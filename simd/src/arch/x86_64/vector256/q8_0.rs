@@ -33,7 +33,7 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q8_0(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
     let part = |blocks: &[BlockQ8_0], i: usize| Some(load(&blocks.get(i)?.qs));
-    unpack::<BlockQ8_0, 8, 8>(source, panel, (style, 0), part, |blocks| {
+    unpack::<BlockQ8_0, 8, 8, 2>(source, panel, (style, 0), part, |blocks| {
         [heads(blocks).0, _mm256_setzero_ps()]
     });
 }

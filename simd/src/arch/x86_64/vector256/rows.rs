@@ -110,6 +110,36 @@ pub(super) fn spread_pair(x: __m256, i: usize) -> __m256 {
     _mm256_permutevar8x32_ps(x, _mm256_setr_epi32(i, i, i, i, j, j, j, j))
 }
 
+/// The factor of each 32 weights times the numbers of its two 16: sixteen factors in two vectors.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn by_sixteenths(factors: __m256, numbers: &[i8; 16]) -> [__m256; 2] {
+    let numbers = load_half(numbers);
+    let low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(numbers));
+    let high = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(numbers, numbers)));
+    let twice_low = _mm256_permutevar8x32_ps(factors, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
+    let twice_high = _mm256_permutevar8x32_ps(factors, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7));
+    [_mm256_mul_ps(twice_low, low), _mm256_mul_ps(twice_high, high)]
+}
+
+/// Sixteen small numbers times the sums of 16 activations each, two neighbours to a sum.
+///
+/// Integers are exact here: 16 * 127 * 128 * 2 fits in 20 bits.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn times_sums(numbers: &[i8; 16], group: &ActGroup) -> __m256 {
+    let numbers = _mm256_cvtepi8_epi16(load_half(numbers));
+    _mm256_cvtepi32_ps(_mm256_madd_epi16(load(&group.sum16), numbers))
+}
+
+/// Bit pair `i` (0..4) of each byte.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn pairs(packed: __m256i, i: usize) -> __m256i {
+    let shifted = _mm256_srl_epi16(packed, _mm_cvtsi64_si128(2 * i as i64));
+    _mm256_and_si256(shifted, _mm256_set1_epi8(3))
+}
+
 /// 16 bytes of packed nibbles as 32 bytes: the low nibbles, then the high ones.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
