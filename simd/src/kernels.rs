@@ -16,6 +16,8 @@ type DotRows = unsafe fn(rows: &[u8], x: Column<'_>, out: &mut [f32]);
 type Unpack = unsafe fn(source: Source<'_>, panel: &mut [PanelGroup]);
 /// `sums[v][r] += panel[r] . tile[v]`: a panel and as many groups of each vector of a tile.
 type Multiply = unsafe fn(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]);
+/// Asks for the cache lines of some bytes.
+type Prefetch = unsafe fn(bytes: &[u8]);
 /// Floats to groups.
 type Quantize = unsafe fn(x: &[f32], groups: &mut [ActGroup]);
 /// `out += weights[r] * rows[r]`.
@@ -42,6 +44,7 @@ pub struct Kernels {
     dot: [DotRows; Format::ALL.len()],
     /// None for float formats.
     product: [Option<Product>; Format::ALL.len()],
+    prefetch: Prefetch,
     quantize: Quantize,
     add_rows_f16: AddRows,
     narrow_f16: Narrow,
@@ -94,6 +97,7 @@ impl Kernels {
             level: Level::new(isa),
             dot: [scalar::dot_float::<BlockF32>; Format::ALL.len()],
             product: [None; Format::ALL.len()],
+            prefetch: scalar::prefetch,
             quantize: scalar::quantize,
             add_rows_f16: scalar::add_rows_f16,
             narrow_f16: scalar::narrow_f16,
@@ -187,6 +191,8 @@ impl Kernels {
     /// vector `v`, a row each (those past the last row mean nothing). Many times faster for a batch than [`Kernels::dot_rows`] for each
     /// vector, from about four vectors on. A vector's sums do not depend on the batch that it is part of.
     ///
+    /// `next` is what will probably be multiplied next, in this or another call; it is fetched from memory meanwhile.
+    ///
     /// # Panics
     ///
     /// If `rows` is no whole number of rows or more than [`PANEL_ROWS`], the batch is larger than the one that `panel` was made for,
@@ -195,6 +201,7 @@ impl Kernels {
         &self,
         format: Format,
         rows: &[u8],
+        next: &[u8],
         x: Tiles<'_>,
         panel: &'p mut Panel,
     ) -> &'p [[f32; PANEL_ROWS]] {
@@ -208,13 +215,16 @@ impl Kernels {
         let product = self.product[format as usize].unwrap_or_else(|| panic!("panels of {name}"));
         let sums = &mut panel.sums[..x.batch()];
         sums.fill([0.0; PANEL_ROWS]);
-        let groups = ActGroup::count(cols);
+        let (groups, tiles) = (ActGroup::count(cols), sums.len().div_ceil(TILE));
+        let mut pieces = next.chunks(next.len().div_ceil(tiles * groups.div_ceil(SLAB)).max(1));
         for first in (0..groups).step_by(SLAB) {
             let panel = &mut panel.groups[..SLAB.min(groups - first)];
             // SAFETY: as in `quantize`.
             unsafe { (product.unpack)(Source { rows, row_bytes, first }, panel) };
             for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
                 let x = x.part(tile, sums.len(), first, panel.len());
+                // SAFETY: as in `quantize`.
+                unsafe { (self.prefetch)(pieces.next().unwrap_or_default()) };
                 // SAFETY: as in `quantize`.
                 unsafe { (product.multiply)(panel, x, sums) };
             }
@@ -436,6 +446,7 @@ impl Kernels {
             (Format::Q6_K, avx2::unpack_q6_k, avx2::multiply_6bit),
         ]);
         Kernels {
+            prefetch: avx2::prefetch,
             quantize: avx2::quantize,
             add_rows_f16: avx2::add_rows_f16,
             narrow_f16: avx2::narrow_f16,

@@ -10,7 +10,7 @@
 //! ```
 
 use super::plan::shape;
-use super::scratch::Scratch;
+use super::scratch::{Scratch, parts};
 use super::weights::Layer;
 use super::{Model, Plan};
 use crate::kv::Cache;
@@ -121,7 +121,8 @@ impl<'m> Decoder<'m> {
         let (embedding, q_values, kv_values) = (config.embedding, config.q_values(), config.kv_values());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
         let (x, h) = (&mut s.x[..n * embedding], &mut s.h[..n * embedding]);
-        let (q, k, v) = (&mut s.q[..n * q_values], &mut s.k[..n * kv_values], &mut s.v[..n * kv_values]);
+        let [q, k, v, attended] =
+            parts(&mut s.wide, [q_values, kv_values, kv_values, q_values].map(|x| n * x));
 
         rows::rms_norm(cpu, x, &layer.attn_norm, config.norm_eps, h);
         let [wq, wk, wv] = [0, 1, 2].map(|i| layer.qkv[i].view());
@@ -143,7 +144,7 @@ impl<'m> Decoder<'m> {
             self.cache.store(&cpu.kernels, index, position, k, &v[row * kv_values..][..kv_values]);
         }
 
-        let (cache, attended) = (&self.cache, &mut s.attended[..n * q_values]);
+        let cache = &self.cache;
         let slots = cache.ring().spans(positions.end);
         let spans = |head: usize| {
             slots.clone().map(|slots| Span {
@@ -151,7 +152,7 @@ impl<'m> Decoder<'m> {
                 values: cache.values(index, head, slots),
             })
         };
-        attend(cpu, heads, cache.kv_type().format(), q, spans, &mut s.attention, attended);
+        attend(cpu, heads, cache.kv_type().format(), q, spans, &mut s.attention, &mut *attended);
         let output = layer.attn_output.view();
         let attended = Activations::new(cpu, attended, q_values, &mut s.matmul, &[output]);
         project(cpu, attended, [Projection { matrix: output, out: &mut *h }]);
@@ -164,7 +165,7 @@ impl<'m> Decoder<'m> {
         let (embedding, width) = (config.embedding, config.feed_forward);
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
         let (x, h) = (&mut s.x[..n * embedding], &mut s.h[..n * embedding]);
-        let (gate, up) = (&mut s.gate[..n * width], &mut s.up[..n * width]);
+        let [gate, up] = parts(&mut s.wide, [n * width; 2]);
 
         rows::rms_norm(cpu, x, &layer.ffn_norm, config.norm_eps, h);
         let [w_gate, w_up, w_down] = [layer.gate.view(), layer.up.view(), layer.down.view()];

@@ -13,7 +13,7 @@ pub const MAX_BATCH: usize = 256;
 const MIN_BATCH: usize = 64;
 
 /// Bytes of activations that a batch is kept below.
-const MAX_ACTIVATIONS: usize = 14 << 20;
+const MAX_ACTIVATIONS: usize = 16 << 20;
 
 /// What is to be run.
 #[derive(Clone, Copy, Debug)]
@@ -94,9 +94,7 @@ pub(super) fn shape(config: &Config, capacity: usize, kv_type: KvType) -> Shape 
 pub(super) struct Sizes {
     pub batch: usize,
     pub embedding: usize,
-    pub q: usize,
-    pub kv: usize,
-    pub feed_forward: usize,
+    pub wide: usize,
     pub widest: usize,
     pub rope: usize,
     pub vocabulary: usize,
@@ -109,9 +107,7 @@ impl Sizes {
         Sizes {
             batch,
             embedding: config.embedding,
-            q: config.q_values(),
-            kv: config.kv_values(),
-            feed_forward: config.feed_forward,
+            wide: (2 * config.q_values() + 2 * config.kv_values()).max(2 * config.feed_forward),
             widest,
             rope: config.rope.dims / 2,
             vocabulary: model.weights().vocabulary(),
@@ -120,7 +116,7 @@ impl Sizes {
 
     /// Bytes of all buffers but the workspaces of operations.
     fn bytes(&self) -> Option<usize> {
-        let row = 2 * self.embedding + 2 * self.q + 2 * self.kv + 2 * self.feed_forward;
+        let row = 2 * self.embedding + self.wide;
         let floats = self.batch.checked_mul(row)?.checked_add(self.vocabulary)?;
         floats.checked_mul(size_of::<f32>())?.checked_add(RopeTable::bytes(self.rope, self.batch))
     }

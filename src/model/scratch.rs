@@ -10,18 +10,8 @@ pub(super) struct Scratch {
     pub x: Vec<f32>,
     /// `b x embedding`: what a part of a layer reads (normalized) or adds.
     pub h: Vec<f32>,
-    /// `b x q_values`.
-    pub q: Vec<f32>,
-    /// `b x kv_values`.
-    pub k: Vec<f32>,
-    /// `b x kv_values`.
-    pub v: Vec<f32>,
-    /// `b x q_values`: what attention found.
-    pub attended: Vec<f32>,
-    /// `b x feed_forward`.
-    pub gate: Vec<f32>,
-    /// `b x feed_forward`.
-    pub up: Vec<f32>,
+    /// `b x` the wider of attention (query, key, value, and what was found) and feed-forward (gate and up): one follows the other.
+    pub wide: Vec<f32>,
     /// For projections of the widest row, `b` times.
     pub matmul: matmul::Workspace,
     /// Angles, `b x rope.dims / 2`.
@@ -40,16 +30,24 @@ impl Scratch {
         Scratch {
             x: rows(sizes.embedding),
             h: rows(sizes.embedding),
-            q: rows(sizes.q),
-            k: rows(sizes.kv),
-            v: rows(sizes.kv),
-            attended: rows(sizes.q),
-            gate: rows(sizes.feed_forward),
-            up: rows(sizes.feed_forward),
+            wide: rows(sizes.wide),
             matmul: matmul::Workspace::new(plan.batch, sizes.widest, threads),
             rope: RopeTable::new(sizes.rope, rope.base, rope.scale, factors, plan.batch),
             attention: attention::Workspace::new(model.config().heads, plan.capacity, threads),
             logits: vec![0.0; sizes.vocabulary],
         }
     }
+}
+
+/// The first parts of a buffer, with so many values each.
+///
+/// # Panics
+///
+/// If the buffer is shorter.
+pub(super) fn parts<const N: usize>(mut buffer: &mut [f32], lengths: [usize; N]) -> [&mut [f32]; N] {
+    lengths.map(|length| {
+        let (part, rest) = std::mem::take(&mut buffer).split_at_mut(length);
+        buffer = rest;
+        part
+    })
 }

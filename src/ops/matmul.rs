@@ -3,7 +3,7 @@
 use super::Cpu;
 use crate::tensor::QMatrix;
 use crate::threads::{MAX_TARGETS, Strip, Target};
-use siskin_simd::{ActGroup, Column, Kernels, PANEL_ROWS, Panel, TILE, Tiles};
+use siskin_simd::{ActGroup, Column, PANEL_ROWS, Panel, TILE, Tiles};
 
 /// Bytes of weights in a strip that meets one vector after the other: small enough to stay in a core's first-level cache while every
 /// token of the batch meets them, large enough that handing strips out costs nothing beside them.
@@ -101,12 +101,14 @@ pub fn project<const N: usize>(cpu: &mut Cpu, x: Activations<'_>, projections: [
     let matrices: [QMatrix<'_>; N] = std::array::from_fn(|i| projections[i].matrix);
     let mut targets = projections.map(|projection| target(&x, projection));
     let Activations { x, cols, groups, panels } = x;
-    let (kernels, batch) = (&cpu.kernels, x.len() / cols);
+    let (kernels, batch, threads) = (&cpu.kernels, x.len() / cols, cpu.team.threads());
     cpu.team.strips_with(panels, &mut targets, |panel, index, first, mut strip| {
         let matrix = &matrices[index];
         let weights = matrix.row_range(first, strip.row(0).len());
         if in_panels(matrix, batch) {
-            multiply(kernels, matrix, weights, Tiles::new(groups, cols), panel, strip);
+            let next = next_strip(matrix, first, threads);
+            let sums = kernels.multiply(matrix.format(), weights, next, Tiles::new(groups, cols), panel);
+            write(sums, strip);
         } else {
             let groups = |row: usize| if groups.is_empty() { groups } else { row_of(groups, batch, row) };
             for (row, x) in x.chunks_exact(cols).enumerate() {
@@ -127,19 +129,20 @@ fn row_of(groups: &[ActGroup], rows: usize, row: usize) -> &[ActGroup] {
     &groups[row * per_row..][..per_row]
 }
 
-/// A strip of at most [`PANEL_ROWS`] weight rows times the whole batch.
-fn multiply(
-    kernels: &Kernels,
-    matrix: &QMatrix<'_>,
-    weights: &[u8],
-    x: Tiles<'_>,
-    panel: &mut Panel,
-    mut strip: Strip<'_>,
-) {
-    let sums = kernels.multiply(matrix.format(), weights, x, panel);
+/// What a thread will probably multiply after the strip of rows from `first` on: the other threads take those between.
+fn next_strip<'a>(matrix: &QMatrix<'a>, first: usize, threads: usize) -> &'a [u8] {
+    let next = first + threads * PANEL_ROWS;
+    if next < matrix.rows() { matrix.row_range(next, PANEL_ROWS.min(matrix.rows() - next)) } else { &[] }
+}
+
+/// Writes the sums of each vector to its row.
+fn write(sums: &[[f32; PANEL_ROWS]], mut strip: Strip<'_>) {
     for (row, sums) in sums.iter().enumerate() {
         let out = strip.row(row);
-        out.copy_from_slice(&sums[..out.len()]);
+        match out.first_chunk_mut() {
+            Some(out) => *out = *sums,
+            None => out.copy_from_slice(&sums[..out.len()]),
+        }
     }
 }
 

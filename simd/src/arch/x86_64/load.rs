@@ -20,6 +20,14 @@ pub(super) fn prefetch_after<T: Pod>(x: &T) {
     }
 }
 
+/// Asks for the lines of some bytes, to be kept in the second-level cache.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn prefetch(bytes: &[u8]) {
+    for line in bytes.chunks(64) {
+        _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+    }
+}
+
 /// 32 bytes.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -20,6 +20,8 @@ pub(crate) use quantize::quantize;
 
 use std::arch::x86_64::*;
 
+pub(crate) use super::load::prefetch;
+
 super::vector256::instances!("avx2,fma,f16c", dot, super::vector256::Quants::Small);
 
 /// Two neighbouring products meet in an i16 first: at most 2 * 128 * 127 = 32512, so it does not saturate.
