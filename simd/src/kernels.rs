@@ -187,8 +187,8 @@ impl Kernels {
         }
     }
 
-    /// The product of up to [`PANEL_ROWS`] weight rows and a batch of activation vectors: element `v` of the result holds the sums of
-    /// vector `v`, a row each (those past the last row mean nothing). Many times faster for a batch than [`Kernels::dot_rows`] for each
+    /// The product of up to [`PANEL_ROWS`] weight rows and a batch of activation vectors: `done(v, sums)` is called once for each vector `v`, in
+    /// order, with its sums, a row each (those past the last row mean nothing). Many times faster for a batch than [`Kernels::dot_rows`] for each
     /// vector, from about four vectors on. A vector's sums do not depend on the batch that it is part of.
     ///
     /// `next` is what will probably be multiplied next, in this or another call; it is fetched from memory meanwhile.
@@ -197,14 +197,15 @@ impl Kernels {
     ///
     /// If `rows` is no whole number of rows or more than [`PANEL_ROWS`], the batch is larger than the one that `panel` was made for,
     /// or the format is a float format.
-    pub fn multiply<'p>(
+    pub fn multiply(
         &self,
         format: Format,
         rows: &[u8],
         next: &[u8],
         x: Tiles<'_>,
-        panel: &'p mut Panel,
-    ) -> &'p [[f32; PANEL_ROWS]] {
+        panel: &mut Panel,
+        mut done: impl FnMut(usize, &[f32; PANEL_ROWS]),
+    ) {
         let (name, cols) = (format.name(), x.cols());
         let row_bytes = format.row_bytes(cols).unwrap_or_else(|| panic!("{cols} columns of {name}"));
         assert!(
@@ -227,9 +228,12 @@ impl Kernels {
                 unsafe { (self.prefetch)(pieces.next().unwrap_or_default()) };
                 // SAFETY: as in `quantize`.
                 unsafe { (product.multiply)(panel, x, sums) };
+                if first + panel.len() == groups {
+                    // Now, so that the stores of results run beside the next tile.
+                    sums.iter().enumerate().for_each(|(i, sums)| done(tile * TILE + i, sums));
+                }
             }
         }
-        sums
     }
 
     /// `out[i] += sum_r weights[r] * rows[r][i]`: rows of F32 or F16, `weights.len()` rows x `out.len()` columns.

@@ -66,6 +66,23 @@ impl<'a> Source<'a> {
         let row = blocks(self.row(r));
         &row[start.min(row.len())..(start + count).min(row.len())]
     }
+
+    /// As [`Source::blocks`], of all rows.
+    #[inline]
+    pub fn parts<B: Block>(&self, start: usize, count: usize) -> [&'a [B]; PANEL_ROWS] {
+        std::array::from_fn(|r| self.blocks(r, start, count))
+    }
+
+    /// `N` blocks of all rows, from block `start` on; `None` if a row has less.
+    #[inline]
+    pub fn whole<B: Block, const N: usize>(&self, start: usize) -> Option<[&'a [B; N]; PANEL_ROWS]> {
+        let first = self.blocks(0, start, N).try_into().ok()?;
+        let mut rows = [first; PANEL_ROWS];
+        for (r, row) in rows.iter_mut().enumerate() {
+            *row = self.blocks(r, start, N).try_into().ok()?;
+        }
+        Some(rows)
+    }
 }
 
 /// Work space of one thread for products: a panel, and the sums of a batch.

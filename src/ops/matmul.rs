@@ -2,7 +2,7 @@
 
 use super::Cpu;
 use crate::tensor::QMatrix;
-use crate::threads::{MAX_TARGETS, Strip, Target};
+use crate::threads::{MAX_TARGETS, Target};
 use siskin_simd::{ActGroup, Column, PANEL_ROWS, Panel, TILE, Tiles};
 
 /// Bytes of weights in a strip that meets one vector after the other: small enough to stay in a core's first-level cache while every
@@ -107,8 +107,9 @@ pub fn project<const N: usize>(cpu: &mut Cpu, x: Activations<'_>, projections: [
         let weights = matrix.row_range(first, strip.row(0).len());
         if in_panels(matrix, batch) {
             let next = next_strip(matrix, first, threads);
-            let sums = kernels.multiply(matrix.format(), weights, next, Tiles::new(groups, cols), panel);
-            write(sums, strip);
+            let x = Tiles::new(groups, cols);
+            kernels
+                .multiply(matrix.format(), weights, next, x, panel, |row, sums| write(sums, strip.row(row)));
         } else {
             let groups = |row: usize| if groups.is_empty() { groups } else { row_of(groups, batch, row) };
             for (row, x) in x.chunks_exact(cols).enumerate() {
@@ -135,14 +136,12 @@ fn next_strip<'a>(matrix: &QMatrix<'a>, first: usize, threads: usize) -> &'a [u8
     if next < matrix.rows() { matrix.row_range(next, PANEL_ROWS.min(matrix.rows() - next)) } else { &[] }
 }
 
-/// Writes the sums of each vector to its row.
-fn write(sums: &[[f32; PANEL_ROWS]], mut strip: Strip<'_>) {
-    for (row, sums) in sums.iter().enumerate() {
-        let out = strip.row(row);
-        match out.first_chunk_mut() {
-            Some(out) => *out = *sums,
-            None => out.copy_from_slice(&sums[..out.len()]),
-        }
+/// Writes the sums of one vector; the last strip may want fewer.
+#[inline]
+fn write(sums: &[f32; PANEL_ROWS], out: &mut [f32]) {
+    match out.first_chunk_mut() {
+        Some(out) => *out = *sums,
+        None => out.copy_from_slice(&sums[..out.len()]),
     }
 }
 

@@ -123,7 +123,12 @@ fn check_product(kernels: &Kernels, format: Format, bytes: &[u8], x: &[f32], col
         let mut groups = vec![ActGroup::ZERO; x.len() / cols * ActGroup::count(cols)];
         let tiles = groups.chunks_mut(TILE * ActGroup::count(cols));
         x.chunks(TILE * cols).zip(tiles).for_each(|(x, groups)| kernels.quantize_tile(x, cols, groups));
-        kernels.multiply(format, bytes, bytes, Tiles::new(&groups, cols), panel).to_vec()
+        let mut all = Vec::new();
+        kernels.multiply(format, bytes, bytes, Tiles::new(&groups, cols), panel, |v, sums| {
+            assert_eq!(v, all.len());
+            all.push(*sums);
+        });
+        all
     };
     // a panel with something left in it
     let mut panel = Panel::new(batch);

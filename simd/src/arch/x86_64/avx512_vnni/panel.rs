@@ -24,30 +24,46 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTOR
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let raise = _mm512_set1_epi8(raise as i8);
+    for (g, group) in panel.iter_mut().enumerate() {
+        // Whole rows nearly always: then nothing has to be looked for.
+        match source.whole::<B, N>((source.first + g) * N) {
+            Some(rows) => unpack_group::<B, _, SCALES, VECTORS>(rows, group, raise, &quarter, &factors),
+            None => {
+                let rows = source.parts((source.first + g) * N, N);
+                unpack_group::<B, _, SCALES, VECTORS>(rows, group, raise, &quarter, &factors);
+            }
+        }
+    }
+}
+
+/// A group of 256 weights of each row.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn unpack_group<B: Block, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
+    rows: [R; PANEL_ROWS],
+    group: &mut PanelGroup,
+    raise: __m512i,
+    quarter: impl Fn(&[B], usize) -> __m512i,
+    factors: impl Fn(&[B]) -> [__m512; VECTORS],
+) {
     // Loops, not `map`: code that is handed vectors must be compiled for them.
     let mut lanes = [_mm512_setzero_si512(); PANEL_ROWS];
-    let mut rows: [&[B]; PANEL_ROWS] = [&[]; PANEL_ROWS];
-    for (g, group) in panel.iter_mut().enumerate() {
-        for (r, row) in rows.iter_mut().enumerate() {
-            *row = source.blocks(r, (source.first + g) * N, N);
+    let quarters = group.q.as_chunks_mut::<64>().0.as_chunks_mut::<16>().0;
+    for (i, out) in quarters.iter_mut().enumerate() {
+        for (lane, row) in lanes.iter_mut().zip(&rows) {
+            *lane = _mm512_add_epi8(quarter(row.as_ref(), i), raise);
         }
-        let quarters = group.q.as_chunks_mut::<64>().0.as_chunks_mut::<16>().0;
-        for (i, out) in quarters.iter_mut().enumerate() {
-            for (lane, row) in lanes.iter_mut().zip(rows) {
-                *lane = _mm512_add_epi8(quarter(row, i), raise);
-            }
-            for (out, column) in out.iter_mut().zip(transpose(lanes)) {
-                store(out, column);
-            }
+        for (out, column) in out.iter_mut().zip(transpose(lanes)) {
+            store(out, column);
         }
-        for v in 0..VECTORS {
-            for (lane, row) in lanes.iter_mut().zip(rows) {
-                *lane = _mm512_castps_si512(factors(row)[v]);
-            }
-            let (scales, offsets) = (&mut group.scale[..SCALES], &mut group.offset);
-            for (out, part) in scales.iter_mut().chain(offsets).skip(v * 16).zip(transpose(lanes)) {
-                store(out, part);
-            }
+    }
+    for v in 0..VECTORS {
+        for (lane, row) in lanes.iter_mut().zip(&rows) {
+            *lane = _mm512_castps_si512(factors(row.as_ref())[v]);
+        }
+        let (scales, offsets) = (&mut group.scale[..SCALES], &mut group.offset);
+        for (out, part) in scales.iter_mut().chain(offsets).skip(v * 16).zip(transpose(lanes)) {
+            store(out, part);
         }
     }
 }

@@ -35,33 +35,49 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTOR
     let raise = if quants == Quants::Raised { 128 - zero } else { 0 };
     let fold = if quants == Quants::Small && SCALES == 8 { f32::from(zero) } else { 0.0 };
     let (raise, fold) = (_mm256_set1_epi8(raise as i8), _mm256_set1_ps(fold));
-    let mut rows: [&[B]; PANEL_ROWS] = [&[]; PANEL_ROWS];
+    for (g, group) in panel.iter_mut().enumerate() {
+        // Whole rows nearly always: then nothing has to be looked for.
+        match source.whole::<B, N>((source.first + g) * N) {
+            Some(rows) => unpack_group::<B, _, SCALES, VECTORS>(rows, group, (raise, fold), &part, &factors),
+            None => {
+                let rows = source.parts((source.first + g) * N, N);
+                unpack_group::<B, _, SCALES, VECTORS>(rows, group, (raise, fold), &part, &factors);
+            }
+        }
+    }
+}
+
+/// A group of 256 weights of each row.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn unpack_group<B: Block, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
+    rows: [R; PANEL_ROWS],
+    group: &mut PanelGroup,
+    (raise, fold): (__m256i, __m256),
+    part: impl Fn(&[B], usize) -> Option<__m256i>,
+    factors: impl Fn(&[B]) -> [__m256; VECTORS],
+) {
     // Loops, not `map`: code that is handed vectors must be compiled for them.
     let mut lanes = [_mm256_setzero_si256(); 8];
-    for (g, group) in panel.iter_mut().enumerate() {
-        for (r, row) in rows.iter_mut().enumerate() {
-            *row = source.blocks(r, (source.first + g) * N, N);
-        }
-        for (half, rows) in rows.as_chunks::<8>().0.iter().enumerate() {
-            for (i, out) in group.q.as_chunks_mut::<64>().0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
-                for (lane, row) in lanes.iter_mut().zip(rows) {
-                    *lane = _mm256_add_epi8(part(row, i).unwrap_or(_mm256_setzero_si256()), raise);
-                }
-                for (out, column) in out.iter_mut().zip(transpose(lanes)) {
-                    store(&mut out.as_chunks_mut::<32>().0[half], column);
-                }
+    for (half, rows) in rows.as_chunks::<8>().0.iter().enumerate() {
+        for (i, out) in group.q.as_chunks_mut::<64>().0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
+            for (lane, row) in lanes.iter_mut().zip(rows) {
+                let quants = part(row.as_ref(), i).unwrap_or(_mm256_setzero_si256());
+                *lane = _mm256_add_epi8(quants, raise);
             }
-            for v in 0..VECTORS {
-                for (lane, row) in lanes.iter_mut().zip(rows) {
-                    let factors = factors(row);
-                    let folded =
-                        if v == 0 { factors[v] } else { _mm256_fnmadd_ps(factors[0], fold, factors[v]) };
-                    *lane = _mm256_castps_si256(folded);
-                }
-                let parts = group.scale[..SCALES].iter_mut().chain(&mut group.offset).skip(v * 8);
-                for (out, part) in parts.zip(transpose(lanes)) {
-                    store(&mut bytemuck::cast_mut::<_, [[f32; 8]; 2]>(out)[half], part);
-                }
+            for (out, column) in out.iter_mut().zip(transpose(lanes)) {
+                store(&mut out.as_chunks_mut::<32>().0[half], column);
+            }
+        }
+        for v in 0..VECTORS {
+            for (lane, row) in lanes.iter_mut().zip(rows) {
+                let factors = factors(row.as_ref());
+                let folded = if v == 0 { factors[v] } else { _mm256_fnmadd_ps(factors[0], fold, factors[v]) };
+                *lane = _mm256_castps_si256(folded);
+            }
+            let parts = group.scale[..SCALES].iter_mut().chain(&mut group.offset).skip(v * 8);
+            for (out, part) in parts.zip(transpose(lanes)) {
+                store(&mut bytemuck::cast_mut::<_, [[f32; 8]; 2]>(out)[half], part);
             }
         }
     }
