@@ -152,6 +152,7 @@ impl Vocab {
     }
 }
 
+#[inline]
 fn text_at<'a>(arena: &'a [u8], ends: &[u32], id: u32) -> &'a [u8] {
     let id = id as usize;
     let start = if id == 0 { 0 } else { ends[id - 1] };
