@@ -128,9 +128,12 @@ impl<'a> Part<'a> {
 
     /// Adds up to [`BATCH`] merges; `previous` is what the merge before yielded.
     fn add(&mut self, vocab: &Vocab, merges: &[Merge<'a>], mut previous: u32) -> u32 {
-        let at = |index: usize| merges.get(index).copied().unwrap_or_default();
-        let lefts = vocab.find_many::<BATCH>(&std::array::from_fn(|index| at(index).left));
-        let rights = vocab.find_many::<BATCH>(&std::array::from_fn(|index| at(index).right));
+        let (mut lefts, mut rights) = ([[].as_slice(); BATCH], [[].as_slice(); BATCH]);
+        for ((left, right), merge) in lefts.iter_mut().zip(&mut rights).zip(merges) {
+            (*left, *right) = (merge.left, merge.right);
+        }
+        let lefts = vocab.find_many::<BATCH>(&lefts[..merges.len()]);
+        let rights = vocab.find_many::<BATCH>(&rights[..merges.len()]);
         for ((merge, left), right) in merges.iter().zip(lefts).zip(rights) {
             let id = yielded(vocab, merge, previous);
             if let (Some(left), Some(right), Some(id)) = (left, right, id) {
