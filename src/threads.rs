@@ -93,10 +93,7 @@ impl Team {
     ///
     /// As [`Team::new`]. Workers that cannot be bound run unbound, with a logged warning.
     pub fn on_cpus(threads: usize, cpus: Option<&[usize]>) -> io::Result<Team> {
-        if threads == 0 || threads > MAX_THREADS {
-            let message = format!("a team of {threads} threads: expected 1 to {MAX_THREADS}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
+        Team::check(threads)?;
         let shared = Arc::new(Shared {
             state: Padded(AtomicU64::new(0)),
             next: Padded(AtomicUsize::new(0)),
@@ -122,6 +119,19 @@ impl Team {
             thread::yield_now();
         }
         Ok(team)
+    }
+
+    /// Whether a team may have that many threads.
+    ///
+    /// # Errors
+    ///
+    /// If `threads` is 0 or above [`MAX_THREADS`].
+    pub fn check(threads: usize) -> io::Result<()> {
+        if (1..=MAX_THREADS).contains(&threads) {
+            return Ok(());
+        }
+        let message = format!("a team of {threads} threads: expected 1 to {MAX_THREADS}");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
     }
 
     /// Threads in the team, the caller included.

@@ -254,10 +254,14 @@ mod tests {
     /// Two cores with two hardware threads each, and two efficiency cores, told apart by frequency alone.
     #[test]
     fn a_hybrid_laptop() {
-        let board =
-            Board::new(&[("", "0-1"), ("", "0-1"), ("", "2-3"), ("", "2-3"), ("", "4"), ("", "5")]);
-        for (cpu, khz) in [5_000_000, 5_000_000, 4_900_000, 4_900_000, 3_600_000, 3_600_000].iter().enumerate() {
-            board.write(&format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/cpuinfo_max_freq"), &khz.to_string());
+        let board = Board::new(&[("", "0-1"), ("", "0-1"), ("", "2-3"), ("", "2-3"), ("", "4"), ("", "5")]);
+        for (cpu, khz) in
+            [5_000_000, 5_000_000, 4_900_000, 4_900_000, 3_600_000, 3_600_000].iter().enumerate()
+        {
+            board.write(
+                &format!("sys/devices/system/cpu/cpu{cpu}/cpufreq/cpuinfo_max_freq"),
+                &khz.to_string(),
+            );
         }
         let topology = board.topology(6);
         assert_eq!(indices(topology.performance_cores()), [0, 2]);
