@@ -51,8 +51,8 @@ impl Topology {
         let mut cores = BTreeSet::new();
         let seconds: BTreeSet<usize> =
             cpus.iter().filter(|cpu| !cores.insert(cpu.core)).map(|cpu| cpu.index).collect();
-        let slow = 3 * cpus.iter().map(|cpu| cpu.capacity).max().unwrap_or(0) / 4;
-        let is_fast = |cpu: &LogicalCpu| cpu.capacity >= slow && !seconds.contains(&cpu.index);
+        let largest = cpus.iter().map(|cpu| cpu.capacity).max().unwrap_or(0);
+        let is_fast = |cpu: &LogicalCpu| is_near(cpu.capacity, largest) && !seconds.contains(&cpu.index);
         cpus.sort_by_key(|cpu| {
             (!is_fast(cpu), seconds.contains(&cpu.index), std::cmp::Reverse(cpu.capacity), cpu.index)
         });
@@ -80,7 +80,7 @@ impl Topology {
     pub fn placement(&self, threads: usize) -> Option<Vec<usize>> {
         let mut cores = self.cpus.iter().filter(|cpu| cpu.core == cpu.index);
         let fast = self.performance_cores().first()?.capacity;
-        if cores.all(|cpu| 4 * cpu.capacity >= 3 * fast) {
+        if cores.all(|cpu| is_near(cpu.capacity, fast)) {
             return None;
         }
         let used = threads.clamp(self.performance, self.cpus.len());
@@ -88,6 +88,11 @@ impl Topology {
         // A thread may run on either hardware thread of its core.
         Some(self.cpus.iter().filter(|cpu| chosen.contains(&cpu.core)).map(|cpu| cpu.index).collect())
     }
+}
+
+/// Whether a core is fast enough not to hold up the fastest: three quarters of its capacity or more.
+fn is_near(capacity: u64, largest: u64) -> bool {
+    capacity >= largest - largest / 4
 }
 
 /// Memory in bytes that can be had without driving out what is in use, within the limit of this process's control group; `None`
