@@ -34,6 +34,7 @@
 //! |---|---|
 //! | [`siskin_simd`] | arithmetic on bytes: formats, kernels, vector operations |
 //! | [`gguf`] | the file: mapped, validated once, then trusted |
+//! | [`topology`] | which CPUs are fast; free memory |
 //! | [`tensor`], [`threads`] | a matrix of weights in place; the team of threads |
 //! | [`kv`] | the ring of keys and values |
 //! | [`ops`] | projections, attention, normalization, rotary embedding |
@@ -65,5 +66,6 @@ pub mod tensor;
 #[allow(unsafe_code)]
 pub mod threads;
 pub mod tokenizer;
+pub mod topology;
 
 pub use error::Error;

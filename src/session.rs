@@ -81,6 +81,10 @@ pub struct Options {
     pub ignore_eos: bool,
     /// How tokens are chosen.
     pub sampling: sample::Options,
+    /// Threads of the team that run the prompt; `None` for all.
+    pub prefill_threads: Option<usize>,
+    /// Threads of the team that run generated tokens; `None` for all.
+    pub decode_threads: Option<usize>,
     /// Ends the generation, before the next token, once it is set: by a signal handler or another thread.
     pub cancelled: Option<Arc<AtomicBool>>,
 }
@@ -96,6 +100,8 @@ impl Default for Options {
             stop_texts: Vec::new(),
             ignore_eos: false,
             sampling,
+            prefill_threads: None,
+            decode_threads: None,
             cancelled: None,
         }
     }
@@ -140,6 +146,8 @@ pub struct Session<'m> {
     last_row: usize,
     ended: Option<Reason>,
     cancelled: Option<Arc<AtomicBool>>,
+    prefill_threads: usize,
+    decode_threads: usize,
     timing: Timing,
     piece: Vec<u8>,
     certain: Vec<u8>,
@@ -168,6 +176,7 @@ impl<'m> Session<'m> {
         let positions = prompt.len().saturating_add(options.max_tokens).min(context);
         let sampler_bytes = options.sampling.scratch_bytes(vocabulary);
         let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads(), sampler_bytes };
+        let (prefill_threads, decode_threads) = threads(options, cpu.team.threads());
         let plan = Plan::new(model, job).ok_or(Error::TooLarge { positions })?;
         let longest = (0..tokenizer.len() as TokenId)
             .filter_map(|id| tokenizer.token(id))
@@ -186,6 +195,8 @@ impl<'m> Session<'m> {
             last_row: 0,
             ended: None,
             cancelled: options.cancelled.clone(),
+            prefill_threads,
+            decode_threads,
             timing: Timing::default(),
             piece: Vec::with_capacity(longest),
             certain: Vec::with_capacity(held),
@@ -207,6 +218,16 @@ impl<'m> Session<'m> {
     /// What computes.
     pub fn cpu(&self) -> &Cpu {
         self.decoder.cpu()
+    }
+
+    /// Threads that run the prompt, at most those of the team.
+    pub fn prefill_threads(&self) -> usize {
+        self.prefill_threads
+    }
+
+    /// Threads that run generated tokens, at most those of the team.
+    pub fn decode_threads(&self) -> usize {
+        self.decode_threads
     }
 
     /// The logits that the next token will be chosen from, one for each entry of the vocabulary.
@@ -238,6 +259,7 @@ impl Session<'_> {
         mut sink: Option<&mut LogitSink<'_>>,
     ) -> Result<(), Error> {
         let start = Instant::now();
+        self.decoder.limit_threads(self.prefill_threads);
         for batch in prompt.chunks(even_batch(prompt.len(), self.decoder.max_batch())) {
             if self.is_cancelled() {
                 self.ended = Some(Reason::Cancelled);
@@ -298,6 +320,7 @@ impl Session<'_> {
     }
 
     fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), Error> {
+        self.decoder.limit_threads(self.decode_threads);
         self.decoder.forward(&[token]);
         self.last_row = 0;
         let logits = self.decoder.logits(0);
@@ -336,6 +359,12 @@ fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop
         prompt_tokens,
         cancelled: options.cancelled.clone(),
     }
+}
+
+/// Threads for prefill and for decode, of a team of `all`.
+fn threads(options: &Options, all: usize) -> (usize, usize) {
+    let within = |threads: Option<usize>| threads.unwrap_or(all).clamp(1, all);
+    (within(options.prefill_threads), within(options.decode_threads))
 }
 
 fn check_prompt(

@@ -4,9 +4,13 @@
 //! closes the job when none are left, and waits only for workers that had joined it. A worker that the operating system keeps off its
 //! core never holds up the others, which is what makes a busy board bearable; pure spinning collapses there.
 //!
+//! [`Team::limit`] gives jobs to the first few members only, since prefill and decode may want different numbers of threads. The
+//! others sleep meanwhile.
+//!
 //! Between jobs a worker spins, then yields, then parks, so an idle team costs nothing. Nothing here allocates after [`Team::new`].
 //! (rayon's `broadcast` allocates at every call, and waits for every thread even where there is no work left for it.)
 
+use crate::topology;
 use std::cell::UnsafeCell;
 use std::hint;
 use std::io;
@@ -50,6 +54,8 @@ struct Shared {
     next: Padded<AtomicUsize>,
     job: UnsafeCell<Option<Job>>,
     sleepers: AtomicUsize,
+    /// Members that take part in jobs, the leader included. Changed only while the job is closed.
+    limit: AtomicUsize,
     /// Workers that have started.
     started: AtomicUsize,
     quit: AtomicBool,
@@ -66,6 +72,8 @@ unsafe impl Send for Shared {}
 pub struct Team {
     shared: Arc<Shared>,
     workers: Vec<JoinHandle<()>>,
+    /// As in `shared`.
+    limit: usize,
 }
 
 impl Team {
@@ -75,24 +83,36 @@ impl Team {
     ///
     /// If `threads` is 0 or above [`MAX_THREADS`], or the operating system refuses to start one.
     pub fn new(threads: usize) -> io::Result<Team> {
-        if threads == 0 || threads > MAX_THREADS {
-            let message = format!("a team of {threads} threads: expected 1 to {MAX_THREADS}");
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
-        }
+        Team::on_cpus(threads, None)
+    }
+
+    /// As [`Team::new`], with the workers bound to a set of CPUs ([`topology::Topology::placement`]). The caller's thread is not
+    /// touched: it may bind itself, with [`topology::bind_this_thread`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Team::new`]. Workers that cannot be bound run unbound, with a logged warning.
+    pub fn on_cpus(threads: usize, cpus: Option<&[usize]>) -> io::Result<Team> {
+        Team::check(threads)?;
         let shared = Arc::new(Shared {
             state: Padded(AtomicU64::new(0)),
             next: Padded(AtomicUsize::new(0)),
             job: UnsafeCell::new(None),
             sleepers: AtomicUsize::new(0),
+            limit: AtomicUsize::new(threads),
             started: AtomicUsize::new(0),
             quit: AtomicBool::new(false),
             panicked: AtomicBool::new(false),
         });
-        let mut team = Team { shared, workers: Vec::with_capacity(threads - 1) };
+        let mut team = Team { shared, workers: Vec::with_capacity(threads - 1), limit: threads };
         for index in 1..threads {
             let shared = Arc::clone(&team.shared);
+            let cpus = cpus.map(<[usize]>::to_vec);
             let builder = thread::Builder::new().name(format!("siskin-{index}"));
-            team.workers.push(builder.stack_size(256 << 10).spawn(move || shared.serve(index))?);
+            team.workers.push(builder.stack_size(256 << 10).spawn(move || {
+                bind(cpus);
+                shared.serve(index);
+            })?);
         }
         // A thread allocates while it starts. Jobs do not wait for late workers, so without this it could do so during one.
         while team.shared.started.load(Ordering::Relaxed) < threads - 1 {
@@ -101,9 +121,35 @@ impl Team {
         Ok(team)
     }
 
+    /// Whether a team may have that many threads.
+    ///
+    /// # Errors
+    ///
+    /// If `threads` is 0 or above [`MAX_THREADS`].
+    pub fn check(threads: usize) -> io::Result<()> {
+        if (1..=MAX_THREADS).contains(&threads) {
+            return Ok(());
+        }
+        let message = format!("a team of {threads} threads: expected 1 to {MAX_THREADS}");
+        Err(io::Error::new(io::ErrorKind::InvalidInput, message))
+    }
+
     /// Threads in the team, the caller included.
     pub fn threads(&self) -> usize {
         self.workers.len() + 1
+    }
+
+    /// Lets only the first `threads` members take part in the jobs to come, the caller included; 1 to [`Team::threads`], and
+    /// numbers outside of that mean the nearest. The others sleep until the limit is raised, and no job waits for them.
+    pub fn limit(&mut self, threads: usize) {
+        let limit = threads.clamp(1, self.threads());
+        if limit == self.limit {
+            return;
+        }
+        self.limit = limit;
+        self.shared.limit.store(limit, Ordering::Relaxed);
+        // Those that are to take part wake up; those that are not, and sleep as one who does, go to sleep anew.
+        self.workers.iter().map(JoinHandle::thread).for_each(Thread::unpark);
     }
 
     /// Calls `work(thread, chunk)` for every chunk in `0..chunks`, each exactly once, and returns when all are done. `thread` is
@@ -113,7 +159,7 @@ impl Team {
     ///
     /// If `work` does, on any thread.
     pub fn run(&mut self, chunks: usize, work: &Work<'_>) {
-        if self.workers.is_empty() || chunks <= 1 {
+        if self.limit == 1 || chunks <= 1 {
             return (0..chunks).for_each(|chunk| work(0, chunk));
         }
         let shared = &*self.shared;
@@ -126,7 +172,7 @@ impl Team {
         let epoch = shared.state.0.load(Ordering::Relaxed) & !(EPOCH - 1);
         shared.state.0.store(epoch.wrapping_add(EPOCH) | OPEN, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
-            self.workers.iter().map(JoinHandle::thread).for_each(Thread::unpark);
+            self.workers[..self.limit - 1].iter().map(JoinHandle::thread).for_each(Thread::unpark);
         }
         let closing = Closing(shared);
         shared.take_chunks(0, Job { work: work_static, chunks });
@@ -217,12 +263,21 @@ impl Drop for Team {
     }
 }
 
+/// Binds a starting worker, if it is to be bound.
+fn bind(cpus: Option<Vec<usize>>) {
+    if let Some(cpus) = cpus
+        && let Err(error) = topology::bind_this_thread(&cpus)
+    {
+        log::warn!("a thread cannot be bound to CPUs {cpus:?}: {error}");
+    }
+}
+
 impl Shared {
     /// A worker's life.
     fn serve(&self, index: usize) {
         self.started.fetch_add(1, Ordering::Relaxed);
         let mut last_epoch = 0;
-        while let Some(epoch) = self.join_next(last_epoch) {
+        while let Some(epoch) = self.join_next(index, last_epoch) {
             last_epoch = epoch;
             // SAFETY: this thread is active, so the leader does not write the cell.
             if let Some(job) = unsafe { *self.job.get() } {
@@ -236,12 +291,16 @@ impl Shared {
     }
 
     /// Waits for an open job other than the last one and joins it; `None` when the team ends.
-    fn join_next(&self, last_epoch: u64) -> Option<u64> {
+    fn join_next(&self, index: usize, last_epoch: u64) -> Option<u64> {
         let mut rounds = 0;
         while !self.quit.load(Ordering::Relaxed) {
             let state = self.state.0.load(Ordering::Acquire);
             let epoch = state / EPOCH;
-            if epoch == last_epoch || state & OPEN == 0 {
+            // The limit was stored before the job was opened: whoever sees the job sees its limit.
+            if index >= self.limit.load(Ordering::Relaxed) {
+                thread::park();
+                rounds = 0;
+            } else if epoch == last_epoch || state & OPEN == 0 {
                 self.rest(&mut rounds, state);
             } else if self
                 .state
@@ -461,6 +520,54 @@ mod tests {
         };
         assert_eq!(a, expected(2, 10, 0));
         assert_eq!(b, expected(3, 4, 100));
+    }
+
+    /// Every member beyond the limit stays away, whatever the limit was before; pauses let the workers fall asleep between.
+    #[test]
+    fn members_beyond_the_limit_take_no_part() {
+        let mut team = Team::new(4).unwrap();
+        for (round, limit) in [4, 1, 2, 3, 1, 4, 2].into_iter().cycle().take(700).enumerate() {
+            team.limit(limit);
+            let counts: Vec<AtomicUsize> = (0..20).map(|_| AtomicUsize::new(0)).collect();
+            team.run(20, &|thread, chunk| {
+                assert!(thread < limit, "thread {thread} of {limit}");
+                counts[chunk].fetch_add(1, Ordering::Relaxed);
+                thread::yield_now();
+            });
+            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
+            if round % 50 == 0 {
+                thread::sleep(std::time::Duration::from_millis(3));
+            }
+        }
+        team.limit(0);
+        team.run(3, &|thread, _| assert_eq!(thread, 0));
+        team.limit(usize::MAX);
+        assert_eq!(team.threads(), 4);
+    }
+
+    /// A worker that slept through a low limit takes part again: two chunks that wait for each other need two threads.
+    #[test]
+    fn a_raised_limit_wakes_the_sleepers() {
+        let mut team = Team::new(2).unwrap();
+        for _ in 0..20 {
+            team.limit(1);
+            team.run(2, &|_, _| {});
+            thread::sleep(std::time::Duration::from_millis(2));
+            team.limit(2);
+            let meeting = std::sync::Barrier::new(2);
+            team.run(2, &|_, _| {
+                meeting.wait();
+            });
+        }
+    }
+
+    #[test]
+    fn workers_can_be_bound() {
+        let cpu = topology::Topology::this_machine().cpus()[0].index;
+        let mut team = Team::on_cpus(3, Some(&[cpu])).unwrap();
+        let mut data = [0u32; 64];
+        team.chunks_mut(&mut data, 1, |index, chunk| chunk[0] = index as u32);
+        assert!(data.iter().enumerate().all(|(index, &value)| value == index as u32));
     }
 
     #[test]

@@ -54,7 +54,10 @@ fn the_json_object_is_the_contract() {
     assert_eq!(json["text"], text.trim_end_matches('\n'));
     assert_eq!(json["tokens"].as_array().map(Vec::len), Some(10));
     assert_eq!(json["stop"], serde_json::json!({"reason": "max_tokens", "detail": json["stop"]["detail"]}));
-    assert_eq!((&json["seed"], &json["threads"]), (&7.into(), &2.into()));
+    assert_eq!(
+        (&json["seed"], &json["threads"], &json["prefill_threads"]),
+        (&7.into(), &2.into(), &2.into())
+    );
     assert_eq!(json["timing"]["prefill_tokens"], json["prompt_tokens"].as_array().map(Vec::len).unwrap());
     assert_eq!(json["timing"]["decode_tokens"], 10);
     let memory = &json["memory"];
@@ -91,6 +94,20 @@ fn the_same_seed_gives_the_same_text_for_any_number_of_threads() {
     let texts = [run("1", "1"), run("1", "2"), run("1", "5")];
     assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
     assert_ne!(run("2", "1"), texts[0]);
+}
+
+#[test]
+fn prefill_has_threads_of_its_own() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |rest: &[&'static str]| {
+        siskin.run(generate(&model, &[&["-n", "10", "--json"], rest, &["Once upon a time"]].concat())).json()
+    };
+    let threads = |json: &serde_json::Value| (json["threads"].as_u64(), json["prefill_threads"].as_u64());
+    let (one, other) =
+        (run(&["-t", "1", "--prefill-threads", "3"]), run(&["-t", "2", "--prefill-threads", "1"]));
+    assert_eq!((threads(&one), threads(&other)), ((Some(1), Some(3)), (Some(2), Some(1))));
+    assert_eq!(one["text"], other["text"]);
+    siskin.run(generate(&model, &["--prefill-threads", "0", "x"])).fails(2, &["--prefill-threads"]);
 }
 
 #[test]

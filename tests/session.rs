@@ -118,6 +118,54 @@ fn decode_equals_prefill() {
     }
 }
 
+/// Some of the team for the prompt, others for the rest: the same bits as one thread.
+#[test]
+fn prefill_and_decode_may_use_different_numbers_of_threads() {
+    let loaded = Loaded::new();
+    let prompt = loaded.encode("Once upon a time there was a bird");
+    let run = |threads, prefill_threads, decode_threads| {
+        let options = Options {
+            max_tokens: 12,
+            ignore_eos: true,
+            prefill_threads,
+            decode_threads,
+            ..Options::default()
+        };
+        let mut session = loaded.session_with(Isa::best(), threads, &prompt, &options);
+        let used = (session.prefill_threads(), session.decode_threads());
+        let mut rows = prompt_logits(&mut session, &prompt);
+        for _ in 0..12 {
+            session.step(None).expect("a step");
+            rows.push(session.logits().to_vec());
+        }
+        (used, rows)
+    };
+    let (used, alone) = run(1, None, None);
+    assert_eq!(used, (1, 1));
+    for (prefill, decode, expected) in [
+        (Some(1), Some(3), (1, 3)),
+        (Some(3), Some(1), (3, 1)),
+        (None, Some(2), (3, 2)),
+        (Some(9), Some(0), (3, 1)),
+    ] {
+        let (used, rows) = run(3, prefill, decode);
+        assert_eq!(used, expected);
+        assert!(rows == alone, "{expected:?}");
+    }
+}
+
+/// Prefaulting goes through every weight that a token multiplies, once, and stops when told to.
+#[test]
+fn prefaulting_covers_the_weights() {
+    let loaded = Loaded::new();
+    let expected: usize = loaded.model.weights().in_order_of_use().iter().map(|bytes| bytes.len()).sum();
+    assert!(expected > 1 << 20, "{expected}");
+    for threads in [1, 2, 9] {
+        assert_eq!(loaded.model.prefault(threads, || false), expected, "{threads} threads");
+        assert_eq!(loaded.model.prefault(threads, || true), 0, "{threads} threads");
+    }
+}
+
 #[test]
 fn cancelling_keeps_the_text_so_far() {
     let loaded = Loaded::new();

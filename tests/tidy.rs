@@ -10,14 +10,15 @@ use util::Siskin;
 const ARROWS: &[(&str, &[&str])] = &[
     ("gguf", &[]),
     ("tensor", &[]),
-    ("threads", &[]),
+    ("topology", &[]),
+    ("threads", &["topology"]),
     ("kv", &[]),
     ("sample", &[]),
     ("stop", &[]),
     ("builtin", &["gguf"]),
     ("tokenizer", &["gguf"]),
     ("ops", &["tensor", "threads"]),
-    ("model", &["gguf", "kv", "ops", "tensor", "threads"]),
+    ("model", &["gguf", "kv", "ops", "tensor", "threads", "topology"]),
     ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
     ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
 ];

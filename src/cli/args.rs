@@ -129,9 +129,12 @@ pub struct SampleArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Machine")]
 pub struct RunArgs {
-    /// Threads [default: one for each available core]
+    /// Threads [default: one for each performance core]
     #[arg(short, long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Threads for reading the prompt, if not as many as for the rest
+    #[arg(long, value_name = "N")]
+    pub prefill_threads: Option<usize>,
     /// Use at most N tokens of the model's context
     #[arg(long, value_name = "N")]
     pub context: Option<usize>,

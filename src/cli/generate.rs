@@ -5,6 +5,7 @@ use super::json::{Generation, Memory, Stop, Times};
 use super::npy::NpyWriter;
 use super::output::{Answer, message};
 use super::report;
+use super::setup::Threads;
 use super::{CliError, Outcome, input, setup};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use siskin::gguf::Gguf;
@@ -12,6 +13,7 @@ use siskin::sample;
 use siskin::session::{LogitSink, Options, Session};
 use siskin::stop::Reason;
 use siskin::tokenizer::Encode;
+use siskin::topology::Topology;
 use std::hash::{BuildHasher, RandomState};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -30,11 +32,12 @@ pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     if text.is_none() && args.source.tokens.is_none() {
         return Err(CliError::Usage("no prompt given. Try a text, -f FILE, or -f - for stdin".into()));
     }
-    let options = options(args, cancelled);
-    let cpu = setup::cpu(args.run.threads)?;
+    let topology = Topology::this_machine();
+    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
+    let options = options(args, threads, Arc::clone(&cancelled));
+    let cpu = setup::cpu(&topology, threads)?;
     let file = setup::open(&args.model)?;
-    let model = setup::model(&file)?;
-    let tokenizer = setup::tokenizer(&file)?;
+    let (model, tokenizer) = setup::load(&file, threads, &cancelled)?;
     let prompt = match (&args.source.tokens, &text) {
         (Some(ids), _) => ids.clone(),
         (None, text) => {
@@ -132,7 +135,8 @@ impl Run<'_> {
                 memory: Memory::new(self.file.file_bytes(), session.plan(), usage),
                 seed: self.seed,
                 isa: cpu.kernels.isa().name(),
-                threads: cpu.team.threads(),
+                threads: session.decode_threads(),
+                prefill_threads: session.prefill_threads(),
             };
             let json =
                 serde_json::to_string(&object).map_err(|error| CliError::Failed(format!("json: {error}")))?;
@@ -171,15 +175,16 @@ impl Run<'_> {
             size(usage.anon),
         ));
         message(&format!(
-            "seed {}, kernels {}, threads {}",
+            "seed {}, kernels {}, threads {} (prefill {})",
             self.seed,
             session.cpu().kernels.isa(),
-            session.cpu().team.threads()
+            session.decode_threads(),
+            session.prefill_threads()
         ));
     }
 }
 
-fn options(args: &Generate, cancelled: Arc<AtomicBool>) -> Options {
+fn options(args: &Generate, threads: Threads, cancelled: Arc<AtomicBool>) -> Options {
     Options {
         max_tokens: args.stop.max_tokens,
         context: args.run.context,
@@ -187,6 +192,8 @@ fn options(args: &Generate, cancelled: Arc<AtomicBool>) -> Options {
         stop_texts: args.stop.stop.clone(),
         ignore_eos: args.stop.ignore_eos,
         sampling: sampling(&args.sample),
+        prefill_threads: Some(threads.prefill),
+        decode_threads: Some(threads.decode),
         cancelled: Some(cancelled),
     }
 }

@@ -19,6 +19,7 @@ pub struct Generation<'a> {
     pub seed: u64,
     pub isa: &'static str,
     pub threads: usize,
+    pub prefill_threads: usize,
 }
 
 /// Why generation ended.

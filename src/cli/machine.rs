@@ -1,6 +1,8 @@
 //! What this machine is, as far as the system tells: for `doctor`.
 
 use super::report;
+use super::setup::Threads;
+use siskin::topology::Topology;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,11 +18,20 @@ pub fn facts() -> Vec<(&'static str, String)> {
         ("board", system.line("proc/device-tree/model")),
         ("cpu", system.cpu()),
         ("cores", system.cores()),
+        ("threads", Some(threads(&Topology::this_machine()))),
         ("memory", system.memory()),
         ("page size", system.page_size()),
         ("temperature", system.temperature()),
     ];
     facts.into_iter().filter_map(|(name, text)| Some((name, text?))).collect()
+}
+
+/// What a run uses by default, and on which CPUs where that matters.
+fn threads(topology: &Topology) -> String {
+    let threads = Threads::new(topology, None, None);
+    let cpus = topology.placement(threads.decode);
+    let bound = cpus.map_or(String::new(), |cpus| format!(", on CPUs {cpus:?}"));
+    format!("{}, prefill {}{bound}", threads.decode, threads.prefill)
 }
 
 /// The system's files under a root, which tests replace.

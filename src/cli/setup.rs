@@ -7,8 +7,10 @@ use siskin::model::{self, Model};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin::tokenizer::Tokenizer;
+use siskin::topology::{Topology, bind_this_thread};
 use siskin_simd::{Isa, Kernels};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 /// Opens the model file that the user named.
@@ -52,14 +54,57 @@ pub fn tokenizer(file: &Gguf) -> Result<Tokenizer, CliError> {
     })
 }
 
-/// The kernels of this CPU, or the lower ones that `SISKIN_ISA` names, and a team of threads.
-pub fn cpu(threads: Option<usize>) -> Result<Cpu, CliError> {
+/// Model and tokenizer of a file that is to be run. While the tokenizer loads, another thread maps the weights' pages, which would
+/// otherwise be faults of the first token.
+pub fn load(file: &Gguf, threads: Threads, cancelled: &AtomicBool) -> Result<(Model, Tokenizer), CliError> {
+    let model = model(file)?;
+    let failed = AtomicBool::new(false);
+    let tokenizer = thread::scope(|scope| {
+        scope.spawn(|| {
+            let stop = || failed.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed);
+            model.prefault(threads.decode, stop)
+        });
+        tokenizer(file).inspect_err(|_| failed.store(true, Ordering::Relaxed))
+    })?;
+    Ok((model, tokenizer))
+}
+
+/// How many threads a run uses.
+#[derive(Clone, Copy, Debug)]
+pub struct Threads {
+    /// For generated tokens.
+    pub decode: usize,
+    /// For the prompt.
+    pub prefill: usize,
+}
+
+impl Threads {
+    /// What the user asked for, and otherwise a thread for each performance core.
+    pub fn new(topology: &Topology, threads: Option<usize>, prefill: Option<usize>) -> Threads {
+        let decode = threads.unwrap_or_else(|| topology.default_threads());
+        Threads { decode, prefill: prefill.unwrap_or(decode) }
+    }
+}
+
+/// The kernels of this CPU, or the lower ones that `SISKIN_ISA` names, and a team of threads; where cores differ in speed, the
+/// team and this thread are bound to the fast ones.
+pub fn cpu(topology: &Topology, threads: Threads) -> Result<Cpu, CliError> {
     let kernels = match std::env::var("SISKIN_ISA") {
         Ok(name) if !name.is_empty() => forced_kernels(&name)?,
         _ => Kernels::best(),
     };
-    let threads = threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
-    let team = Team::new(threads).map_err(|error| CliError::Usage(format!("--threads: {error}")))?;
+    let usage = |flag, error| CliError::Usage(format!("{flag}: {error}"));
+    for (flag, threads) in [("--threads", threads.decode), ("--prefill-threads", threads.prefill)] {
+        Team::check(threads).map_err(|error| usage(flag, error))?;
+    }
+    let members = threads.decode.max(threads.prefill);
+    let cpus = topology.placement(members);
+    let team = Team::on_cpus(members, cpus.as_deref()).map_err(|error| usage("--threads", error))?;
+    if let Some(cpus) = cpus
+        && let Err(error) = bind_this_thread(&cpus)
+    {
+        log::warn!("this thread cannot be bound to CPUs {cpus:?}: {error}");
+    }
     Ok(Cpu { kernels, team })
 }
 

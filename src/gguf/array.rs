@@ -54,7 +54,7 @@ impl<'a> Array<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::WrongType`] for an array of something else. The elements are `Err` only if the file changed since it was opened.
-    pub fn strs(&self) -> Result<impl Iterator<Item = Result<&'a [u8], Error>> + use<'a>, Error> {
+    pub fn strs(&self) -> Result<impl Iterator<Item = Result<&'a [u8], Error>> + Clone + use<'a>, Error> {
         self.expect(&[ValueType::Str], "array of strings")?;
         let array = *self;
         let mut rest = array.payload;

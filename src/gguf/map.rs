@@ -109,6 +109,31 @@ impl Bytes {
     }
 }
 
+impl Bytes {
+    /// Makes the pages of `range` resident and maps them into this process, so that the first access is not a fault. A range that
+    /// leaves the tensor is cut; a model that is not mapped has nothing to do.
+    pub fn prefault(&self, range: Range<usize>) {
+        let (start, end) = (range.start.min(self.range.len()), range.end.min(self.range.len()));
+        let Backing::Mapped(map) = &self.source.backing else { return };
+        if start < end && !populate(map, self.range.start + start, end - start) {
+            // Nothing is smaller than these pages, and reading more often than needed costs nothing beside a fault.
+            let touched = self.iter().take(end).skip(start).step_by(4096).fold(0, |all, byte| all ^ byte);
+            std::hint::black_box(touched);
+        }
+    }
+}
+
+/// Asks the system for pages, as Linux does since 5.14; whether it did.
+#[cfg(target_os = "linux")]
+fn populate(map: &Mmap, offset: usize, len: usize) -> bool {
+    map.advise_range(memmap2::Advice::PopulateRead, offset, len).is_ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn populate(_map: &Mmap, _offset: usize, _len: usize) -> bool {
+    false
+}
+
 impl Deref for Bytes {
     type Target = [u8];
 

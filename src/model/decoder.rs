@@ -61,6 +61,11 @@ impl<'m> Decoder<'m> {
         &self.cpu
     }
 
+    /// Lets only so many threads of the team take part from now on ([`crate::threads::Team::limit`]).
+    pub fn limit_threads(&mut self, threads: usize) {
+        self.cpu.team.limit(threads);
+    }
+
     /// Runs tokens through the layers: 1 to [`Decoder::max_batch`] of them, each below the vocabulary's size, at most
     /// [`Decoder::free`].
     ///

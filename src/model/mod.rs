@@ -15,6 +15,15 @@ pub use plan::{Job, Plan};
 pub use weights::Weights;
 
 use crate::gguf::{self, Gguf};
+use crate::topology;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+/// Bytes of weights that a thread maps at once: a millisecond's work when the file is in memory.
+const PREFAULT_BYTES: usize = 4 << 20;
+/// Threads that map pages, at most: beyond these they wait for each other in the system.
+const MAX_PREFAULT_THREADS: usize = 4;
 
 /// Why a file cannot be run although it is sound GGUF.
 #[derive(Debug, thiserror::Error)]
@@ -103,6 +112,44 @@ impl Model {
         let config = arch::config(file.metadata())?;
         let weights = Weights::find(file, &config)?;
         Ok(Model { config, weights })
+    }
+
+    /// Maps the pages of the weights into this process with a few threads, in the order in which a token needs them, and reads from
+    /// disk what is not in memory: to be called while something else, such as a tokenizer, is loaded. It changes no result and may
+    /// be left out; then the first token pays.
+    ///
+    /// Does nothing when the weights are larger than the memory that is available: the system would drop the first pages to
+    /// make room for the last ones, before any of them is used. Ends early once `stop` says so, which is asked every few
+    /// milliseconds. Returns how many bytes were gone through.
+    ///
+    /// # Panics
+    ///
+    /// If `stop` does.
+    pub fn prefault(&self, threads: usize, stop: impl Fn() -> bool + Sync) -> usize {
+        let weights = self.weights.in_order_of_use();
+        let total: usize = weights.iter().map(|bytes| bytes.len()).sum();
+        if topology::available_memory().is_some_and(|available| total as u64 > available) {
+            log::debug!(
+                "weights of {total} bytes do not fit into available memory: they are read when needed"
+            );
+            return 0;
+        }
+        let pieces = weights
+            .iter()
+            .flat_map(|bytes| (0..bytes.len()).step_by(PREFAULT_BYTES).map(move |at| (bytes, at)));
+        let (pieces, done) = (Mutex::new(pieces), AtomicUsize::new(0));
+        let next = || if stop() { None } else { pieces.lock().ok()?.next() };
+        let work = || {
+            while let Some((bytes, at)) = next() {
+                bytes.prefault(at..at + PREFAULT_BYTES);
+                done.fetch_add(PREFAULT_BYTES.min(bytes.len() - at), Ordering::Relaxed);
+            }
+        };
+        thread::scope(|scope| {
+            (1..threads.min(MAX_PREFAULT_THREADS)).for_each(|_| drop(scope.spawn(work)));
+            work();
+        });
+        done.into_inner()
     }
 
     /// Dimensions and constants.

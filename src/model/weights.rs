@@ -88,6 +88,15 @@ impl Weights {
         self.output.as_ref().unwrap_or(&self.token_embedding)
     }
 
+    /// The data of the matrices that a token multiplies, in that order. The token embedding is among them only where it is the
+    /// output projection: otherwise a token needs one row of it.
+    pub fn in_order_of_use(&self) -> Vec<&Bytes> {
+        let layers = self.layers.iter().flat_map(|layer| {
+            layer.qkv.iter().chain([&layer.attn_output, &layer.gate, &layer.up, &layer.down])
+        });
+        layers.chain([self.output()]).map(|matrix| &matrix.bytes).collect()
+    }
+
     /// Bytes of the copied vectors.
     pub fn table_bytes(&self) -> usize {
         let layer = |layer: &Layer| {

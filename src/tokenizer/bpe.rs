@@ -11,6 +11,7 @@ use super::blanks::Cuts;
 use super::encode::{Algorithm, character_symbols};
 use super::error::Error;
 use super::merge::{Joins, Symbol};
+use super::merges::{self, Merges};
 use super::split::{self, Rule};
 use super::table::{Join, NO_ID, PairTable};
 use super::vocab::Vocab;
@@ -37,24 +38,14 @@ impl Bpe {
     pub(super) fn new<'a>(
         vocab: &mut Vocab,
         rule: &'static Rule,
-        merges: impl Iterator<Item = Result<&'a [u8], Error>>,
+        merges: impl Merges<'a>,
         count: usize,
         unknown: Option<TokenId>,
     ) -> Result<Bpe, Error> {
-        let pairs = PairTable::with_capacity(count);
-        let mut table = MergeTable { pairs, yields: Vec::new(), previous: 0 };
-        let mut batch = Vec::with_capacity(BATCH);
-        for (merge, rank) in merges.zip(0u32..) {
-            batch.extend(Merge::parse(merge?, rank));
-            if batch.len() == BATCH {
-                table.add(vocab, &batch)?;
-                batch.clear();
-            }
-        }
-        table.add(vocab, &batch)?;
-        let MergeTable { pairs, yields, .. } = table;
-        let yields: &[u32] = if rule.byte_level { &[] } else { &yields };
-        let cuts = Cuts::new(yields.iter().map(|&id| vocab.text(id)));
+        let parts = merges::resolve(vocab, merges, count)?;
+        let pairs = PairTable::new(&parts);
+        let yields = parts.iter().flatten().filter(|_| !rule.byte_level).map(|pair| vocab.text(pair.join.id));
+        let cuts = Cuts::new(yields);
         let byte_ids = std::array::from_fn(|byte| {
             let spelled = bytes::spell(byte as u8);
             vocab.find(spelled.encode_utf8(&mut [0; 4]).as_bytes()).unwrap_or(NO_ID)
@@ -67,66 +58,6 @@ impl Bpe {
 
     pub(super) fn rule(&self) -> &'static Rule {
         self.rule
-    }
-}
-
-/// Merges that are looked up together.
-const BATCH: usize = 32;
-
-/// A line of `tokenizer.ggml.merges`.
-#[derive(Clone, Copy, Default)]
-struct Merge<'a> {
-    left: &'a [u8],
-    right: &'a [u8],
-    rank: u32,
-}
-
-impl<'a> Merge<'a> {
-    fn parse(line: &'a [u8], rank: u32) -> Option<Merge<'a>> {
-        // A text may itself begin with a blank, so the first byte is never the one between them.
-        let blank = 1 + line.iter().skip(1).position(|&byte| byte == b' ')?;
-        Some(Merge { left: &line[..blank], right: &line[blank + 1..], rank })
-    }
-}
-
-/// Merges on their way from texts to ids.
-struct MergeTable {
-    pairs: PairTable,
-    /// What each merge yields.
-    yields: Vec<u32>,
-    /// What the merge before yielded.
-    previous: u32,
-}
-
-impl MergeTable {
-    /// Adds up to [`BATCH`] merges.
-    fn add(&mut self, vocab: &mut Vocab, merges: &[Merge<'_>]) -> Result<(), Error> {
-        let at = |index: usize| merges.get(index).copied().unwrap_or_default();
-        let lefts = vocab.find_many::<BATCH>(&std::array::from_fn(|index| at(index).left));
-        let rights = vocab.find_many::<BATCH>(&std::array::from_fn(|index| at(index).right));
-        for ((merge, left), right) in merges.iter().zip(lefts).zip(rights) {
-            let id = self.yielded(vocab, merge)?;
-            let left = left.map_or_else(|| vocab.intern(merge.left), Ok)?;
-            let right = right.map_or_else(|| vocab.intern(merge.right), Ok)?;
-            self.pairs.insert(left, right, Join { rank: merge.rank, id });
-            self.yields.push(id);
-        }
-        Ok(())
-    }
-
-    /// The id of both texts together. Files list merges in the order of the tokens that they yield, so the
-    /// same id as before or the next one is tried first: that spares a third of all look-ups.
-    fn yielded(&mut self, vocab: &mut Vocab, merge: &Merge<'_>) -> Result<u32, Error> {
-        let guesses = [self.previous, self.previous.saturating_add(1)];
-        let guess = guesses.into_iter().find(|&id| {
-            let rest = vocab.is_token(id).then(|| vocab.text(id).strip_prefix(merge.left)).flatten();
-            rest == Some(merge.right)
-        });
-        self.previous = match guess {
-            Some(id) => id,
-            None => vocab.intern(&[merge.left, merge.right].concat())?,
-        };
-        Ok(self.previous)
     }
 }
 

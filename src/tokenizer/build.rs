@@ -2,6 +2,7 @@
 //! file, tests write them down.
 
 use super::error::Error;
+use super::merges::Merges;
 use super::partition::Partition;
 use super::special::{self, Names, Special};
 use super::split::{self, Rule};
@@ -28,7 +29,7 @@ impl Tokenizer {
     /// Builds a tokenizer; `merges` are `count` lines as in `tokenizer.ggml.merges`, none for SentencePiece.
     pub(super) fn build<'a>(
         definition: Definition,
-        merges: impl Iterator<Item = Result<&'a [u8], Error>>,
+        merges: impl Merges<'a>,
         count: usize,
     ) -> Result<Tokenizer, Error> {
         let Definition { kind, mut vocab, mut special, add_bos, add_eos, space_prefix, names } = definition;

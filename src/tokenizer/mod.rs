@@ -11,7 +11,7 @@
 //! | `vocab.rs`, `table.rs` | texts, kinds, scores; text -> id |
 //! | `special.rs`, `partition.rs` | special tokens: which there are; finding them in text |
 //! | `encode.rs`, `merge.rs` | what the algorithms share: words, merging |
-//! | `bpe.rs`, `bytes.rs`, `split/` | byte-pair encoding and its pre-tokenizers |
+//! | `bpe.rs`, `merges.rs`, `bytes.rs`, `split/` | byte-pair encoding and its pre-tokenizers |
 //! | `spm.rs`, `blanks.rs` | SentencePiece |
 //! | `decode.rs`, `stream.rs` | ids -> bytes; bytes -> whole characters |
 //!
@@ -30,6 +30,7 @@ mod decode;
 mod encode;
 mod error;
 mod merge;
+mod merges;
 mod metadata;
 mod partition;
 mod special;

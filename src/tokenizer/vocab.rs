@@ -132,8 +132,8 @@ impl Vocab {
         self.by_text.get(text, |id| self.text(id))
     }
 
-    /// The ids of many texts, tokens or not; faster than one by one.
-    pub(super) fn find_many<const N: usize>(&self, texts: &[&[u8]; N]) -> [Option<u32>; N] {
+    /// The ids of `N` texts or fewer, tokens or not; faster than one by one.
+    pub(super) fn find_many<const N: usize>(&self, texts: &[&[u8]]) -> [Option<u32>; N] {
         self.by_text.get_many(texts, |id| self.text(id))
     }
 
@@ -152,6 +152,7 @@ impl Vocab {
     }
 }
 
+#[inline]
 fn text_at<'a>(arena: &'a [u8], ends: &[u32], id: u32) -> &'a [u8] {
     let id = id as usize;
     let start = if id == 0 { 0 } else { ends[id - 1] };
