@@ -26,6 +26,9 @@ static const struct kernel kernels[] = {
     KERNELS
 };
 
+// Bytes of an SVE vector, as the emulated core has it; llama.cpp would ask the system.
+int ggml_cpu_get_sve_cnt(void) { return 16; }
+
 __attribute__((noinline)) void mark_start(void) { __asm__ volatile(""); }
 __attribute__((noinline)) void mark_stop(void) { __asm__ volatile("" ::: "memory"); }
 
