@@ -1,7 +1,7 @@
 //! The multiplication of a panel with a tile of activations: the walk and the floats, the same for all instruction sets, which supply the
 //! exact integer products of a few rows with a few vectors ([`Products`]).
 //!
-//! Up to `VECTORS` vectors at a time, four at most, and `FOURS` times four rows: what fits in the registers of an instruction set's products. Whatever the width of a tile, a sum is made of the same operations in the same order.
+//! Two vectors at a time and `FOURS` times four rows: more would not fit in the registers beside the products. Whatever the width of a tile, a sum is made of the same operations in the same order.
 
 use super::load::{f32x4, store_f32x4};
 use crate::activation::{ActGroup, SCALE_LEN};
@@ -29,18 +29,16 @@ pub(super) trait Products: Copy {
 /// `sums[v][r] += panel[r] . tile[v]` for a panel with a scale, and if `OFFSETS` an offset, per `PER` columns.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn multiply<const PER: usize, const OFFSETS: bool, const FOURS: usize, const VECTORS: usize>(
+pub(super) fn multiply<const PER: usize, const OFFSETS: bool, const FOURS: usize>(
     products: impl Products,
     panel: &[PanelGroup],
     tile: &[ActGroup],
     sums: &mut [[f32; PANEL_ROWS]],
 ) {
     let width = sums.len();
-    for (i, sums) in sums.chunks_mut(VECTORS).enumerate() {
-        let x = Vectors { tile, width, first: i * VECTORS };
+    for (i, sums) in sums.chunks_mut(2).enumerate() {
+        let x = Vectors { tile, width, first: i * 2 };
         match sums {
-            [a, b, c, d] => vectors::<PER, OFFSETS, FOURS, 4>(products, panel, x, [a, b, c, d]),
-            [a, b, c] => vectors::<PER, OFFSETS, FOURS, 3>(products, panel, x, [a, b, c]),
             [a, b] => vectors::<PER, OFFSETS, FOURS, 2>(products, panel, x, [a, b]),
             [a] => vectors::<PER, OFFSETS, FOURS, 1>(products, panel, x, [a]),
             _ => {}

@@ -18,5 +18,5 @@ pub(crate) fn multiply<const PER: usize, const OFFSETS: bool>(
     tile: &[ActGroup],
     sums: &mut [[f32; PANEL_ROWS]],
 ) {
-    multiply::multiply::<PER, OFFSETS, 2, 4>(Dotprod::new(), panel, tile, sums);
+    multiply::multiply::<PER, OFFSETS, 2>(Dotprod::new(), panel, tile, sums);
 }

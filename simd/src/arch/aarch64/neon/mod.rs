@@ -26,11 +26,11 @@ pub(crate) fn multiply<const PER: usize, const OFFSETS: bool>(
     tile: &[ActGroup],
     sums: &mut [[f32; PANEL_ROWS]],
 ) {
-    multiply::multiply::<PER, OFFSETS, 1, 2>(Narrow(Neon::new()), panel, tile, sums);
+    multiply::multiply::<PER, OFFSETS, 1>(Narrow(Neon::new()), panel, tile, sums);
 }
 
 /// Panels of any int8 weights, with a scale per 32 columns, times a tile.
 #[target_feature(enable = "neon")]
 pub(crate) fn multiply_wide(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
-    multiply::multiply::<32, false, 1, 2>(Wide(Neon::new()), panel, tile, sums);
+    multiply::multiply::<32, false, 1>(Wide(Neon::new()), panel, tile, sums);
 }
