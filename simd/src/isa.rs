@@ -19,10 +19,13 @@ pub enum Isa {
     Neon,
     /// ARM NEON with the dot product instructions (`sdot`, ARMv8.2).
     Dotprod,
+    /// ARM NEON with the dot product and the int8 matrix multiplication instructions (`smmla`, ARMv8.6).
+    I8mm,
 }
 
 /// Every instruction set, in order of preference within an architecture.
-const ALL: [Isa; 6] = [Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni, Isa::Neon, Isa::Dotprod];
+const ALL: [Isa; 7] =
+    [Isa::Scalar, Isa::Avx2, Isa::AvxVnni, Isa::Avx512Vnni, Isa::Neon, Isa::Dotprod, Isa::I8mm];
 
 impl Isa {
     /// The instruction sets that this CPU has, slowest first; never empty.
@@ -62,6 +65,8 @@ impl Isa {
             Isa::Neon => std::arch::is_aarch64_feature_detected!("neon"),
             #[cfg(target_arch = "aarch64")]
             Isa::Dotprod => Isa::Neon.is_available() && std::arch::is_aarch64_feature_detected!("dotprod"),
+            #[cfg(target_arch = "aarch64")]
+            Isa::I8mm => Isa::Dotprod.is_available() && std::arch::is_aarch64_feature_detected!("i8mm"),
             #[allow(unreachable_patterns)]
             _ => false,
         }
@@ -76,6 +81,7 @@ impl Isa {
             Isa::Avx512Vnni => "avx512_vnni",
             Isa::Neon => "neon",
             Isa::Dotprod => "dotprod",
+            Isa::I8mm => "i8mm",
         }
     }
 }

@@ -80,6 +80,8 @@ impl Kernels {
             Isa::Neon => kernels.with_neon(),
             #[cfg(target_arch = "aarch64")]
             Isa::Dotprod => kernels.with_neon().with_dotprod(),
+            #[cfg(target_arch = "aarch64")]
+            Isa::I8mm => kernels.with_neon().with_dotprod().with_i8mm(),
             #[allow(unreachable_patterns)]
             _ => kernels,
         })
@@ -538,6 +540,16 @@ impl Kernels {
         ] {
             self.dot[format as usize] = dot;
         }
+        self.with_products([
+            (Format::Q4_0, neon::unpack::q4_0 as Unpack, neon::multiply::<32, false> as Multiply),
+            (Format::Q4_1, neon::unpack::q4_1, neon::multiply::<32, true>),
+            (Format::Q5_0, neon::unpack::q5_0, neon::multiply::<32, false>),
+            (Format::Q5_1, neon::unpack::q5_1, neon::multiply::<32, true>),
+            (Format::Q8_0, neon::unpack::q8_0, neon::multiply_wide),
+            (Format::Q4_K, neon::unpack::q4_k, neon::multiply::<32, true>),
+            (Format::Q5_K, neon::unpack::q5_k, neon::multiply::<32, true>),
+            (Format::Q6_K, neon::unpack::q6_k, neon::multiply::<16, false>),
+        ]);
         Kernels {
             quantize: neon::quantize,
             add_rows_f16: neon::f16::add_rows,
@@ -562,6 +574,40 @@ impl Kernels {
         ] {
             self.dot[format as usize] = dot;
         }
+        self.with_products([
+            (Format::Q4_0, dotprod::unpack::q4_0 as Unpack, dotprod::multiply::<32, false> as Multiply),
+            (Format::Q4_1, dotprod::unpack::q4_1, dotprod::multiply::<32, true>),
+            (Format::Q5_0, dotprod::unpack::q5_0, dotprod::multiply::<32, false>),
+            (Format::Q5_1, dotprod::unpack::q5_1, dotprod::multiply::<32, true>),
+            (Format::Q8_0, dotprod::unpack::q8_0, dotprod::multiply::<32, false>),
+            (Format::Q4_K, dotprod::unpack::q4_k, dotprod::multiply::<32, true>),
+            (Format::Q5_K, dotprod::unpack::q5_k, dotprod::multiply::<32, true>),
+            (Format::Q6_K, dotprod::unpack::q6_k, dotprod::multiply::<16, false>),
+        ]);
         self
+    }
+
+    /// Replaces what the int8 matrix multiplication instructions do better: products with many vectors.
+    fn with_i8mm(mut self) -> Kernels {
+        use crate::arch::aarch64::i8mm;
+        self.with_products([
+            (Format::Q4_0, i8mm::unpack::q4_0 as Unpack, i8mm::multiply::<32, false> as Multiply),
+            (Format::Q4_1, i8mm::unpack::q4_1, i8mm::multiply::<32, true>),
+            (Format::Q5_0, i8mm::unpack::q5_0, i8mm::multiply::<32, false>),
+            (Format::Q5_1, i8mm::unpack::q5_1, i8mm::multiply::<32, true>),
+            (Format::Q8_0, i8mm::unpack::q8_0, i8mm::multiply::<32, false>),
+            (Format::Q4_K, i8mm::unpack::q4_k, i8mm::multiply::<32, true>),
+            (Format::Q5_K, i8mm::unpack::q5_k, i8mm::multiply::<32, true>),
+            (Format::Q6_K, i8mm::unpack::q6_k, i8mm::multiply::<16, false>),
+        ]);
+        self
+    }
+
+    /// Replaces the products of some formats with many vectors. Multiplications are named by the columns that share a scale, and whether
+    /// there are offsets.
+    fn with_products<const N: usize>(&mut self, products: [(Format, Unpack, Multiply); N]) {
+        for (format, unpack, multiply) in products {
+            self.product[format as usize] = Some(Product { unpack, multiply });
+        }
     }
 }

@@ -42,4 +42,5 @@ stamp! {
     avx512_vnni = Isa::Avx512Vnni;
     neon = Isa::Neon;
     dotprod = Isa::Dotprod;
+    i8mm = Isa::I8mm;
 }

@@ -3,12 +3,18 @@
 //! Every block format has one recipe here, `FORMAT.rs`, which runs on any instruction set with exact int8 dot products ([`dots::Dots`]).
 //! `neon` and `dotprod` supply those products and stamp the recipes; the kernels of float formats and the conversions are in `neon` only,
 //! because the dot product instructions add nothing to them. Loads, the only unsafe memory accesses, are in [`load`].
+//!
+//! Products with many vectors: the same files unpack rows into panels ([`panels`]), in the layout that the products of an instruction set
+//! ([`multiply::Products`]) want; the multiplication around those products is one.
 
 mod convert;
 pub(crate) mod dotprod;
 mod dots;
+pub(crate) mod i8mm;
 mod load;
+mod multiply;
 pub(crate) mod neon;
+mod panels;
 mod q4_0;
 mod q4_1;
 mod q4_k;
@@ -31,3 +37,23 @@ macro_rules! instances {
     )* };
 }
 use instances;
+
+/// `unpacks! { "features", token; format, .. }`: an unpacking into panels for each block format, as one instruction set wants them.
+macro_rules! unpacks {
+    ($features:literal, $token:expr; $($format:ident),*) => {
+        /// Weight rows of each format into panels.
+        pub(crate) mod unpack {
+            use super::super::panels::Rows;
+            use super::*;
+            use crate::panel::PanelGroup;
+            $(
+                #[doc = concat!("Up to sixteen ", stringify!($format), " rows, of `row_bytes` bytes each, from group `first` on.")]
+                #[target_feature(enable = $features)]
+                pub(crate) fn $format(bytes: &[u8], row_bytes: usize, first: usize, panel: &mut [PanelGroup]) {
+                    super::super::$format::unpack($token, Rows { bytes, row_bytes, first }, panel);
+                }
+            )*
+        }
+    };
+}
+use unpacks;

@@ -10,10 +10,12 @@
 use super::convert::widen_pair;
 use super::dots::Dots;
 use super::load::f32x4;
+use super::panels::{Layout, Rows, unpack_rows256};
 use super::quants::{k_scales, nibbles};
 use super::rows::dot_rows256;
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ4K;
+use crate::panel::PanelGroup;
 use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
@@ -33,6 +35,24 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
         let minima = vfmaq_f32(minima, vcvtq_f32_u32(min1), f32x4(&x_sum[1]));
         let d = widen_pair(block.d, block.dmin);
         vfmsq_laneq_f32::<1>(vfmaq_laneq_f32::<0>(sum, products, d), minima, d)
+    });
+}
+
+/// Rows into a panel.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGroup]) {
+    let half = |block: &BlockQ4K, half: usize| quants(&block.qs.as_chunks().0[half]);
+    unpack_rows256(layout, rows, panel, half, |block| {
+        let ([scale0, scale1, min0, min1], d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
+        let minus = vnegq_f32(d);
+        [
+            [vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale0), d), vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale1), d)],
+            [
+                vmulq_laneq_f32::<1>(vcvtq_f32_u32(min0), minus),
+                vmulq_laneq_f32::<1>(vcvtq_f32_u32(min1), minus),
+            ],
+        ]
     });
 }
 

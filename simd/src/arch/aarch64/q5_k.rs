@@ -12,10 +12,12 @@
 use super::convert::widen_pair;
 use super::dots::Dots;
 use super::load::{f32x4, u8x16};
+use super::panels::{Layout, Rows, unpack_rows256};
 use super::quants::{five_bits, k_scales};
 use super::rows::dot_rows256;
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ5K;
+use crate::panel::PanelGroup;
 use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
@@ -24,26 +26,59 @@ use std::arch::aarch64::*;
 pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     dot_rows256(rows, x, out, |sum, block: &BlockQ5K, x: &ActGroup| {
         let (qs, q) = (block.qs.as_chunks::<64>().0, x.q.as_chunks::<128>().0);
-        let clear =
-            [vmvnq_u8(u8x16(&block.qh.as_chunks().0[0])), vmvnq_u8(u8x16(&block.qh.as_chunks().0[1]))];
+        let clear = clear_bits(block);
         let dot0 = dots.dot32_narrow(quants::<0x01, 0x02, 0x04, 0x08>(&qs[0], clear), &q[0]);
         let dot1 = dots.dot32_narrow(quants::<0x10, 0x20, 0x40, 0x80>(&qs[1], clear), &q[1]);
-        let [scale0, scale1, min0, min1] = k_scales(&block.scales);
+        let scales = k_scales(&block.scales);
         let (x_scale, x_sum) = (x.scale.as_chunks::<4>().0, x.sum.as_chunks::<4>().0);
 
         let d = widen_pair(block.d, block.dmin);
-        let d16 = vmulq_n_f32(d, 16.0);
-        let offset0 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale0), d16);
-        let offset0 = vfmsq_laneq_f32::<1>(offset0, vcvtq_f32_u32(min0), d);
-        let offset1 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale1), d16);
-        let offset1 = vfmsq_laneq_f32::<1>(offset1, vcvtq_f32_u32(min1), d);
+        let [offset0, offset1] = offsets(scales, d);
         let sum = vfmaq_f32(vfmaq_f32(sum, offset0, f32x4(&x_sum[0])), offset1, f32x4(&x_sum[1]));
 
-        let scaled0 = vcvtq_f32_s32(vmulq_s32(dot0, vreinterpretq_s32_u32(scale0)));
-        let scaled1 = vcvtq_f32_s32(vmulq_s32(dot1, vreinterpretq_s32_u32(scale1)));
+        let scaled0 = vcvtq_f32_s32(vmulq_s32(dot0, vreinterpretq_s32_u32(scales[0])));
+        let scaled1 = vcvtq_f32_s32(vmulq_s32(dot1, vreinterpretq_s32_u32(scales[1])));
         let products = vfmaq_f32(vmulq_f32(scaled0, f32x4(&x_scale[0])), scaled1, f32x4(&x_scale[1]));
         vfmaq_laneq_f32::<0>(sum, products, d)
     });
+}
+
+/// Rows into a panel.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGroup]) {
+    let half = |block: &BlockQ5K, half: usize| {
+        let (qs, clear) = (&block.qs.as_chunks().0[half], clear_bits(block));
+        if half == 0 {
+            quants::<0x01, 0x02, 0x04, 0x08>(qs, clear)
+        } else {
+            quants::<0x10, 0x20, 0x40, 0x80>(qs, clear)
+        }
+    };
+    unpack_rows256(layout, rows, panel, half, |block| {
+        let (scales, d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
+        let scale = |i: usize| vmulq_laneq_f32::<0>(vcvtq_f32_u32(scales[i]), d);
+        [[scale(0), scale(1)], offsets(scales, d)]
+    });
+}
+
+/// The inverted fifth bits.
+#[inline]
+#[target_feature(enable = "neon")]
+fn clear_bits(block: &BlockQ5K) -> [uint8x16_t; 2] {
+    let qh = block.qh.as_chunks().0;
+    [vmvnq_u8(u8x16(&qh[0])), vmvnq_u8(u8x16(&qh[1]))]
+}
+
+/// `16 * d * scale - dmin * min` for each 32 weights.
+#[inline]
+#[target_feature(enable = "neon")]
+fn offsets([scale0, scale1, min0, min1]: [uint32x4_t; 4], d: float32x4_t) -> [float32x4_t; 2] {
+    let d16 = vmulq_n_f32(d, 16.0);
+    let offset0 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale0), d16);
+    let offset1 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale1), d16);
+    let offset0 = vfmsq_laneq_f32::<1>(offset0, vcvtq_f32_u32(min0), d);
+    [offset0, vfmsq_laneq_f32::<1>(offset1, vcvtq_f32_u32(min1), d)]
 }
 
 /// Four times 32 quants less 16 of half a block, whose fifth bits are the bits `B0`..`B3` of `clear`, inverted.

@@ -12,9 +12,11 @@
 use super::convert::widen_pair;
 use super::dots::Dots;
 use super::load::{f32x4, i8x16, i16x8, u8x16};
+use super::panels::{Layout, Rows, unpack_rows256};
 use super::rows::dot_rows256;
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ6K;
+use crate::panel::PanelGroup;
 use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
@@ -32,6 +34,24 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
         let products = vmulq_f32(vcvtq_f32_s32(scaled0), f32x4(&x_scale[0]));
         let products = vfmaq_f32(products, vcvtq_f32_s32(scaled1), f32x4(&x_scale[1]));
         vfmaq_laneq_f32::<0>(sum, products, widen_pair(block.d, [0; 2]))
+    });
+}
+
+/// Rows into a panel.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGroup]) {
+    let half = |block: &BlockQ6K, half: usize| {
+        let (ql, qh) = (&block.ql.as_chunks().0[half], &block.qh.as_chunks().0[half]);
+        let ([a, b, c, d], [e, f, g, h]) = quants(ql, qh);
+        [centred(a, b), centred(c, d), centred(e, f), centred(g, h)]
+    };
+    unpack_rows256(layout, rows, panel, half, |block| {
+        let (scales, d) = (i8x16(&block.scales), widen_pair(block.d, [0; 2]));
+        let (low, high) = (vmovl_s8(vget_low_s8(scales)), vmovl_high_s8(scales));
+        let scale = |x: int32x4_t| vmulq_laneq_f32::<0>(vcvtq_f32_s32(x), d);
+        let low = [scale(vmovl_s16(vget_low_s16(low))), scale(vmovl_high_s16(low))];
+        [[low[0], low[1], scale(vmovl_s16(vget_low_s16(high))), scale(vmovl_high_s16(high))]]
     });
 }
 
@@ -69,6 +89,14 @@ fn quants(ql: &[u8; 64], qh: &[u8; 32]) -> ([int8x16_t; 4], [int8x16_t; 4]) {
     let low = [vsliq_n_u8::<4>(a, e), vsliq_n_u8::<4>(b, f), vsliq_n_u8::<4>(c, e2), vsliq_n_u8::<4>(d, f2)];
     let high = [vsriq_n_u8::<4>(e, a), vsriq_n_u8::<4>(f, b), vsriq_n_u8::<4>(e2, c), vsriq_n_u8::<4>(f2, d)];
     (low.map(|x| six_bits(x)), high.map(|x| six_bits(x)))
+}
+
+/// Thirty-two quants less 32.
+#[inline]
+#[target_feature(enable = "neon")]
+fn centred(low: int8x16_t, high: int8x16_t) -> [int8x16_t; 2] {
+    let middle = vdupq_n_s8(32);
+    [vsubq_s8(low, middle), vsubq_s8(high, middle)]
 }
 
 /// The lower six bits of each byte.
