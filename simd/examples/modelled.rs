@@ -54,7 +54,9 @@ fn product(kernels: &Kernels, format: Format, batch: usize, cols: usize) {
     x.chunks(TILE * cols).zip(tiles).for_each(|(x, groups)| kernels.quantize_tile(x, cols, groups));
     let mut panel = Panel::new(batch);
     mark_start();
-    let sums = kernels.multiply(format, black_box(&bytes), Tiles::new(&groups, cols), &mut panel);
+    let tiles = Tiles::new(&groups, cols);
+    kernels.multiply(format, black_box(&bytes), &[], tiles, &mut panel, |_, sums| {
+        black_box(sums);
+    });
     mark_stop();
-    black_box(sums);
 }

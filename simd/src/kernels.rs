@@ -403,7 +403,7 @@ impl Kernels {
     }
 }
 
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl Kernels {
     /// Replaces the dot products of some formats.
     fn with_dots<const N: usize>(mut self, dots: [(Format, DotRows); N]) -> Kernels {
@@ -420,7 +420,10 @@ impl Kernels {
         }
         self
     }
+}
 
+#[cfg(target_arch = "x86_64")]
+impl Kernels {
     /// Replaces what AVX2, FMA and F16C do better.
     fn with_avx2(self) -> Kernels {
         use crate::arch::x86_64::avx2;
@@ -523,9 +526,9 @@ impl Kernels {
 #[cfg(target_arch = "aarch64")]
 impl Kernels {
     /// Replaces what NEON does better.
-    fn with_neon(mut self) -> Kernels {
+    fn with_neon(self) -> Kernels {
         use crate::arch::aarch64::neon;
-        for (format, dot) in [
+        let kernels = self.with_dots([
             (Format::F32, neon::f32::dot as DotRows),
             (Format::F16, neon::f16::dot),
             (Format::BF16, neon::bf16::dot),
@@ -537,10 +540,8 @@ impl Kernels {
             (Format::Q4_K, neon::q4_k),
             (Format::Q5_K, neon::q5_k),
             (Format::Q6_K, neon::q6_k),
-        ] {
-            self.dot[format as usize] = dot;
-        }
-        self.with_products([
+        ]);
+        let kernels = kernels.with_products([
             (Format::Q4_0, neon::unpack::q4_0 as Unpack, neon::multiply::<32, false> as Multiply),
             (Format::Q4_1, neon::unpack::q4_1, neon::multiply::<32, true>),
             (Format::Q5_0, neon::unpack::q5_0, neon::multiply::<32, false>),
@@ -555,14 +556,14 @@ impl Kernels {
             add_rows_f16: neon::f16::add_rows,
             narrow_f16: neon::f16::narrow,
             widen_f16: neon::f16::widen,
-            ..self
+            ..kernels
         }
     }
 
     /// Replaces what the dot product instructions do better than plain NEON.
-    fn with_dotprod(mut self) -> Kernels {
+    fn with_dotprod(self) -> Kernels {
         use crate::arch::aarch64::dotprod;
-        for (format, dot) in [
+        self.with_dots([
             (Format::Q4_0, dotprod::q4_0 as DotRows),
             (Format::Q4_1, dotprod::q4_1),
             (Format::Q5_0, dotprod::q5_0),
@@ -571,10 +572,8 @@ impl Kernels {
             (Format::Q4_K, dotprod::q4_k),
             (Format::Q5_K, dotprod::q5_k),
             (Format::Q6_K, dotprod::q6_k),
-        ] {
-            self.dot[format as usize] = dot;
-        }
-        self.with_products([
+        ])
+        .with_products([
             (Format::Q4_0, dotprod::unpack::q4_0 as Unpack, dotprod::multiply::<32, false> as Multiply),
             (Format::Q4_1, dotprod::unpack::q4_1, dotprod::multiply::<32, true>),
             (Format::Q5_0, dotprod::unpack::q5_0, dotprod::multiply::<32, false>),
@@ -583,12 +582,11 @@ impl Kernels {
             (Format::Q4_K, dotprod::unpack::q4_k, dotprod::multiply::<32, true>),
             (Format::Q5_K, dotprod::unpack::q5_k, dotprod::multiply::<32, true>),
             (Format::Q6_K, dotprod::unpack::q6_k, dotprod::multiply::<16, false>),
-        ]);
-        self
+        ])
     }
 
     /// Replaces what the int8 matrix multiplication instructions do better: products with many vectors.
-    fn with_i8mm(mut self) -> Kernels {
+    fn with_i8mm(self) -> Kernels {
         use crate::arch::aarch64::i8mm;
         self.with_products([
             (Format::Q4_0, i8mm::unpack::q4_0 as Unpack, i8mm::multiply::<32, false> as Multiply),
@@ -599,15 +597,6 @@ impl Kernels {
             (Format::Q4_K, i8mm::unpack::q4_k, i8mm::multiply::<32, true>),
             (Format::Q5_K, i8mm::unpack::q5_k, i8mm::multiply::<32, true>),
             (Format::Q6_K, i8mm::unpack::q6_k, i8mm::multiply::<16, false>),
-        ]);
-        self
-    }
-
-    /// Replaces the products of some formats with many vectors. Multiplications are named by the columns that share a scale, and whether
-    /// there are offsets.
-    fn with_products<const N: usize>(&mut self, products: [(Format, Unpack, Multiply); N]) {
-        for (format, unpack, multiply) in products {
-            self.product[format as usize] = Some(Product { unpack, multiply });
-        }
+        ])
     }
 }

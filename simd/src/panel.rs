@@ -68,12 +68,14 @@ impl<'a> Source<'a> {
     }
 
     /// As [`Source::blocks`], of all rows.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub fn parts<B: Block>(&self, start: usize, count: usize) -> [&'a [B]; PANEL_ROWS] {
         std::array::from_fn(|r| self.blocks(r, start, count))
     }
 
     /// `N` blocks of all rows, from block `start` on; `None` if a row has less.
+    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub fn whole<B: Block, const N: usize>(&self, start: usize) -> Option<[&'a [B; N]; PANEL_ROWS]> {
         let first = self.blocks(0, start, N).try_into().ok()?;

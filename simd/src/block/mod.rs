@@ -24,6 +24,7 @@ pub use f32::BlockF32;
 pub(crate) use k_scales::scale_min;
 pub use q2_k::BlockQ2K;
 pub use q3_k::BlockQ3K;
+#[cfg(target_arch = "x86_64")]
 pub(crate) use q3_k::scales_q3;
 pub use q4_0::BlockQ4_0;
 pub use q4_1::BlockQ4_1;

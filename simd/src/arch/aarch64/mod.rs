@@ -43,14 +43,13 @@ macro_rules! unpacks {
     ($features:literal, $token:expr; $($format:ident),*) => {
         /// Weight rows of each format into panels.
         pub(crate) mod unpack {
-            use super::super::panels::Rows;
             use super::*;
-            use crate::panel::PanelGroup;
+            use crate::panel::{PanelGroup, Source};
             $(
-                #[doc = concat!("Up to sixteen ", stringify!($format), " rows, of `row_bytes` bytes each, from group `first` on.")]
+                #[doc = concat!("Up to sixteen ", stringify!($format), " rows.")]
                 #[target_feature(enable = $features)]
-                pub(crate) fn $format(bytes: &[u8], row_bytes: usize, first: usize, panel: &mut [PanelGroup]) {
-                    super::super::$format::unpack($token, Rows { bytes, row_bytes, first }, panel);
+                pub(crate) fn $format(source: Source<'_>, panel: &mut [PanelGroup]) {
+                    super::super::$format::unpack($token, source, panel);
                 }
             )*
         }

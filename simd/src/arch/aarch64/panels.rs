@@ -7,7 +7,7 @@
 use super::load::{store_f32x4, store_i8x16};
 use crate::activation::ActGroup;
 use crate::block::{Block, blocks};
-use crate::panel::{PANEL_ROWS, PanelGroup};
+use crate::panel::{PANEL_ROWS, PanelGroup, Source};
 use std::arch::aarch64::*;
 
 /// Where an instruction set's multiplication wants the quants of four rows. A value exists only where its instructions may run.
@@ -16,27 +16,11 @@ pub(super) trait Layout: Copy {
     fn arrange(self, rows: [[int8x16_t; 2]; 4]) -> [int8x16_t; 8];
 }
 
-/// Up to sixteen rows of `row_bytes` bytes each.
-#[derive(Clone, Copy)]
-pub(super) struct Rows<'a> {
-    /// The rows, one after the other.
-    pub bytes: &'a [u8],
-    /// Bytes of a row.
-    pub row_bytes: usize,
-    /// The activation group that unpacking starts at.
-    pub first: usize,
-}
-
-impl<'a> Rows<'a> {
-    /// Four rows as blocks, and which four they are; missing rows have no blocks.
-    #[inline]
-    fn fours<B: Block>(self) -> impl Iterator<Item = (usize, [&'a [B]; 4])> {
-        let fours = self.bytes.chunks(4 * self.row_bytes).enumerate();
-        fours.map(move |(four, bytes)| {
-            let mut rows = bytes.chunks_exact(self.row_bytes).map(blocks::<B>);
-            (four, std::array::from_fn(|_| rows.next().unwrap_or_default()))
-        })
-    }
+/// Four rows as blocks, and which four they are; missing rows have no blocks.
+#[inline]
+fn fours<'a, B: Block>(source: Source<'a>) -> impl Iterator<Item = (usize, [&'a [B]; 4])> {
+    let fours = source.rows.len().div_ceil(4 * source.row_bytes);
+    (0..fours).map(move |four| (four, std::array::from_fn(|i| blocks::<B>(source.row(four * 4 + i)))))
 }
 
 /// Block `at` of four rows; those that are missing are `zero`.
@@ -50,16 +34,16 @@ fn four_blocks<'a, B>(rows: &[&'a [B]; 4], at: usize, zero: &'a B) -> [&'a B; 4]
 #[target_feature(enable = "neon")]
 pub(super) fn unpack_rows32<B: Block, const N: usize>(
     layout: impl Layout,
-    rows: Rows<'_>,
+    source: Source<'_>,
     panel: &mut [PanelGroup],
     quants: impl Fn(&B) -> [int8x16_t; 2],
     terms: impl Fn([&B; 4]) -> [float32x4_t; N],
 ) {
     let zero = B::zeroed();
-    for (four, blocks) in rows.fours::<B>() {
+    for (four, blocks) in fours::<B>(source) {
         for (g, group) in panel.iter_mut().enumerate() {
             for part in 0..ActGroup::LEN / 32 {
-                let blocks = four_blocks(&blocks, (rows.first + g) * 8 + part, &zero);
+                let blocks = four_blocks(&blocks, (source.first + g) * 8 + part, &zero);
                 let [a, b, c, d] = blocks;
                 store_quants(group, part, four, layout.arrange([quants(a), quants(b), quants(c), quants(d)]));
                 store_terms(group, part, four, terms(blocks));
@@ -74,15 +58,15 @@ pub(super) fn unpack_rows32<B: Block, const N: usize>(
 #[target_feature(enable = "neon")]
 pub(super) fn unpack_rows256<B: Block, const N: usize, const VECTORS: usize>(
     layout: impl Layout,
-    rows: Rows<'_>,
+    source: Source<'_>,
     panel: &mut [PanelGroup],
     quants: impl Fn(&B, usize) -> [[int8x16_t; 2]; 4],
     terms: impl Fn(&B) -> [[float32x4_t; VECTORS]; N],
 ) {
     let zero = B::zeroed();
-    for (four, blocks) in rows.fours::<B>() {
+    for (four, blocks) in fours::<B>(source) {
         for (g, group) in panel.iter_mut().enumerate() {
-            let [a, b, c, d] = four_blocks(&blocks, rows.first + g, &zero);
+            let [a, b, c, d] = four_blocks(&blocks, source.first + g, &zero);
             for half in 0..2 {
                 let w = [quants(a, half), quants(b, half), quants(c, half), quants(d, half)];
                 for part in 0..4 {

@@ -10,12 +10,12 @@
 use super::convert::widen_pair;
 use super::dots::Dots;
 use super::load::f32x4;
-use super::panels::{Layout, Rows, unpack_rows256};
+use super::panels::{Layout, unpack_rows256};
 use super::quants::{k_scales, nibbles};
 use super::rows::dot_rows256;
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ4K;
-use crate::panel::PanelGroup;
+use crate::panel::{PanelGroup, Source};
 use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
@@ -41,9 +41,9 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
 /// Rows into a panel.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGroup]) {
+pub(super) fn unpack(layout: impl Layout, source: Source<'_>, panel: &mut [PanelGroup]) {
     let half = |block: &BlockQ4K, half: usize| quants(&block.qs.as_chunks().0[half]);
-    unpack_rows256(layout, rows, panel, half, |block| {
+    unpack_rows256(layout, source, panel, half, |block| {
         let ([scale0, scale1, min0, min1], d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
         let minus = vnegq_f32(d);
         [

@@ -12,12 +12,12 @@
 use super::convert::widen_pair;
 use super::dots::Dots;
 use super::load::{f32x4, u8x16};
-use super::panels::{Layout, Rows, unpack_rows256};
+use super::panels::{Layout, unpack_rows256};
 use super::quants::{five_bits, k_scales};
 use super::rows::dot_rows256;
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ5K;
-use crate::panel::PanelGroup;
+use crate::panel::{PanelGroup, Source};
 use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
@@ -46,7 +46,7 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
 /// Rows into a panel.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGroup]) {
+pub(super) fn unpack(layout: impl Layout, source: Source<'_>, panel: &mut [PanelGroup]) {
     let half = |block: &BlockQ5K, half: usize| {
         let (qs, clear) = (&block.qs.as_chunks().0[half], clear_bits(block));
         if half == 0 {
@@ -55,7 +55,7 @@ pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGrou
             quants::<0x10, 0x20, 0x40, 0x80>(qs, clear)
         }
     };
-    unpack_rows256(layout, rows, panel, half, |block| {
+    unpack_rows256(layout, source, panel, half, |block| {
         let (scales, d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
         let scale = |i: usize| vmulq_laneq_f32::<0>(vcvtq_f32_u32(scales[i]), d);
         [[scale(0), scale(1)], offsets(scales, d)]

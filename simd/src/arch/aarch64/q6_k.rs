@@ -12,11 +12,11 @@
 use super::convert::widen_pair;
 use super::dots::Dots;
 use super::load::{f32x4, i8x16, i16x8, u8x16};
-use super::panels::{Layout, Rows, unpack_rows256};
+use super::panels::{Layout, unpack_rows256};
 use super::rows::dot_rows256;
 use crate::activation::{ActGroup, Column};
 use crate::block::BlockQ6K;
-use crate::panel::PanelGroup;
+use crate::panel::{PanelGroup, Source};
 use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
@@ -40,13 +40,13 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
 /// Rows into a panel.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGroup]) {
+pub(super) fn unpack(layout: impl Layout, source: Source<'_>, panel: &mut [PanelGroup]) {
     let half = |block: &BlockQ6K, half: usize| {
         let (ql, qh) = (&block.ql.as_chunks().0[half], &block.qh.as_chunks().0[half]);
         let ([a, b, c, d], [e, f, g, h]) = quants(ql, qh);
         [centred(a, b), centred(c, d), centred(e, f), centred(g, h)]
     };
-    unpack_rows256(layout, rows, panel, half, |block| {
+    unpack_rows256(layout, source, panel, half, |block| {
         let (scales, d) = (i8x16(&block.scales), widen_pair(block.d, [0; 2]));
         let (low, high) = (vmovl_s8(vget_low_s8(scales)), vmovl_high_s8(scales));
         let scale = |x: int32x4_t| vmulq_laneq_f32::<0>(vcvtq_f32_s32(x), d);

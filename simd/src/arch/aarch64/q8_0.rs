@@ -8,11 +8,11 @@
 use super::convert::widen_each;
 use super::dots::Dots;
 use super::load::i8x16;
-use super::panels::{Layout, Rows, unpack_rows32};
+use super::panels::{Layout, unpack_rows32};
 use super::rows::dot_rows32;
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
-use crate::panel::PanelGroup;
+use crate::panel::{PanelGroup, Source};
 use std::arch::aarch64::*;
 
 /// `out[r] = rows[r] . x`.
@@ -29,10 +29,10 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
 /// Rows into a panel.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn unpack(layout: impl Layout, rows: Rows<'_>, panel: &mut [PanelGroup]) {
+pub(super) fn unpack(layout: impl Layout, source: Source<'_>, panel: &mut [PanelGroup]) {
     unpack_rows32(
         layout,
-        rows,
+        source,
         panel,
         |block: &BlockQ8_0| quants(block),
         |[a, b, c, d]| [widen_each([a.d, b.d, c.d, d.d])],

@@ -62,24 +62,24 @@ fn products<const PER: usize, const W: usize, const FOURS: usize>(
     let mut sums = [[[vdupq_n_s32(0); FOURS]; W]; 2];
     for v in (0..W).step_by(2) {
         let other = (v + 1).min(W - 1);
-        for half in 0..32 / PER {
+        for (half, sums) in sums.iter_mut().enumerate().take(32 / PER) {
             let mut sum = [[vdupq_n_s32(0); 2]; FOURS];
             for sixteenth in half * (PER / 16)..(half + 1) * (PER / 16) {
                 let from = |v: usize| i8x16(&x[v].as_chunks().0[sixteenth]);
                 let x = side_by_side(from(v), from(other));
                 for i in 0..FOURS {
                     let w = w[i].as_chunks::<4>().0;
-                    for eight in 0..2 {
+                    for (eight, x) in x.into_iter().enumerate() {
                         let at = sixteenth * 2 + eight;
-                        sum[i][0] = smmla(sum[i][0], i8x16(&w[0][at]), x[eight]);
-                        sum[i][1] = smmla(sum[i][1], i8x16(&w[1][at]), x[eight]);
+                        sum[i][0] = smmla(sum[i][0], i8x16(&w[0][at]), x);
+                        sum[i][1] = smmla(sum[i][1], i8x16(&w[1][at]), x);
                     }
                 }
             }
             for i in 0..FOURS {
-                sums[half][v][i] = vuzp1q_s32(sum[i][0], sum[i][1]);
+                sums[v][i] = vuzp1q_s32(sum[i][0], sum[i][1]);
                 if other > v {
-                    sums[half][other][i] = vuzp2q_s32(sum[i][0], sum[i][1]);
+                    sums[other][i] = vuzp2q_s32(sum[i][0], sum[i][1]);
                 }
             }
         }
