@@ -1,4 +1,4 @@
-//! Instruction sets: which one this CPU has, and forcing a lower one. Used by `kernels.rs` and by whoever prints the choice.
+//! Instruction sets: which one this CPU has, and forcing a lower one. Used by `kernels` and by whoever prints the choice.
 
 use std::fmt;
 use std::str::FromStr;

@@ -32,12 +32,12 @@
 //! # How to add a format
 //!
 //! Write `block/NAME.rs` (the layout, `decode` and `unpack`) and add a line to [`Format`] and to `block/mod.rs`: it runs on every
-//! CPU through the scalar kernel. Then, where it pays, add `arch/ISA/NAME.rs` and its entry in `kernels.rs`. The test suite is stamped
+//! CPU through the scalar kernel. Then, where it pays, add `arch/ISA/NAME.rs` and its entry in `kernels/table.rs`. The test suite is stamped
 //! on every pair of instruction set and format, so a new pair is tested by naming it.
 //!
 //! # How to add an instruction set
 //!
-//! Add the variant to [`Isa`] with its detection, a folder in `arch`, and a constructor in `kernels.rs`.
+//! Add the variant to [`Isa`] with its detection, a folder in `arch`, and a constructor in `kernels/table.rs`.
 //!
 //! # Safety
 //!

@@ -1,4 +1,4 @@
-//! Operations on `f32` written once over pulp's vectors; `kernels.rs` runs them at the level of its instruction set.
+//! Operations on `f32` written once over pulp's vectors; `kernels` runs them at the level of its instruction set.
 //!
 //! A vector operation is compiled for its instruction set only where it is inlined, so vectors are handed to `#[inline(always)]` functions and
 //! never to closures. Sums are taken in an order that depends on the vector width and the length only, so a result never depends on threads or chunks.

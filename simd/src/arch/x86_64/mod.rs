@@ -1,4 +1,4 @@
-//! Kernels for x86-64: a folder for each instruction set, the same file names in each. Only `kernels.rs` calls them.
+//! Kernels for x86-64: a folder for each instruction set, the same file names in each. Only `kernels/table.rs` names them.
 //! What AVX2 and AVX-VNNI share is in `vector256`; `load.rs` and `k_scales.rs` serve every folder.
 //!
 //! All of them stream one weight row at a time and ask for the bytes some way ahead of it: on the machines measured, one

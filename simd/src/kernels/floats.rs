@@ -1,0 +1,144 @@
+//! What is done with floats alone: norms, softmax, attention tiles, rotary embedding.
+
+use super::Kernels;
+use crate::block::Format;
+use crate::generic::{
+    Accumulate, Add, AddScaled, LANES, RmsNorm, RotateHalves, RotatePairs, ScaleColumns, SiluMul, Softmax,
+    SoftmaxTile,
+};
+
+impl Kernels {
+    /// `out[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+        assert!(x.len() == weight.len() && x.len() == out.len(), "norm of {} values", x.len());
+        self.level.run(RmsNorm { x, weight, eps, out });
+    }
+
+    /// Softmax in place: `x[i] = e^x[i] / sum_j e^x[j]`. The result is the largest value `max` and `sum_j e^(x[j] - max)`, with which
+    /// softmaxes of parts can be put together; negative infinity and 0 if there are no values.
+    pub fn softmax(&self, x: &mut [f32]) -> (f32, f32) {
+        if x.is_empty() { (f32::NEG_INFINITY, 0.0) } else { self.level.run(Softmax(x)) }
+    }
+
+    /// Floats of rows of F32 or F16.
+    ///
+    /// # Panics
+    ///
+    /// If `bytes` does not hold exactly `out.len()` values, or `format` is another.
+    pub fn widen(&self, format: Format, bytes: &[u8], out: &mut [f32]) {
+        assert_eq!(Some(bytes.len()), format.row_bytes(out.len()), "bytes of {} values", out.len());
+        match format {
+            Format::F32 => format.decode(bytes, out),
+            // SAFETY: as in `quantize`.
+            Format::F16 => unsafe { (self.widen_f16)(bytes, out) },
+            other => panic!("widening of {}", other.name()),
+        }
+    }
+
+    /// `c[i][j] += sum_l a[i][l] * b[l][j]`: `a` is `i x l`, `b` is `l x LANES`, `c` is `i x LANES`.
+    ///
+    /// # Panics
+    ///
+    /// If the sizes do not fit.
+    pub fn accumulate(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+        let (rows, count) = (c.len() / LANES, b.len() / LANES);
+        assert!(c.len() == rows * LANES && b.len() == count * LANES, "matrices of {LANES} columns");
+        assert_eq!(a.len(), rows * count, "values of {rows} x {count}");
+        self.level.run(Accumulate { a, row: count, column: 1, b, c });
+    }
+
+    /// `c[i][j] += sum_l a[l][i] * b[l][j]`: `a` is `l x i`, `b` is `l x LANES`, `c` is `i x LANES`.
+    ///
+    /// # Panics
+    ///
+    /// If the sizes do not fit.
+    pub fn accumulate_transposed(&self, a: &[f32], b: &[f32], c: &mut [f32]) {
+        let (rows, count) = (c.len() / LANES, b.len() / LANES);
+        assert!(c.len() == rows * LANES && b.len() == count * LANES, "matrices of {LANES} columns");
+        assert_eq!(a.len(), rows * count, "values of {count} x {rows}");
+        self.level.run(Accumulate { a, row: 1, column: rows, b, c });
+    }
+
+    /// One step of an online softmax over scores `rows x LANES`, each lane by itself: scores become `e^(score - max)`, where `max` is the
+    /// largest so far; `sum` grows by them; `scale` is what `sum` was, and results so far have to be, multiplied with, because `max` grew.
+    ///
+    /// # Panics
+    ///
+    /// If `scores` is no whole number of rows.
+    pub fn softmax_tile(
+        &self,
+        scores: &mut [f32],
+        max: &mut [f32; LANES],
+        sum: &mut [f32; LANES],
+        scale: &mut [f32; LANES],
+    ) {
+        assert!(scores.len().is_multiple_of(LANES), "{} scores in rows of {LANES}", scores.len());
+        self.level.run(SoftmaxTile { scores, max, sum, scale });
+    }
+
+    /// `x[i][j] *= scale[j]`: `x` is `rows x LANES`.
+    ///
+    /// # Panics
+    ///
+    /// If `x` is no whole number of rows.
+    pub fn scale_columns(&self, x: &mut [f32], scale: &[f32; LANES]) {
+        assert!(x.len().is_multiple_of(LANES), "{} values in rows of {LANES}", x.len());
+        self.level.run(ScaleColumns { x, scale });
+    }
+
+    /// `gate[i] = silu(gate[i]) * up[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn silu_mul(&self, gate: &mut [f32], up: &[f32]) {
+        assert_eq!(gate.len(), up.len(), "gate and up");
+        self.level.run(SiluMul { gate, up });
+    }
+
+    /// `x[i] += y[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn add(&self, x: &mut [f32], y: &[f32]) {
+        assert_eq!(x.len(), y.len(), "vectors to add");
+        self.level.run(Add { x, y });
+    }
+
+    /// `x[i] += weight * y[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn add_scaled(&self, x: &mut [f32], weight: f32, y: &[f32]) {
+        assert_eq!(x.len(), y.len(), "vectors to add");
+        self.level.run(AddScaled { x, weight, y });
+    }
+
+    /// Rotary embedding of neighbouring pairs: `(x[2i], x[2i + 1])` turned by the angle with `cos[i]`, `sin[i]`. Values past
+    /// `2 * cos.len()` are left alone.
+    ///
+    /// # Panics
+    ///
+    /// If the table is longer than half the head.
+    pub fn rotate_pairs(&self, head: &mut [f32], cos: &[f32], sin: &[f32]) {
+        assert!(cos.len() == sin.len() && cos.len() * 2 <= head.len(), "rope table of {} angles", cos.len());
+        self.level.run(RotatePairs { head, cos, sin });
+    }
+
+    /// Rotary embedding of halves: `(x[i], x[i + cos.len()])` turned by the angle with `cos[i]`, `sin[i]`. Values past
+    /// `2 * cos.len()` are left alone.
+    ///
+    /// # Panics
+    ///
+    /// If the table is longer than half the head.
+    pub fn rotate_halves(&self, head: &mut [f32], cos: &[f32], sin: &[f32]) {
+        assert!(cos.len() == sin.len() && cos.len() * 2 <= head.len(), "rope table of {} angles", cos.len());
+        self.level.run(RotateHalves { head, cos, sin });
+    }
+}
