@@ -1,4 +1,4 @@
-//! What this machine is, as far as the system tells: for `doctor`.
+//! What this machine is, as far as the system tells: for `doctor` and `bench`.
 
 use super::report;
 use super::setup::Threads;
@@ -6,6 +6,26 @@ use siskin::topology::Topology;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// How fast the CPUs run now, and how hot: clock of each CPU if the system tells, temperatures, and what a Raspberry Pi says about throttling.
+pub fn clock() -> Option<String> {
+    System { root: PathBuf::from("/") }.clock()
+}
+
+/// The CPUs that this process's threads ran on last, in order.
+pub fn cpus_of_threads() -> Vec<usize> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    let stats = tasks.filter_map(|task| fs::read_to_string(task.path().join("stat")).ok());
+    let mut cpus: Vec<usize> = stats.filter_map(|stat| processor(&stat)).collect();
+    cpus.sort_unstable();
+    cpus.dedup();
+    cpus
+}
+
+/// Field 39 of a thread's `stat`. The second field, the name, may hold anything, but ends the last parenthesis.
+fn processor(stat: &str) -> Option<usize> {
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(36)?.parse().ok()
+}
 
 /// Facts, a name and a text each, in the order in which they are shown; what the system does not tell is left out.
 pub fn facts() -> Vec<(&'static str, String)> {
@@ -102,6 +122,17 @@ impl System {
         Some(report::bytes(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)?))
     }
 
+    fn clock(&self) -> Option<String> {
+        let cpus = self.numbered("sys/devices/system/cpu", "cpu");
+        let khz = |cpu: &PathBuf| self.line(cpu.join("cpufreq/scaling_cur_freq"))?.parse::<u64>().ok();
+        let mhz: Vec<String> = cpus.iter().filter_map(khz).map(|khz| (khz / 1000).to_string()).collect();
+        let mhz = (!mhz.is_empty()).then(|| format!("{} MHz", mhz.join(" ")));
+        let throttled = self.line("sys/devices/platform/soc/soc:firmware/get_throttled");
+        let parts = [mhz, self.temperature(), throttled.map(|bits| format!("throttled {bits}"))];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    }
+
     /// Of each thermal zone.
     fn temperature(&self) -> Option<String> {
         let zones: Vec<String> = self
@@ -147,15 +178,25 @@ mod tests {
         write("sys/devices/system/cpu/cpufreq/x".into(), "");
         write("sys/class/thermal/thermal_zone0/temp".into(), "48500\n");
         write("sys/class/thermal/thermal_zone0/type".into(), "cpu-thermal\n");
+        write("sys/devices/system/cpu/cpu2/cpufreq/scaling_cur_freq".into(), "1500000\n");
+        write("sys/devices/platform/soc/soc:firmware/get_throttled".into(), "50000\n");
         write("proc/device-tree/model".into(), "Board 5\0");
         write("proc/cpuinfo".into(), "processor\t: 0\nCPU implementer\t: 0x41\nCPU part\t: 0xd0b\n");
         write("proc/meminfo".into(), "MemTotal:  1024 kB\nMemAvailable: 512 kB\n");
         let system = System { root: dir.path().to_owned() };
         assert!(system.cores().unwrap().ends_with("(2 of capacity 1024, 2 of capacity 400)"));
         assert_eq!(system.temperature().unwrap(), "48.5 °C cpu-thermal");
+        assert_eq!(system.clock().unwrap(), "1500 MHz, 48.5 °C cpu-thermal, throttled 50000");
         assert_eq!(system.line("proc/device-tree/model").unwrap(), "Board 5");
         assert_eq!(system.cpu().unwrap(), "implementer 0x41 part 0xd0b");
         assert_eq!(system.memory().unwrap(), "1.00 MiB in all, 512 KiB available");
+    }
+
+    #[test]
+    fn the_processor_of_a_thread() {
+        let fields: Vec<String> = (3..=52).map(|n| n.to_string()).collect();
+        assert_eq!(processor(&format!("7 (siskin-1 ) x) {}", fields.join(" "))), Some(39));
+        assert_eq!(processor("7 (a) S"), None);
     }
 
     #[test]

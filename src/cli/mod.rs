@@ -1,13 +1,13 @@
 //! The commands: `args` defines the flags, one file a command acts on them, and this file turns errors into messages and exit codes.
 
 mod args;
+mod bench;
 #[cfg(feature = "builtin")]
 mod doctor;
 mod generate;
 mod input;
 mod inspect;
 mod json;
-#[cfg(feature = "builtin")]
 mod machine;
 mod npy;
 mod output;
@@ -84,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Generate(args) => generate::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Bench(args) => bench::run(&args),
         #[cfg(feature = "builtin")]
         Command::Doctor(args) => doctor::run(&args),
     };

@@ -9,12 +9,28 @@ pub struct Usage {
     pub peak_rss: Option<u64>,
     /// Resident pages that belong to no file.
     pub anon: Option<u64>,
+    /// Resident pages of files.
+    pub file: Option<u64>,
+    /// Page faults that needed no reading, and those that did.
+    pub faults: Option<(u64, u64)>,
 }
 
-/// Reads `/proc/self/status`.
+/// Reads `/proc/self/status` and `/proc/self/stat`.
 pub fn usage() -> Usage {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    Usage { peak_rss: field(&status, "VmHWM:"), anon: field(&status, "RssAnon:") }
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    Usage {
+        peak_rss: field(&status, "VmHWM:"),
+        anon: field(&status, "RssAnon:"),
+        file: field(&status, "RssFile:"),
+        faults: faults(&stat),
+    }
+}
+
+/// Minor and major page faults: fields 10 and 12 of `stat`. The second field, the name, may hold anything, but ends the last parenthesis.
+fn faults(stat: &str) -> Option<(u64, u64)> {
+    let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(7);
+    Some((fields.next()?.parse().ok()?, fields.nth(1)?.parse().ok()?))
 }
 
 /// A field such as `VmHWM:     1234 kB`, in bytes.
@@ -52,6 +68,12 @@ mod tests {
         assert_eq!(field(status, "VmHWM:"), Some(1234 * 1024));
         assert_eq!(field(status, "RssFile:"), None);
         assert_eq!(field("VmHWM: many kB", "VmHWM:"), None);
+    }
+
+    #[test]
+    fn faults_of_stat() {
+        assert_eq!(faults("1 (a (b) 9) S 2 3 4 5 -1 6 1234 8 56 10 11"), Some((1234, 56)));
+        assert_eq!(faults("1 (a) S 2"), None);
     }
 
     #[test]

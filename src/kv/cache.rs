@@ -81,6 +81,11 @@ impl Cache {
         &self.ring
     }
 
+    /// Forgets the positions from `end` on ([`Ring::truncate`]).
+    pub fn truncate(&mut self, end: usize) {
+        self.ring.truncate(end);
+    }
+
     /// Appends `count` positions, to be stored in every layer.
     pub fn append(&mut self, count: usize) -> Range<usize> {
         self.ring.append(count)

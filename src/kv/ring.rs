@@ -9,6 +9,8 @@ use std::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Ring {
     capacity: usize,
+    /// The oldest position held.
+    start: usize,
     end: usize,
 }
 
@@ -20,7 +22,7 @@ impl Ring {
     /// If `capacity` is 0.
     pub fn new(capacity: usize) -> Ring {
         assert!(capacity > 0, "a ring without slots");
-        Ring { capacity, end: 0 }
+        Ring { capacity, start: 0, end: 0 }
     }
 
     /// Slots.
@@ -42,7 +44,14 @@ impl Ring {
     pub fn append(&mut self, count: usize) -> Range<usize> {
         let first = self.end;
         self.end += count;
+        self.start = self.start.max(self.end.saturating_sub(self.capacity));
         first..self.end
+    }
+
+    /// Forgets the positions from `end` on; if none before it is held any more, all of them. The next position appended is `end`.
+    pub fn truncate(&mut self, end: usize) {
+        self.end = self.end.min(end);
+        self.start = self.start.min(self.end);
     }
 
     /// The slot of a position.
@@ -52,7 +61,7 @@ impl Ring {
 
     /// The slots of the positions still held that lie before `end`, oldest first, as two runs; the second is empty unless they wrap.
     pub fn spans(&self, end: usize) -> [Range<usize>; 2] {
-        let oldest = self.end.saturating_sub(self.capacity);
+        let (oldest, end) = (self.start, end.min(self.end));
         if end <= oldest {
             return [0..0, 0..0];
         }
@@ -67,18 +76,23 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
-        /// Against a plain list of (slot, position) pairs, overwritten in order.
+        /// Against a plain list of what each slot holds, overwritten in order, with some positions forgotten after each append.
         #[test]
-        fn holds_what_a_plain_list_holds(capacity in 1usize..20, appends in prop::collection::vec(0usize..8, 0..20), back in 0usize..20) {
+        fn holds_what_a_plain_list_holds(capacity in 1usize..20, steps in prop::collection::vec((0usize..8, 0usize..12), 0..20), back in 0usize..20) {
             let mut ring = Ring::new(capacity);
             let mut slots = vec![None; capacity];
             let mut next = 0;
-            for count in appends {
+            for (count, forgotten) in steps {
                 for position in ring.append(count) {
                     prop_assert_eq!(position, next);
                     slots[ring.slot(position)] = Some(position);
                     next += 1;
                 }
+                // most steps only append
+                next = next.saturating_sub(forgotten.saturating_sub(6));
+                ring.truncate(next);
+                slots.iter_mut().for_each(|slot| *slot = slot.filter(|&position| position < next));
+                prop_assert_eq!(ring.end(), next);
             }
             let end = next.saturating_sub(back);
             let mut held: Vec<usize> = slots.iter().flatten().copied().filter(|&p| p < end).collect();

@@ -61,6 +61,16 @@ impl<'m> Decoder<'m> {
         &self.cpu
     }
 
+    /// The same, to be used for other work between passes.
+    pub fn cpu_mut(&mut self) -> &mut Cpu {
+        &mut self.cpu
+    }
+
+    /// Forgets the tokens from position `end` on.
+    pub fn truncate(&mut self, end: usize) {
+        self.cache.truncate(end);
+    }
+
     /// Lets only so many threads of the team take part from now on ([`crate::threads::Team::limit`]).
     pub fn limit_threads(&mut self, threads: usize) {
         self.cpu.team.limit(threads);

@@ -97,6 +97,11 @@ impl Weights {
         layers.chain([self.output()]).map(|matrix| &matrix.bytes).collect()
     }
 
+    /// Bytes of matrices that one token reads, were it the only one of its batch.
+    pub fn bytes_per_token(&self) -> usize {
+        self.in_order_of_use().iter().map(|bytes| bytes.len()).sum()
+    }
+
     /// Bytes of the copied vectors.
     pub fn table_bytes(&self) -> usize {
         let layer = |layer: &Layer| {

@@ -77,6 +77,9 @@ impl Kernels {
         scale: &mut [f32; LANES],
     ) {
         assert!(scores.len().is_multiple_of(LANES), "{} scores in rows of {LANES}", scores.len());
+        if scores.is_empty() {
+            return *scale = [1.0; LANES];
+        }
         self.level.run(SoftmaxTile { scores, max, sum, scale });
     }
 
