@@ -38,6 +38,24 @@ pub(super) fn widen_each(halves: [[u8; 2]; 4]) -> float32x4_t {
     widen(vcreate_u16(a | b << 16 | c << 32 | d << 48))
 }
 
+/// 1.5 * 2^23 in the bits of a float. There, a float's last bit is worth 1: raised by this, an integer of up to 2^22 in magnitude is the
+/// bits of a float that is too large by 1.5 * 2^23.
+pub(super) const RAISED: i32 = 0x4b40_0000;
+
+/// Integers that were raised by [`RAISED`], as floats; exact. From the Cortex-A76 on, a subtraction takes half the time of a conversion.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn lower(raised: int32x4_t) -> float32x4_t {
+    vsubq_f32(vreinterpretq_f32_s32(raised), vreinterpretq_f32_s32(vdupq_n_s32(RAISED)))
+}
+
+/// Numbers as floats.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn floats(numbers: uint16x8_t) -> [float32x4_t; 2] {
+    [vcvtq_f32_u32(vmovl_u16(vget_low_u16(numbers))), vcvtq_f32_u32(vmovl_high_u16(numbers))]
+}
+
 /// Widens a pair of scales into lanes 0 and 1; the others are zero.
 #[inline]
 #[target_feature(enable = "neon")]

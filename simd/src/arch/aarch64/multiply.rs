@@ -11,8 +11,8 @@ use std::arch::aarch64::*;
 /// Four rows by 32 columns of a panel, as the instruction set's [`Layout`](super::panels::Layout) stored them.
 pub(super) type Quants = [[i8; 16]; 8];
 
-/// Sums of `FOURS` times four rows, a row a lane, for each of `W` vectors: from columns 0..16, and from columns 16..32.
-pub(super) type Sums<const W: usize, const FOURS: usize> = [[[int32x4_t; FOURS]; W]; 2];
+/// Exact sums of `FOURS` times four rows, a row a lane, for each of `W` vectors: from columns 0..16, and from columns 16..32.
+pub(super) type Sums<const W: usize, const FOURS: usize> = [[[float32x4_t; FOURS]; W]; 2];
 
 /// The int8 products of one instruction set. A value exists only where its instructions may run, which is what makes the methods safe.
 ///
@@ -109,9 +109,9 @@ fn multiply_part<const PER: usize, const OFFSETS: bool, const FOURS: usize, cons
         for i in 0..FOURS {
             let scale = |half| rows_of::<FOURS>(&group.scale[part * halves + half], rows)[i];
             let offset = |half| rows_of::<FOURS>(&group.offset[part * halves + half], rows)[i];
-            let mut scaled = vmulq_f32(vcvtq_f32_s32(dot[0][v][i]), scale(0));
+            let mut scaled = vmulq_f32(dot[0][v][i], scale(0));
             if PER == 16 {
-                scaled = vfmaq_f32(scaled, vcvtq_f32_s32(dot[1][v][i]), scale(1));
+                scaled = vfmaq_f32(scaled, dot[1][v][i], scale(1));
             }
             if OFFSETS && PER == 16 {
                 scaled = vfmaq_n_f32(scaled, offset(0), f32::from(x.sum16[part * 2]));

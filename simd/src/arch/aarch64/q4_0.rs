@@ -22,7 +22,7 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
     let eight = vdupq_n_f32(8.0);
     dot_rows32(rows, x, out, |sum, [a, b, c, d]: &[BlockQ4_0; 4], x| {
         let w = [nibbles(&a.qs), nibbles(&b.qs), nibbles(&c.qs), nibbles(&d.qs)];
-        let products = vmulq_f32(vcvtq_f32_s32(dots.dot32_narrow(w, x.q)), x.scale);
+        let products = vmulq_f32(dots.dot32_narrow(w, x.q), x.scale);
         vfmaq_f32(sum, vfmsq_f32(products, eight, x.sum), widen_each([a.d, b.d, c.d, d.d]))
     });
 }

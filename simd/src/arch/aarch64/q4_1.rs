@@ -20,7 +20,7 @@ use std::arch::aarch64::*;
 pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     dot_rows32(rows, x, out, |sum, [a, b, c, d]: &[BlockQ4_1; 4], x| {
         let w = [nibbles(&a.qs), nibbles(&b.qs), nibbles(&c.qs), nibbles(&d.qs)];
-        let products = vmulq_f32(vcvtq_f32_s32(dots.dot32_narrow(w, x.q)), x.scale);
+        let products = vmulq_f32(dots.dot32_narrow(w, x.q), x.scale);
         let sum = vfmaq_f32(sum, products, widen_each([a.d, b.d, c.d, d.d]));
         vfmaq_f32(sum, x.sum, widen_each([a.m, b.m, c.m, d.m]))
     });

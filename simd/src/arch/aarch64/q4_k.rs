@@ -4,10 +4,10 @@
 //! Shapes: a block against an activation group, in two halves of four times 32 weights. The scales multiply the integer sums; the minima
 //! meet the activations' sums per 32.
 //!
-//! Integers: a sum of 32 products is at most 32 * 15 * 127 = 60,960, times a scale of at most 63 is 3,840,480 in an i32 lane, which a
-//! float holds exactly.
+//! Integers: a sum of 32 products is at most 32 * 15 * 127 = 60,960, times a scale of at most 63 is 3,840,480, which a float holds
+//! exactly.
 
-use super::convert::widen_pair;
+use super::convert::{floats, widen_pair};
 use super::dots::Dots;
 use super::load::f32x4;
 use super::panels::{Layout, unpack_rows256};
@@ -25,14 +25,14 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
     dot_rows256(rows, x, out, |sum, block: &BlockQ4K, x: &ActGroup| {
         let (w, q) = (block.qs.as_chunks::<64>().0, x.q.as_chunks::<128>().0);
         let dot = [dots.dot32_narrow(quants(&w[0]), &q[0]), dots.dot32_narrow(quants(&w[1]), &q[1])];
-        let [scale0, scale1, min0, min1] = k_scales(&block.scales);
+        let [low, high] = k_scales(&block.scales);
+        let ([scale0, min0], [scale1, min1]) = (dots.floats(low), dots.floats(high));
         let (x_scale, x_sum) = (x.scale.as_chunks::<4>().0, x.sum.as_chunks::<4>().0);
 
-        let scaled0 = vcvtq_f32_s32(vmulq_s32(dot[0], vreinterpretq_s32_u32(scale0)));
-        let scaled1 = vcvtq_f32_s32(vmulq_s32(dot[1], vreinterpretq_s32_u32(scale1)));
+        let (scaled0, scaled1) = (vmulq_f32(dot[0], scale0), vmulq_f32(dot[1], scale1));
         let products = vfmaq_f32(vmulq_f32(scaled0, f32x4(&x_scale[0])), scaled1, f32x4(&x_scale[1]));
-        let minima = vmulq_f32(vcvtq_f32_u32(min0), f32x4(&x_sum[0]));
-        let minima = vfmaq_f32(minima, vcvtq_f32_u32(min1), f32x4(&x_sum[1]));
+        let minima = vmulq_f32(min0, f32x4(&x_sum[0]));
+        let minima = vfmaq_f32(minima, min1, f32x4(&x_sum[1]));
         let d = widen_pair(block.d, block.dmin);
         vfmsq_laneq_f32::<1>(vfmaq_laneq_f32::<0>(sum, products, d), minima, d)
     });
@@ -44,14 +44,11 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
 pub(super) fn unpack(layout: impl Layout, source: Source<'_>, panel: &mut [PanelGroup]) {
     let half = |block: &BlockQ4K, half: usize| quants(&block.qs.as_chunks().0[half]);
     unpack_rows256(layout, source, panel, half, |block| {
-        let ([scale0, scale1, min0, min1], d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
-        let minus = vnegq_f32(d);
+        let ([low, high], d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
+        let ([scale0, min0], [scale1, min1], minus) = (floats(low), floats(high), vnegq_f32(d));
         [
-            [vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale0), d), vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale1), d)],
-            [
-                vmulq_laneq_f32::<1>(vcvtq_f32_u32(min0), minus),
-                vmulq_laneq_f32::<1>(vcvtq_f32_u32(min1), minus),
-            ],
+            [vmulq_laneq_f32::<0>(scale0, d), vmulq_laneq_f32::<0>(scale1, d)],
+            [vmulq_laneq_f32::<1>(min0, minus), vmulq_laneq_f32::<1>(min1, minus)],
         ]
     });
 }

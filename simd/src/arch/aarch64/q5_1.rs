@@ -23,7 +23,7 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
     let sixteen = vdupq_n_f32(16.0);
     dot_rows32(rows, x, out, |sum, [a, b, c, d]: &[BlockQ5_1; 4], x| {
         let w = [quants(a), quants(b), quants(c), quants(d)];
-        let products = vmulq_f32(vcvtq_f32_s32(dots.dot32_narrow(w, x.q)), x.scale);
+        let products = vmulq_f32(dots.dot32_narrow(w, x.q), x.scale);
         let sum = vfmaq_f32(sum, vfmaq_f32(products, sixteen, x.sum), widen_each([a.d, b.d, c.d, d.d]));
         vfmaq_f32(sum, x.sum, widen_each([a.m, b.m, c.m, d.m]))
     });

@@ -6,10 +6,10 @@
 //! less a vector and keeps the products small. The scales multiply the integer sums; what is left of each weight,
 //! `16 * d * scale - dmin * min`, meets the activations' sums per 32.
 //!
-//! Integers: a sum of 32 products is at most 32 * 16 * 127 = 65,024, times a scale of at most 63 is 4,096,512 in an i32 lane, which a
-//! float holds exactly.
+//! Integers: a sum of 32 products is at most 32 * 16 * 127 = 65,024, times a scale of at most 63 is 4,096,512, which a float holds
+//! exactly.
 
-use super::convert::widen_pair;
+use super::convert::{floats, widen_pair};
 use super::dots::Dots;
 use super::load::{f32x4, u8x16};
 use super::panels::{Layout, unpack_rows256};
@@ -29,15 +29,15 @@ pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) 
         let clear = clear_bits(block);
         let dot0 = dots.dot32_narrow(quants::<0x01, 0x02, 0x04, 0x08>(&qs[0], clear), &q[0]);
         let dot1 = dots.dot32_narrow(quants::<0x10, 0x20, 0x40, 0x80>(&qs[1], clear), &q[1]);
-        let scales = k_scales(&block.scales);
+        let [low, high] = k_scales(&block.scales);
+        let ([scale0, min0], [scale1, min1]) = (dots.floats(low), dots.floats(high));
         let (x_scale, x_sum) = (x.scale.as_chunks::<4>().0, x.sum.as_chunks::<4>().0);
 
         let d = widen_pair(block.d, block.dmin);
-        let [offset0, offset1] = offsets(scales, d);
+        let [offset0, offset1] = offsets([scale0, scale1], [min0, min1], d);
         let sum = vfmaq_f32(vfmaq_f32(sum, offset0, f32x4(&x_sum[0])), offset1, f32x4(&x_sum[1]));
 
-        let scaled0 = vcvtq_f32_s32(vmulq_s32(dot0, vreinterpretq_s32_u32(scales[0])));
-        let scaled1 = vcvtq_f32_s32(vmulq_s32(dot1, vreinterpretq_s32_u32(scales[1])));
+        let (scaled0, scaled1) = (vmulq_f32(dot0, scale0), vmulq_f32(dot1, scale1));
         let products = vfmaq_f32(vmulq_f32(scaled0, f32x4(&x_scale[0])), scaled1, f32x4(&x_scale[1]));
         vfmaq_laneq_f32::<0>(sum, products, d)
     });
@@ -56,9 +56,10 @@ pub(super) fn unpack(layout: impl Layout, source: Source<'_>, panel: &mut [Panel
         }
     };
     unpack_rows256(layout, source, panel, half, |block| {
-        let (scales, d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
-        let scale = |i: usize| vmulq_laneq_f32::<0>(vcvtq_f32_u32(scales[i]), d);
-        [[scale(0), scale(1)], offsets(scales, d)]
+        let ([low, high], d) = (k_scales(&block.scales), widen_pair(block.d, block.dmin));
+        let ([scale0, min0], [scale1, min1]) = (floats(low), floats(high));
+        let scales = [vmulq_laneq_f32::<0>(scale0, d), vmulq_laneq_f32::<0>(scale1, d)];
+        [scales, offsets([scale0, scale1], [min0, min1], d)]
     });
 }
 
@@ -73,12 +74,10 @@ fn clear_bits(block: &BlockQ5K) -> [uint8x16_t; 2] {
 /// `16 * d * scale - dmin * min` for each 32 weights.
 #[inline]
 #[target_feature(enable = "neon")]
-fn offsets([scale0, scale1, min0, min1]: [uint32x4_t; 4], d: float32x4_t) -> [float32x4_t; 2] {
+fn offsets(scale: [float32x4_t; 2], min: [float32x4_t; 2], d: float32x4_t) -> [float32x4_t; 2] {
     let d16 = vmulq_n_f32(d, 16.0);
-    let offset0 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale0), d16);
-    let offset1 = vmulq_laneq_f32::<0>(vcvtq_f32_u32(scale1), d16);
-    let offset0 = vfmsq_laneq_f32::<1>(offset0, vcvtq_f32_u32(min0), d);
-    [offset0, vfmsq_laneq_f32::<1>(offset1, vcvtq_f32_u32(min1), d)]
+    let raised = [vmulq_laneq_f32::<0>(scale[0], d16), vmulq_laneq_f32::<0>(scale[1], d16)];
+    [vfmsq_laneq_f32::<1>(raised[0], min[0], d), vfmsq_laneq_f32::<1>(raised[1], min[1], d)]
 }
 
 /// Four times 32 quants less 16 of half a block, whose fifth bits are the bits `B0`..`B3` of `clear`, inverted.

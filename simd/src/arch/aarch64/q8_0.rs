@@ -21,7 +21,7 @@ use std::arch::aarch64::*;
 pub(super) fn dot(dots: impl Dots, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     dot_rows32(rows, x, out, |sum, [a, b, c, d]: &[BlockQ8_0; 4], x| {
         let w = [quants(a), quants(b), quants(c), quants(d)];
-        let products = vmulq_f32(vcvtq_f32_s32(dots.dot32_wide(w, x.q)), x.scale);
+        let products = vmulq_f32(dots.dot32_wide(w, x.q), x.scale);
         vfmaq_f32(sum, products, widen_each([a.d, b.d, c.d, d.d]))
     });
 }

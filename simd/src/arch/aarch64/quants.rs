@@ -39,17 +39,16 @@ pub(super) fn five_bits_of_number(qs: &[u8; 16], qh: [u8; 4]) -> [int8x16_t; 2] 
     five_bits(u8x16(qs), [low, high])
 }
 
-/// The eight 6-bit scales and minima of Q4_K and Q5_K as numbers: scales 0..4, scales 4..8, minima 0..4, minima 4..8.
+/// The eight 6-bit scales and minima of Q4_K and Q5_K: scales 0..4 and minima 0..4, then scales 4..8 and minima 4..8.
 ///
 /// The packing (see `block/k_scales.rs`) is taken apart eight bytes at a time on the integer side.
 #[inline]
 #[target_feature(enable = "neon")]
-pub(super) fn k_scales(scales: &[u8; 12]) -> [uint32x4_t; 4] {
+pub(super) fn k_scales(scales: &[u8; 12]) -> [uint16x8_t; 2] {
     let [a, b, c, d, e, f, g, h, high @ ..] = *scales;
     let head = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
     let nibbles = u64::from(u32::from_le_bytes(high));
     let low = head & 0x3f3f_3f3f_3f3f_3f3f;
     let high = ((nibbles | nibbles << 28) & 0x0f0f_0f0f_0f0f_0f0f) | (head >> 2 & 0x3030_3030_3030_3030);
-    let (low, high) = (vmovl_u8(vcreate_u8(low)), vmovl_u8(vcreate_u8(high)));
-    [vmovl_u16(vget_low_u16(low)), vmovl_u16(vget_low_u16(high)), vmovl_high_u16(low), vmovl_high_u16(high)]
+    [vmovl_u8(vcreate_u8(low)), vmovl_u8(vcreate_u8(high))]
 }

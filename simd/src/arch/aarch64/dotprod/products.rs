@@ -1,5 +1,6 @@
 //! Panels for `sdot` by element: four columns of four rows to a vector, and their products with vectors.
 
+use super::super::convert::{RAISED, lower};
 use super::super::load::i8x16;
 use super::super::multiply::{Products, Quants, Sums};
 use super::super::panels::{Layout, transpose};
@@ -41,21 +42,40 @@ impl Products for Dotprod {
     }
 }
 
-/// Nothing can overflow: 32 products of magnitude at most 128 * 127 are 520,192.
+/// Nothing can overflow: 32 products of magnitude at most 128 * 127 are 520,192, which may be raised.
 #[inline]
 #[target_feature(enable = "neon,dotprod")]
 fn products<const PER: usize, const W: usize, const FOURS: usize>(
     w: &[Quants; FOURS],
     x: [&[i8; 32]; W],
 ) -> Sums<W, FOURS> {
-    let mut sums = [[[vdupq_n_s32(0); FOURS]; W]; 2];
-    for half in 0..2 {
-        let mut sum = if PER == 32 { sums[0] } else { sums[half] };
-        sum = columns::<0, W, FOURS>(sum, w, x, half);
-        sum = columns::<1, W, FOURS>(sum, w, x, half);
-        sum = columns::<2, W, FOURS>(sum, w, x, half);
-        sum = columns::<3, W, FOURS>(sum, w, x, half);
-        sums[if PER == 32 { 0 } else { half }] = sum;
+    let mut sums = [[[vdupq_n_f32(0.0); FOURS]; W]; 2];
+    let mut raised = [[vdupq_n_s32(RAISED); FOURS]; W];
+    for (half, sums) in sums.iter_mut().enumerate() {
+        raised = columns::<0, W, FOURS>(raised, w, x, half);
+        raised = columns::<1, W, FOURS>(raised, w, x, half);
+        raised = columns::<2, W, FOURS>(raised, w, x, half);
+        raised = columns::<3, W, FOURS>(raised, w, x, half);
+        if PER == 16 {
+            *sums = lower_all(raised);
+            raised = [[vdupq_n_s32(RAISED); FOURS]; W];
+        }
+    }
+    if PER == 32 {
+        sums[0] = lower_all(raised);
+    }
+    sums
+}
+
+/// Raised sums as floats.
+#[inline]
+#[target_feature(enable = "neon")]
+fn lower_all<const W: usize, const FOURS: usize>(
+    raised: [[int32x4_t; FOURS]; W],
+) -> [[float32x4_t; FOURS]; W] {
+    let mut sums = [[vdupq_n_f32(0.0); FOURS]; W];
+    for (sum, raised) in sums.as_flattened_mut().iter_mut().zip(raised.as_flattened()) {
+        *sum = lower(*raised);
     }
     sums
 }

@@ -1,6 +1,7 @@
 //! Panels for `smmla`, which multiplies two rows with two vectors, eight columns at a time: two rows to a vector of weights, two vectors
 //! side by side to a vector of activations.
 
+use super::super::convert::{RAISED, lower};
 use super::super::load::i8x16;
 use super::super::multiply::{Products, Quants, Sums};
 use super::super::panels::Layout;
@@ -52,18 +53,18 @@ impl Products for I8mm {
     }
 }
 
-/// Nothing can overflow: 32 products of magnitude at most 128 * 127 are 520,192. An odd vector is multiplied beside itself.
+/// Nothing can overflow: 32 products of magnitude at most 128 * 127 are 520,192, which may be raised. An odd vector is multiplied beside itself.
 #[inline]
 #[target_feature(enable = "neon,i8mm")]
 fn products<const PER: usize, const W: usize, const FOURS: usize>(
     w: &[Quants; FOURS],
     x: [&[i8; 32]; W],
 ) -> Sums<W, FOURS> {
-    let mut sums = [[[vdupq_n_s32(0); FOURS]; W]; 2];
+    let mut sums = [[[vdupq_n_f32(0.0); FOURS]; W]; 2];
     for v in (0..W).step_by(2) {
         let other = (v + 1).min(W - 1);
         for (half, sums) in sums.iter_mut().enumerate().take(32 / PER) {
-            let mut sum = [[vdupq_n_s32(0); 2]; FOURS];
+            let mut sum = [[vdupq_n_s32(RAISED); 2]; FOURS];
             for sixteenth in half * (PER / 16)..(half + 1) * (PER / 16) {
                 let from = |v: usize| i8x16(&x[v].as_chunks().0[sixteenth]);
                 let x = side_by_side(from(v), from(other));
@@ -77,9 +78,9 @@ fn products<const PER: usize, const W: usize, const FOURS: usize>(
                 }
             }
             for i in 0..FOURS {
-                sums[v][i] = vuzp1q_s32(sum[i][0], sum[i][1]);
+                sums[v][i] = lower(vuzp1q_s32(sum[i][0], sum[i][1]));
                 if other > v {
-                    sums[other][i] = vuzp2q_s32(sum[i][0], sum[i][1]);
+                    sums[other][i] = lower(vuzp2q_s32(sum[i][0], sum[i][1]));
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! Sixteen-bit lanes add twice as fast as wider ones, so the sums stay in them as long as the limits of [`Dots`] allow, through pairwise
 //! additions that bring the four sums into one vector, and are widened last.
 
+use super::super::convert;
 use super::super::dots::Dots;
 use super::super::load::i8x16;
 use std::arch::aarch64::*;
@@ -22,21 +23,27 @@ impl Neon {
 
 impl Dots for Neon {
     #[inline(always)]
-    fn dot32_narrow(self, w: [[int8x16_t; 2]; 4], x: &[i8; 128]) -> int32x4_t {
+    fn dot32_narrow(self, w: [[int8x16_t; 2]; 4], x: &[i8; 128]) -> float32x4_t {
         // SAFETY: `self` was made where NEON instructions may run.
-        unsafe { dot32_narrow(w, x) }
+        unsafe { vcvtq_f32_s32(dot32_narrow(w, x)) }
     }
 
     #[inline(always)]
-    fn dot32_wide(self, w: [[int8x16_t; 2]; 4], x: &[i8; 128]) -> int32x4_t {
+    fn dot32_wide(self, w: [[int8x16_t; 2]; 4], x: &[i8; 128]) -> float32x4_t {
         // SAFETY: as above.
-        unsafe { dot32_wide(w, x) }
+        unsafe { vcvtq_f32_s32(dot32_wide(w, x)) }
     }
 
     #[inline(always)]
     fn dot16(self, w: [int8x16_t; 4], x: &[i8; 64]) -> int32x4_t {
         // SAFETY: as above.
         unsafe { dot16(w, x) }
+    }
+
+    #[inline(always)]
+    fn floats(self, numbers: uint16x8_t) -> [float32x4_t; 2] {
+        // SAFETY: as above.
+        unsafe { convert::floats(numbers) }
     }
 }
 

@@ -55,7 +55,7 @@ fn narrow<const PER: usize, const W: usize, const FOURS: usize>(
     w: &[Quants; FOURS],
     x: [&[i8; 32]; W],
 ) -> Sums<W, FOURS> {
-    let mut sums = [[[vdupq_n_s32(0); FOURS]; W]; 2];
+    let mut sums = [[[vdupq_n_f32(0.0); FOURS]; W]; 2];
     for v in 0..W {
         let x = [i8x16(&x[v].as_chunks().0[0]), i8x16(&x[v].as_chunks().0[1])];
         for i in 0..FOURS {
@@ -63,10 +63,10 @@ fn narrow<const PER: usize, const W: usize, const FOURS: usize>(
             if PER == 32 {
                 let ab = vpaddq_s16(products32(a0, a1, x), products32(b0, b1, x));
                 let cd = vpaddq_s16(products32(c0, c1, x), products32(d0, d1, x));
-                sums[0][v][i] = vpaddlq_s16(vpaddq_s16(ab, cd));
+                sums[0][v][i] = vcvtq_f32_s32(vpaddlq_s16(vpaddq_s16(ab, cd)));
             } else {
-                sums[0][v][i] = sums16([a0, b0, c0, d0], x[0]);
-                sums[1][v][i] = sums16([a1, b1, c1, d1], x[1]);
+                sums[0][v][i] = vcvtq_f32_s32(sums16([a0, b0, c0, d0], x[0]));
+                sums[1][v][i] = vcvtq_f32_s32(sums16([a1, b1, c1, d1], x[1]));
             }
         }
     }
@@ -103,14 +103,14 @@ fn sums16([a, b, c, d]: [&[i8; 16]; 4], x: int8x16_t) -> int32x4_t {
 #[inline]
 #[target_feature(enable = "neon")]
 fn wide<const W: usize, const FOURS: usize>(w: &[Quants; FOURS], x: [&[i8; 32]; W]) -> Sums<W, FOURS> {
-    let mut sums = [[[vdupq_n_s32(0); FOURS]; W]; 2];
+    let mut sums = [[[vdupq_n_f32(0.0); FOURS]; W]; 2];
     for v in 0..W {
         let x = [i8x16(&x[v].as_chunks().0[0]), i8x16(&x[v].as_chunks().0[1])];
         for i in 0..FOURS {
             let [a0, a1, b0, b1, c0, c1, d0, d1] = &w[i];
             let ab = vpaddq_s32(widened32(a0, a1, x), widened32(b0, b1, x));
             let cd = vpaddq_s32(widened32(c0, c1, x), widened32(d0, d1, x));
-            sums[0][v][i] = vpaddq_s32(ab, cd);
+            sums[0][v][i] = vcvtq_f32_s32(vpaddq_s32(ab, cd));
         }
     }
     sums
