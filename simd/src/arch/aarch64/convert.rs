@@ -62,3 +62,13 @@ pub(super) fn floats(numbers: uint16x8_t) -> [float32x4_t; 2] {
 pub(super) fn widen_pair(a: [u8; 2], b: [u8; 2]) -> float32x4_t {
     widen_each([a, b, [0; 2], [0; 2]])
 }
+
+/// Sixteen small integers as floats, times the first lane of `d`.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn scaled16(numbers: int8x16_t, d: float32x4_t) -> [float32x4_t; 4] {
+    let (low, high) = (vmovl_s8(vget_low_s8(numbers)), vmovl_high_s8(numbers));
+    let scale = |x: int32x4_t| vmulq_laneq_f32::<0>(vcvtq_f32_s32(x), d);
+    let low = [scale(vmovl_s16(vget_low_s16(low))), scale(vmovl_high_s16(low))];
+    [low[0], low[1], scale(vmovl_s16(vget_low_s16(high))), scale(vmovl_high_s16(high))]
+}

@@ -13,7 +13,7 @@ pub(super) trait Dots: Copy {
     /// Four sums of 32 products; the weights are any int8, -128 included.
     fn dot32_wide(self, w: [[int8x16_t; 2]; 4], x: &[i8; 128]) -> float32x4_t;
 
-    /// Four sums of 16 products; the weights are 0..=63.
+    /// Four sums of 16 products; the weights are -63..=63.
     fn dot16(self, w: [int8x16_t; 4], x: &[i8; 64]) -> int32x4_t;
 
     /// Numbers as floats.

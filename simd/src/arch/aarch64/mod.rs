@@ -15,6 +15,8 @@ mod load;
 mod multiply;
 pub(crate) mod neon;
 mod panels;
+mod q2_k;
+mod q3_k;
 mod q4_0;
 mod q4_1;
 mod q4_k;

@@ -9,7 +9,7 @@
 //! take off is at most 32 * 128 * 16 * 127 = 8,323,072. Two differences, each at most 128 * 16 * 32 * 127 = 8,323,072, add up to
 //! 16,646,144. All are i32 lanes, and a float holds the last exactly. `32 * scale` is at most 4,096 in an i16 lane.
 
-use super::convert::widen_pair;
+use super::convert::{scaled16, widen_pair};
 use super::dots::Dots;
 use super::load::{f32x4, i8x16, i16x8, u8x16};
 use super::panels::{Layout, unpack_rows256};
@@ -48,10 +48,7 @@ pub(super) fn unpack(layout: impl Layout, source: Source<'_>, panel: &mut [Panel
     };
     unpack_rows256(layout, source, panel, half, |block| {
         let (scales, d) = (i8x16(&block.scales), widen_pair(block.d, [0; 2]));
-        let (low, high) = (vmovl_s8(vget_low_s8(scales)), vmovl_high_s8(scales));
-        let scale = |x: int32x4_t| vmulq_laneq_f32::<0>(vcvtq_f32_s32(x), d);
-        let low = [scale(vmovl_s16(vget_low_s16(low))), scale(vmovl_high_s16(low))];
-        [[low[0], low[1], scale(vmovl_s16(vget_low_s16(high))), scale(vmovl_high_s16(high))]]
+        [scaled16(scales, d)]
     });
 }
 

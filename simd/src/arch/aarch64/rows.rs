@@ -2,6 +2,7 @@
 //!
 //! A row's sum is taken in an order that depends on its length only, so it is the same bits alone and among others.
 
+use super::dots::Dots;
 use super::load::{f32x4, prefetch_after};
 use crate::activation::{ActGroup, Column};
 use crate::block::{Block, blocks};
@@ -76,4 +77,20 @@ pub(super) fn dot_rows256<B: Block>(
         }
         *out = vaddvq_f32(sum);
     }
+}
+
+/// Half a block of 256 weights with a scale per 16, times its activations: four sums of 32 weights. The weights are as [`Dots::dot16`] wants
+/// them; what the scales may be depends on them.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn scaled_sums(
+    dots: impl Dots,
+    [a, b, c, d]: [[int8x16_t; 2]; 4],
+    x: &[i8; 128],
+    scales: int16x8_t,
+) -> int32x4_t {
+    let x = x.as_chunks::<64>().0;
+    let low = vmulq_s32(dots.dot16([a[0], a[1], b[0], b[1]], &x[0]), vmovl_s16(vget_low_s16(scales)));
+    let high = vmulq_s32(dots.dot16([c[0], c[1], d[0], d[1]], &x[1]), vmovl_high_s16(scales));
+    vpaddq_s32(low, high)
 }
