@@ -99,6 +99,13 @@ impl Bytes {
         Some(Bytes { source: Arc::clone(source), range })
     }
 
+    /// A part of the data; `None` when it does not lie inside.
+    pub fn part(&self, range: Range<usize>) -> Option<Bytes> {
+        self.get(range.clone())?;
+        let start = self.range.start;
+        Some(Bytes { source: Arc::clone(&self.source), range: start + range.start..start + range.end })
+    }
+
     pub(super) fn source(&self) -> &Source {
         &self.source
     }

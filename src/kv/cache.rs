@@ -24,17 +24,26 @@ impl KvType {
     }
 }
 
-/// What a cache is made for.
+/// What one layer keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Layers.
-    pub layers: usize,
-    /// Key-value heads of a layer.
+pub struct LayerShape {
+    /// Key-value heads.
     pub kv_heads: usize,
     /// Values of a head.
     pub head_dim: usize,
     /// Positions held.
     pub capacity: usize,
+    /// Positions that a token sees, itself included; all of them if `None`.
+    pub window: Option<usize>,
+}
+
+/// What a cache is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Layers.
+    pub layers: Vec<LayerShape>,
+    /// Positions of the longest sequence.
+    pub positions: usize,
     /// How values are stored.
     pub kv_type: KvType,
 }
@@ -42,33 +51,48 @@ pub struct Shape {
 impl Shape {
     /// Bytes of the whole cache; `None` if that does not fit in `usize`.
     pub fn bytes(&self) -> Option<usize> {
-        let row = self.kv_type.format().row_bytes(self.head_dim)?;
-        [self.kv_heads, self.capacity, row, 2].iter().try_fold(self.layers, |n, &m| n.checked_mul(m))
+        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(self.layer_bytes(layer)?))
     }
 
-    fn row_bytes(&self) -> usize {
-        self.head_dim * self.kv_type.format().block_bytes()
+    fn layer_bytes(&self, layer: &LayerShape) -> Option<usize> {
+        let row = self.kv_type.format().row_bytes(layer.head_dim)?;
+        [layer.kv_heads, layer.capacity, row].iter().try_fold(2usize, |n, &m| n.checked_mul(m))
     }
+}
 
-    fn head_bytes(&self) -> usize {
-        self.capacity * self.row_bytes()
-    }
+/// One layer of a cache: where its bytes begin, and which slot holds which position.
+#[derive(Debug)]
+struct Layer {
+    shape: LayerShape,
+    start: usize,
+    row_bytes: usize,
+    ring: Ring,
 }
 
 /// Keys and values, layer by layer: `[layers][key, value][kv_heads][capacity][head_dim]`, so that what one head attends to
 /// is a matrix of neighbouring rows.
 #[derive(Debug)]
 pub struct Cache {
-    shape: Shape,
-    ring: Ring,
+    kv_type: KvType,
+    positions: usize,
+    end: usize,
+    layers: Vec<Layer>,
     data: Vec<u8>,
 }
 
 impl Cache {
     /// An empty cache; `None` if its size does not fit in `usize` or any of its dimensions is 0.
-    pub fn new(shape: Shape) -> Option<Cache> {
-        let bytes = shape.bytes().filter(|&bytes| bytes > 0)?;
-        Some(Cache { shape, ring: Ring::new(shape.capacity), data: vec![0; bytes] })
+    pub fn new(shape: &Shape) -> Option<Cache> {
+        let mut bytes = 0usize;
+        let mut layers = Vec::with_capacity(shape.layers.len());
+        for layer in &shape.layers {
+            let row_bytes = layer.head_dim * shape.kv_type.format().block_bytes();
+            let start = bytes;
+            bytes = bytes.checked_add(shape.layer_bytes(layer).filter(|&bytes| bytes > 0)?)?;
+            layers.push(Layer { shape: *layer, start, row_bytes, ring: Ring::new(layer.capacity) });
+        }
+        let data = vec![0; bytes];
+        Some(Cache { kv_type: shape.kv_type, positions: shape.positions, end: 0, layers, data })
     }
 
     /// Bytes allocated.
@@ -76,19 +100,32 @@ impl Cache {
         self.data.len()
     }
 
-    /// Which slot holds which position.
-    pub fn ring(&self) -> &Ring {
-        &self.ring
+    /// Positions appended so far, which is also the next position.
+    pub fn end(&self) -> usize {
+        self.end
     }
 
-    /// Forgets the positions from `end` on ([`Ring::truncate`]).
-    pub fn truncate(&mut self, end: usize) {
-        self.ring.truncate(end);
+    /// Positions that can still be appended.
+    pub fn free(&self) -> usize {
+        self.positions.saturating_sub(self.end)
+    }
+
+    /// Forgets the positions from `end` on, and returns the next position: `end`, or 0 where a layer no longer holds what a token at `end`
+    /// sees; then everything is forgotten.
+    pub fn truncate(&mut self, end: usize) -> usize {
+        let end = end.min(self.end);
+        let kept = end == self.end || self.layers.iter().all(|layer| layer.can_go_on_at(end));
+        self.end = if kept { end } else { 0 };
+        self.layers.iter_mut().for_each(|layer| layer.ring.truncate(self.end));
+        self.end
     }
 
     /// Appends `count` positions, to be stored in every layer.
     pub fn append(&mut self, count: usize) -> Range<usize> {
-        self.ring.append(count)
+        let first = self.end;
+        self.end += count;
+        self.layers.iter_mut().for_each(|layer| drop(layer.ring.append(count)));
+        first..self.end
     }
 
     /// Stores the keys and values of one position in one layer: `kv_heads x head_dim` each.
@@ -97,14 +134,14 @@ impl Cache {
     ///
     /// If the lengths or the layer are wrong.
     pub fn store(&mut self, kernels: &Kernels, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
-        let slot = self.ring.slot(position);
-        let (head_dim, row_bytes) = (self.shape.head_dim, self.shape.row_bytes());
+        let layer = &self.layers[layer];
+        let LayerShape { kv_heads, head_dim, .. } = layer.shape;
+        let slot = layer.ring.slot(position);
         for (kind, rows) in [keys, values].into_iter().enumerate() {
-            assert_eq!(rows.len(), self.shape.kv_heads * head_dim, "keys or values of one position");
+            assert_eq!(rows.len(), kv_heads * head_dim, "keys or values of one position");
             for (head, row) in rows.chunks_exact(head_dim).enumerate() {
-                let at = self.head_start(layer, kind, head) + slot * row_bytes;
-                let out = &mut self.data[at..at + row_bytes];
-                match self.shape.kv_type {
+                let out = &mut self.data[layer.rows(kind, head, slot..slot + 1)];
+                match self.kv_type {
                     KvType::F16 => kernels.narrow_f16(row, out),
                     KvType::F32 => {
                         out.as_chunks_mut().0.iter_mut().zip(row).for_each(|(out, x)| *out = x.to_le_bytes())
@@ -116,26 +153,37 @@ impl Cache {
 
     /// How keys and values are stored.
     pub fn kv_type(&self) -> KvType {
-        self.shape.kv_type
+        self.kv_type
+    }
+
+    /// The slots of a layer that hold positions, oldest first, as two runs; the second is empty unless they wrap.
+    pub fn slots(&self, layer: usize) -> [Range<usize>; 2] {
+        self.layers[layer].ring.spans(self.end)
     }
 
     /// Keys of a head, for a run of slots: `slots.len() x head_dim`.
     pub fn keys(&self, layer: usize, head: usize, slots: Range<usize>) -> &[u8] {
-        self.rows(layer, 0, head, slots)
+        &self.data[self.layers[layer].rows(0, head, slots)]
     }
 
     /// Values of a head, for a run of slots: `slots.len() x head_dim`.
     pub fn values(&self, layer: usize, head: usize, slots: Range<usize>) -> &[u8] {
-        self.rows(layer, 1, head, slots)
+        &self.data[self.layers[layer].rows(1, head, slots)]
+    }
+}
+
+impl Layer {
+    /// The bytes of a run of slots of a head's keys (`kind` 0) or values (1).
+    fn rows(&self, kind: usize, head: usize, slots: Range<usize>) -> Range<usize> {
+        let head = kind * self.shape.kv_heads + head;
+        let start = self.start + head * self.shape.capacity * self.row_bytes;
+        start + slots.start * self.row_bytes..start + slots.end * self.row_bytes
     }
 
-    fn rows(&self, layer: usize, kind: usize, head: usize, slots: Range<usize>) -> &[u8] {
-        let (start, row) = (self.head_start(layer, kind, head), self.shape.row_bytes());
-        &self.data[start + slots.start * row..start + slots.end * row]
-    }
-
-    fn head_start(&self, layer: usize, kind: usize, head: usize) -> usize {
-        ((layer * 2 + kind) * self.shape.kv_heads + head) * self.shape.head_bytes()
+    /// Whether everything that a token at position `end` sees is still held.
+    fn can_go_on_at(&self, end: usize) -> bool {
+        let oldest = self.shape.window.map_or(0, |window| (end + 1).saturating_sub(window));
+        oldest >= end || self.ring.start() <= oldest
     }
 }
 
@@ -147,8 +195,10 @@ mod tests {
     fn rows_come_back_where_they_were_stored() {
         let kernels = Kernels::best();
         for kv_type in [KvType::F32, KvType::F16] {
-            let mut cache =
-                Cache::new(Shape { layers: 2, kv_heads: 2, head_dim: 3, capacity: 4, kv_type }).unwrap();
+            let layer = LayerShape { kv_heads: 2, head_dim: 3, capacity: 4, window: None };
+            let shape = Shape { layers: vec![layer; 2], positions: 4, kv_type };
+            let mut cache = Cache::new(&shape).unwrap();
+            assert_eq!(shape.bytes(), Some(cache.bytes()));
             assert_eq!(cache.bytes(), 2 * 2 * 2 * 4 * 3 * kv_type.format().block_bytes());
             for position in cache.append(4) {
                 for layer in 0..2 {
@@ -170,19 +220,27 @@ mod tests {
 
     #[test]
     fn sizes_that_overflow_are_refused() {
-        assert!(
-            Cache::new(Shape {
-                layers: 1,
-                kv_heads: usize::MAX,
-                head_dim: 2,
-                capacity: 2,
-                kv_type: KvType::F16
-            })
-            .is_none()
-        );
-        assert!(
-            Cache::new(Shape { layers: 1, kv_heads: 1, head_dim: 0, capacity: 2, kv_type: KvType::F16 })
-                .is_none()
-        );
+        for (kv_heads, head_dim, capacity) in [(usize::MAX, 2, 2), (1, 0, 2)] {
+            let layers = vec![LayerShape { kv_heads, head_dim, capacity, window: None }];
+            assert!(Cache::new(&Shape { layers, positions: 2, kv_type: KvType::F16 }).is_none());
+        }
+    }
+
+    /// A layer with a window of 3 in 5 slots, beside one that keeps all.
+    #[test]
+    fn what_a_window_has_lost_cannot_be_gone_back_to() {
+        let all = LayerShape { kv_heads: 1, head_dim: 1, capacity: 20, window: None };
+        let layers = vec![all, LayerShape { capacity: 5, window: Some(3), ..all }];
+        let mut cache = Cache::new(&Shape { layers, positions: 20, kv_type: KvType::F32 }).unwrap();
+        cache.append(5);
+        assert_eq!(cache.truncate(1), 1);
+        cache.append(9);
+        assert_eq!((cache.end(), cache.free()), (10, 10));
+        assert_eq!(cache.slots(0), [0..10, 0..0]);
+        // positions 5..10 are held
+        assert_eq!(cache.truncate(7), 7);
+        assert_eq!(cache.slots(1), [0..2, 0..0]);
+        assert_eq!(cache.truncate(6), 0);
+        assert_eq!((cache.end(), cache.slots(0)), (0, [0..0, 0..0]));
     }
 }

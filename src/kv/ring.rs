@@ -35,6 +35,11 @@ impl Ring {
         self.end
     }
 
+    /// The oldest position held; that of the next one if none is.
+    pub fn start(&self) -> usize {
+        self.start
+    }
+
     /// Positions that can be appended before the oldest is overwritten.
     pub fn free(&self) -> usize {
         self.capacity.saturating_sub(self.end)

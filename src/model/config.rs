@@ -1,35 +1,130 @@
-//! The dimensions and constants of a model: everything about it that is not a weight.
+//! The dimensions and constants of a model: everything about it that is not a weight. Families fill it in; the decoder follows it.
 
-use super::Error;
-use crate::gguf::Metadata;
-use crate::ops::{Heads, rope::RopeStyle};
-
-/// Most layers, heads or values that a dimension may claim; far above any model, far below what could overflow a product.
-pub(super) const LIMIT: u32 = 1 << 24;
+use crate::ops::Heads;
+use crate::ops::rope::RopeStyle;
+use crate::ops::rows::NormKind;
+use siskin_simd::Gate;
 
 /// Dimensions and constants of a decoder-only transformer.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The family that the file names.
     pub family: &'static str,
-    /// Layers.
-    pub layers: usize,
+    /// Layers, first to last.
+    pub layers: Vec<LayerConfig>,
     /// Values of a token's vector.
     pub embedding: usize,
-    /// Values inside the feed-forward part.
+    /// Values inside the dense feed-forward part.
     pub feed_forward: usize,
     /// Heads of attention.
     pub heads: Heads,
     /// Positions that the model was trained for, in tokens.
     pub context: usize,
-    /// Added to the mean square in normalization.
-    pub norm_eps: f32,
-    /// Rotary embedding.
-    pub rope: Rope,
+    /// Normalization.
+    pub norms: Norms,
+    /// Rotary embeddings; layers name theirs by its place in this list.
+    pub ropes: Vec<Rope>,
+    /// Activation of the feed-forward part; without a gate, GELU of one branch.
+    pub gate: Option<Gate>,
+    /// Constants that values are multiplied with.
+    pub scales: Scales,
+    /// Soft caps of attention scores, `cap * tanh(score / cap)`.
+    pub attention_cap: Option<f32>,
+    /// Soft caps of logits.
+    pub logits_cap: Option<f32>,
+    /// What makes attention sharper far from the start.
+    pub temperature: Option<Temperature>,
+    /// Whether layers may lack the norm before feed-forward, which then reads the same normalized values as attention.
+    pub parallel: bool,
+    /// Whether a learnt vector of each position is added to the token's.
+    pub position_embedding: bool,
+    /// Mixture of experts, in place of the dense feed-forward part.
+    pub experts: Option<Experts>,
+}
+
+/// What differs between the layers of a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerConfig {
+    /// Positions that a token sees, itself included; all of them if `None`.
+    pub window: Option<usize>,
+    /// The rotary embedding, by its place in [`Config::ropes`]; `None` turns nothing.
+    pub rope: Option<usize>,
+}
+
+/// Which norms a layer has, and of which kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Norms {
+    /// The kind of all of them.
+    pub kind: NormKind,
+    /// Added to the mean square, or the variance.
+    pub eps: f32,
+    /// Before attention and before feed-forward.
+    pub before: bool,
+    /// After attention and after feed-forward, before the result is added.
+    pub after: bool,
+    /// Of queries and keys.
+    pub heads: bool,
+    /// The tensor that is the norm before feed-forward.
+    pub feed_forward_name: &'static str,
+}
+
+/// Constants that values are multiplied with.
+#[derive(Clone, Copy, Debug)]
+pub struct Scales {
+    /// Token vectors.
+    pub embedding: f32,
+    /// Attention scores.
+    pub attention: f32,
+    /// What attention and feed-forward add.
+    pub residual: f32,
+    /// Logits.
+    pub logits: f32,
+}
+
+/// Queries at position `p` are multiplied with `1 + scale * ln(1 + floor(p / length))` (Llama 4, Mistral 3).
+#[derive(Clone, Copy, Debug)]
+pub struct Temperature {
+    /// See above.
+    pub scale: f32,
+    /// See above, in positions.
+    pub length: usize,
+}
+
+impl Temperature {
+    /// What queries at a position are multiplied with.
+    pub fn at(&self, position: usize) -> f32 {
+        1.0 + self.scale * ((1 + position / self.length) as f32).ln()
+    }
+}
+
+/// A mixture of experts: a router gives each token to some of many feed-forward parts.
+#[derive(Clone, Copy, Debug)]
+pub struct Experts {
+    /// Experts.
+    pub count: usize,
+    /// Experts that a token goes to.
+    pub used: usize,
+    /// Values inside an expert.
+    pub feed_forward: usize,
+    /// Values inside the part that all tokens go to, if there is one.
+    pub shared: Option<usize>,
+    /// What the experts' weights add up to.
+    pub weighting: Weighting,
+    /// What the weights are multiplied with in the end.
+    pub scale: f32,
+}
+
+/// How a router's scores become the weights of the experts it chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Weighting {
+    /// Softmax over all experts.
+    Softmax,
+    /// Softmax over the chosen ones, so that their weights add up to 1.
+    SoftmaxOfChosen,
 }
 
 /// Constants of rotary embedding.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Rope {
     /// Which values are turned together.
     pub style: RopeStyle,
@@ -37,8 +132,65 @@ pub struct Rope {
     pub dims: usize,
     /// Base of the frequencies.
     pub base: f64,
-    /// Every frequency is multiplied with this: 1 / factor for linear scaling (Chen et al. 2023, arXiv:2306.15595).
-    pub scale: f64,
+    /// How frequencies are stretched to contexts longer than those of the first training.
+    pub scaling: Scaling,
+    /// What cosines and sines are multiplied with, beside what the scaling asks for.
+    pub magnitude: f64,
+    /// Positions of the first training.
+    pub original_context: usize,
+}
+
+/// How rotary frequencies are stretched.
+#[derive(Clone, Copy, Debug)]
+pub enum Scaling {
+    /// Every frequency divided by a factor (Chen et al. 2023, arXiv:2306.15595); 1 changes nothing.
+    Linear {
+        /// The factor.
+        factor: f64,
+    },
+    /// YaRN (Peng et al. 2023, arXiv:2309.00071): frequencies that turn often within the original context stay, those that
+    /// turn rarely are divided by the factor, and those between are mixed.
+    Yarn {
+        /// The factor.
+        factor: f64,
+        /// Turns within the original context above which a frequency stays.
+        fast: f64,
+        /// Turns below which it is divided.
+        slow: f64,
+        /// Weight of the logarithm of the factor in the magnitude's divisor (DeepSeek); 0 for none.
+        log_multiplier: f64,
+    },
+}
+
+impl Rope {
+    /// Radians a position of each pair: `base^(-2 i / dims)`, divided by its factor if there are any (Llama 3, LongRoPE), scaled.
+    pub fn frequencies(&self, factors: Option<&[f32]>) -> Box<[f64]> {
+        let n = self.dims / 2;
+        let factor = |i: usize| factors.and_then(|factors| factors.get(i)).map_or(1.0, |&f| f64::from(f));
+        let plain = (0..n).map(|i| self.base.powf(-(i as f64) / n as f64) / factor(i));
+        match self.scaling {
+            Scaling::Linear { factor } => plain.map(|frequency| frequency / factor).collect(),
+            Scaling::Yarn { factor, fast, slow, .. } => {
+                let (low, high) = (self.pair_that_turns(fast).floor(), self.pair_that_turns(slow).ceil());
+                let (low, high) = (low.max(0.0), high.min(self.dims as f64 - 1.0));
+                let kept = |i: usize| 1.0 - ((i as f64 - low) / (high - low).max(0.001)).clamp(0.0, 1.0);
+                plain.enumerate().map(|(i, f)| f * (kept(i) + (1.0 - kept(i)) / factor)).collect()
+            }
+        }
+    }
+
+    /// The pair, as a real number, that turns so many times within the original context.
+    fn pair_that_turns(&self, turns: f64) -> f64 {
+        let wavelength = self.original_context as f64 / (turns * std::f64::consts::TAU);
+        self.dims as f64 * wavelength.ln() / (2.0 * self.base.ln())
+    }
+
+    /// What cosines and sines are multiplied with.
+    pub fn magnitude(&self) -> f64 {
+        let Scaling::Yarn { factor, log_multiplier, .. } = self.scaling else { return self.magnitude };
+        let of = |weight: f64| if factor <= 1.0 { 1.0 } else { 1.0 + 0.1 * weight * factor.ln() };
+        self.magnitude * of(1.0) / of(log_multiplier)
+    }
 }
 
 impl Config {
@@ -51,51 +203,48 @@ impl Config {
     pub fn kv_values(&self) -> usize {
         self.heads.kv_heads * self.heads.head_dim
     }
+
+    /// Values of the widest hidden vector of a feed-forward part.
+    pub fn widest_feed_forward(&self) -> usize {
+        let experts = self.experts.map_or(0, |e| e.feed_forward.max(e.shared.unwrap_or(0)));
+        if self.experts.is_some() { experts } else { self.feed_forward }
+    }
 }
 
-/// Metadata keys of one family: `{arch}.block_count` and the like.
-pub struct Keys<'a> {
-    metadata: &'a Metadata,
-    arch: &'a str,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl<'a> Keys<'a> {
-    /// The keys of a family in a file.
-    pub fn new(metadata: &'a Metadata, arch: &'a str) -> Self {
-        Keys { metadata, arch }
+    fn rope(scaling: Scaling) -> Rope {
+        let style = RopeStyle::Pairs;
+        Rope { style, dims: 64, base: 10_000.0, scaling, magnitude: 1.0, original_context: 4096 }
     }
 
-    /// The whole key.
-    pub fn key(&self, name: &str) -> String {
-        format!("{}.{name}", self.arch)
+    #[test]
+    fn linear_scaling_and_factors_divide() {
+        let frequencies = rope(Scaling::Linear { factor: 4.0 }).frequencies(Some(&[1.0, 2.0]));
+        assert_eq!(frequencies.len(), 32);
+        assert_eq!(frequencies[0], 0.25);
+        assert!((frequencies[1] - 10_000f64.powf(-1.0 / 32.0) / 8.0).abs() < 1e-12);
     }
 
-    /// A count that must be there and be at least 1.
-    pub fn count(&self, name: &str) -> Result<usize, Error> {
-        self.optional_count(name)?.ok_or_else(|| Error::MissingKey { key: self.key(name) })
+    /// The first pairs turn thousands of times within 4,096 positions, the last ones less than once.
+    #[test]
+    fn yarn_keeps_fast_pairs_and_divides_slow_ones() {
+        let yarn = rope(Scaling::Yarn { factor: 8.0, fast: 32.0, slow: 1.0, log_multiplier: 0.0 });
+        let (plain, scaled) = (rope(Scaling::Linear { factor: 1.0 }).frequencies(None), yarn.frequencies(None));
+        let ratios: Vec<f64> = plain.iter().zip(&scaled).map(|(plain, scaled)| plain / scaled).collect();
+        assert!((ratios[0] - 1.0).abs() < 1e-12 && (ratios[31] - 8.0).abs() < 1e-12, "{ratios:?}");
+        assert!(ratios.is_sorted());
+        assert!((yarn.magnitude() - (1.0 + 0.1 * 8f64.ln())).abs() < 1e-12);
+        let same = rope(Scaling::Yarn { factor: 8.0, fast: 32.0, slow: 1.0, log_multiplier: 1.0 });
+        assert_eq!(same.magnitude(), 1.0);
     }
 
-    /// A count that may be absent; if present it is at least 1.
-    pub fn optional_count(&self, name: &str) -> Result<Option<usize>, Error> {
-        match self.metadata.u32(&self.key(name))? {
-            Some(n) if n == 0 || n > LIMIT => Err(self.value(name, n, &format!("1 to {LIMIT}"))),
-            other => Ok(other.map(|n| n as usize)),
-        }
-    }
-
-    /// A positive, finite number, or a default.
-    pub fn positive(&self, name: &str, default: f32) -> Result<f32, Error> {
-        let x = self.metadata.f32(&self.key(name))?.unwrap_or(default);
-        if x.is_finite() && x > 0.0 { Ok(x) } else { Err(self.value(name, x, "a positive number")) }
-    }
-
-    /// A text that may be absent.
-    pub fn text(&self, name: &str) -> Result<Option<&str>, Error> {
-        Ok(self.metadata.str(&self.key(name))?)
-    }
-
-    /// The error for a value that does not do.
-    pub fn value(&self, name: &str, found: impl ToString, expected: &str) -> Error {
-        Error::Value { key: self.key(name), found: found.to_string(), expected: expected.to_owned() }
+    #[test]
+    fn temperature_grows_by_steps() {
+        let temperature = Temperature { scale: 0.1, length: 100 };
+        assert_eq!(temperature.at(99), 1.0);
+        assert!((temperature.at(100) - (1.0 + 0.1 * 2f32.ln())).abs() < 1e-6);
     }
 }

@@ -3,29 +3,32 @@
 //! ```text
 //! x = embedding[token]
 //! for each layer:
-//!     h = norm(x);  q, k, v = Wq h, Wk h, Wv h;  turn q and k by their position;  store k and v
-//!     x += Wo attention(q, all k, all v)
-//!     h = norm(x);  x += Wdown (silu(Wgate h) * Wup h)
+//!     h = norm(x);  x += norm(attention(h))            attention.rs
+//!     h = norm(x);  x += norm(feed_forward(h))         feed_forward.rs, experts.rs
 //! logits = Wout norm(x)
 //! ```
+//!
+//! A family may lack any of these norms, and has its own constants and functions: all of that is in [`Config`](super::Config).
 
+use super::config::Norms;
 use super::plan::shape;
-use super::scratch::{Scratch, parts};
-use super::weights::Layer;
+use super::scratch::Scratch;
+use super::weights::Norm;
 use super::{Model, Plan};
 use crate::kv::Cache;
-use crate::ops::{Activations, Cpu, Projection, Span, attend, project, rows};
+use crate::ops::rows::NormKind;
+use crate::ops::{Activations, Cpu, Projection, project, rows};
 use std::ops::Range;
 
 /// A model at work: the cache of one sequence, and the buffers of a pass.
 pub struct Decoder<'m> {
-    model: &'m Model,
-    cpu: Cpu,
-    cache: Cache,
-    scratch: Scratch,
+    pub(super) model: &'m Model,
+    pub(super) cpu: Cpu,
+    pub(super) cache: Cache,
+    pub(super) scratch: Scratch,
     batch: usize,
     /// Rows of the last pass.
-    rows: usize,
+    pub(super) rows: usize,
 }
 
 impl<'m> Decoder<'m> {
@@ -36,7 +39,7 @@ impl<'m> Decoder<'m> {
     /// If the plan was made for another model, or for fewer threads than the team has.
     pub fn new(model: &'m Model, plan: &Plan, cpu: Cpu) -> Decoder<'m> {
         let scratch = Scratch::new(model, plan, cpu.team.threads());
-        let cache = Cache::new(shape(model.config(), plan.capacity, plan.kv_type))
+        let cache = Cache::new(&shape(model.config(), plan.capacity, plan.batch, plan.kv_type))
             .expect("the plan computed this size");
         Decoder { model, cpu, cache, scratch, batch: plan.batch, rows: 0 }
     }
@@ -48,12 +51,12 @@ impl<'m> Decoder<'m> {
 
     /// The next position, which is the number of tokens seen.
     pub fn position(&self) -> usize {
-        self.cache.ring().end()
+        self.cache.end()
     }
 
     /// Positions left before the cache is full.
     pub fn free(&self) -> usize {
-        self.cache.ring().free()
+        self.cache.free()
     }
 
     /// What computes.
@@ -66,9 +69,10 @@ impl<'m> Decoder<'m> {
         &mut self.cpu
     }
 
-    /// Forgets the tokens from position `end` on.
-    pub fn truncate(&mut self, end: usize) {
-        self.cache.truncate(end);
+    /// Forgets the tokens from position `end` on, and returns the next position: `end`, or 0 where a layer with a window has already
+    /// dropped what the token at `end` sees; then everything is forgotten.
+    pub fn truncate(&mut self, end: usize) -> usize {
+        self.cache.truncate(end)
     }
 
     /// Lets only so many threads of the team take part from now on ([`crate::threads::Team::limit`]).
@@ -91,13 +95,19 @@ impl<'m> Decoder<'m> {
         );
         assert!(tokens.len() <= self.free(), "{} tokens, {} positions free", tokens.len(), self.free());
         self.rows = tokens.len();
-        self.embed(tokens);
         let positions = self.cache.append(tokens.len());
-        self.scratch.rope.fill(positions.clone());
+        self.embed(tokens, positions.clone());
+        self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions.clone()));
         let model = self.model;
         for (index, layer) in model.weights().layers.iter().enumerate() {
+            self.normalize(&layer.attn_norm);
             self.attention(index, layer, positions.clone());
-            self.feed_forward(layer);
+            self.add(&layer.attn_post_norm);
+            if layer.ffn_norm.is_some() || !model.config().parallel {
+                self.normalize(&layer.ffn_norm);
+            }
+            self.feed_forward(&layer.ffn);
+            self.add(&layer.ffn_post_norm);
         }
     }
 
@@ -111,10 +121,19 @@ impl<'m> Decoder<'m> {
         let (config, weights) = (self.model.config(), self.model.weights());
         let (cpu, s, width) = (&mut self.cpu, &mut self.scratch, config.embedding);
         let (x, h) = (&s.x[row * width..][..width], &mut s.h[..width]);
-        rows::rms_norm(cpu, x, &weights.output_norm, config.norm_eps, h);
+        normalize(cpu, config.norms, Some(&weights.output_norm), x, h);
         let output = weights.output().view();
         let h = Activations::new(cpu, h, width, &mut s.matmul, &[output]);
         project(cpu, h, [Projection { matrix: output, out: &mut s.logits }]);
+        if let Some(bias) = &weights.output_bias {
+            cpu.kernels.add(&mut s.logits, bias);
+        }
+        if config.scales.logits != 1.0 {
+            cpu.kernels.scale(&mut s.logits, config.scales.logits);
+        }
+        if let Some(cap) = config.logits_cap {
+            cpu.kernels.soft_cap(&mut s.logits, cap);
+        }
         &s.logits
     }
 
@@ -123,76 +142,62 @@ impl<'m> Decoder<'m> {
         &self.scratch.logits
     }
 
-    fn embed(&mut self, tokens: &[u32]) {
-        let embedding = self.model.weights().token_embedding.view();
-        for (&token, x) in tokens.iter().zip(self.scratch.x.chunks_exact_mut(embedding.cols())) {
+    /// Token vectors, and those of their positions where these are learnt.
+    fn embed(&mut self, tokens: &[u32], positions: Range<usize>) {
+        let (weights, scale) = (self.model.weights(), self.model.config().scales.embedding);
+        let (embedding, kernels) = (weights.token_embedding.view(), &self.cpu.kernels);
+        let s = &mut self.scratch;
+        for (&token, x) in tokens.iter().zip(s.x.chunks_exact_mut(embedding.cols())) {
             embedding.decode_row(token as usize, x);
-        }
-    }
-
-    /// `x += Wo attention(norm(x))`.
-    fn attention(&mut self, index: usize, layer: &Layer, positions: Range<usize>) {
-        let (config, n) = (self.model.config(), self.rows);
-        let (embedding, q_values, kv_values) = (config.embedding, config.q_values(), config.kv_values());
-        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
-        let (x, h) = (&mut s.x[..n * embedding], &mut s.h[..n * embedding]);
-        let [q, k, v, attended] =
-            parts(&mut s.wide, [q_values, kv_values, kv_values, q_values].map(|x| n * x));
-
-        rows::rms_norm(cpu, x, &layer.attn_norm, config.norm_eps, h);
-        let [wq, wk, wv] = [0, 1, 2].map(|i| layer.qkv[i].view());
-        let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[wq, wk, wv]);
-        let out = |matrix, out| Projection { matrix, out };
-        project(cpu, normed, [out(wq, &mut *q), out(wk, &mut *k), out(wv, &mut *v)]);
-        for (bias, x) in layer.qkv_bias.iter().zip([&mut *q, &mut *k, &mut *v]) {
-            if let Some(bias) = bias {
-                rows::add_bias(cpu, x, bias);
+            if scale != 1.0 {
+                kernels.scale(x, scale);
             }
         }
-
-        let (heads, style) = (config.heads, config.rope.style);
-        let scale = 1.0 / (heads.head_dim as f32).sqrt();
-        for (row, position) in positions.clone().enumerate() {
-            let (q, k) = (&mut q[row * q_values..][..q_values], &mut k[row * kv_values..][..kv_values]);
-            s.rope.apply(&cpu.kernels, style, row, heads.head_dim, scale, q);
-            s.rope.apply(&cpu.kernels, style, row, heads.head_dim, 1.0, k);
-            self.cache.store(&cpu.kernels, index, position, k, &v[row * kv_values..][..kv_values]);
+        let Some(learnt) = &weights.position_embedding else { return };
+        let (learnt, vector) = (learnt.view(), &mut s.h[..embedding.cols()]);
+        for (position, x) in positions.zip(s.x.chunks_exact_mut(embedding.cols())) {
+            learnt.decode_row(position, vector);
+            kernels.add(x, vector);
         }
-
-        let cache = &self.cache;
-        let slots = cache.ring().spans(positions.end);
-        let spans = |head: usize| {
-            slots.clone().map(|slots| Span {
-                keys: cache.keys(index, head, slots.clone()),
-                values: cache.values(index, head, slots),
-            })
-        };
-        attend(cpu, heads, cache.kv_type().format(), q, spans, &mut s.attention, &mut *attended);
-        let output = layer.attn_output.view();
-        let attended = Activations::new(cpu, attended, q_values, &mut s.matmul, &[output]);
-        project(cpu, attended, [Projection { matrix: output, out: &mut *h }]);
-        rows::add(cpu, x, h, embedding);
     }
 
-    /// `x += Wdown (silu(Wgate norm(x)) * Wup norm(x))`.
-    fn feed_forward(&mut self, layer: &Layer) {
-        let (config, n) = (self.model.config(), self.rows);
-        let (embedding, width) = (config.embedding, config.feed_forward);
-        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
-        let (x, h) = (&mut s.x[..n * embedding], &mut s.h[..n * embedding]);
-        let [gate, up] = parts(&mut s.wide, [n * width; 2]);
+    /// `h = norm(x)`, or `x` itself where there is no norm.
+    fn normalize(&mut self, norm: &Option<Norm>) {
+        let (norms, n) = (self.model.config().norms, self.rows * self.model.config().embedding);
+        let s = &mut self.scratch;
+        normalize(&mut self.cpu, norms, norm.as_ref(), &s.x[..n], &mut s.h[..n]);
+    }
 
-        rows::rms_norm(cpu, x, &layer.ffn_norm, config.norm_eps, h);
-        let [w_gate, w_up, w_down] = [layer.gate.view(), layer.up.view(), layer.down.view()];
-        let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[w_gate, w_up]);
-        project(
-            cpu,
-            normed,
-            [Projection { matrix: w_gate, out: &mut *gate }, Projection { matrix: w_up, out: &mut *up }],
-        );
-        rows::silu_mul(cpu, gate, up, width);
-        let gated = Activations::new(cpu, gate, width, &mut s.matmul, &[w_down]);
-        project(cpu, gated, [Projection { matrix: w_down, out: &mut *h }]);
-        rows::add(cpu, x, h, embedding);
+    /// `x += scale * norm(added)`.
+    fn add(&mut self, norm: &Option<Norm>) {
+        let config = self.model.config();
+        let (embedding, n) = (config.embedding, self.rows * config.embedding);
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let added = &mut s.added[..n];
+        if let Some(norm) = norm {
+            normalize_in_place(cpu, config.norms, norm, added);
+        }
+        rows::add(cpu, &mut s.x[..n], config.scales.residual, added, embedding);
+    }
+}
+
+fn normalize(cpu: &mut Cpu, norms: Norms, norm: Option<&Norm>, x: &[f32], out: &mut [f32]) {
+    match norm {
+        Some(norm) if norms.kind == NormKind::Rms && norm.bias.is_none() => {
+            rows::rms_norm(cpu, x, &norm.weight, norms.eps, out);
+        }
+        Some(norm) => {
+            out.copy_from_slice(x);
+            normalize_in_place(cpu, norms, norm, out);
+        }
+        None => out.copy_from_slice(x),
+    }
+}
+
+fn normalize_in_place(cpu: &mut Cpu, norms: Norms, norm: &Norm, x: &mut [f32]) {
+    let width = norm.weight.len();
+    rows::norm_in_place(cpu, norms.kind, x, (width, width), &norm.weight, norms.eps);
+    if let Some(bias) = &norm.bias {
+        rows::add_bias(cpu, x, bias);
     }
 }

@@ -3,8 +3,12 @@
 //! Knows no text, terminal or file offsets. A family (`arch/`) is data: metadata to [`Config`], and the names of its tensors.
 
 pub mod arch;
+mod attention;
 pub mod config;
 pub mod decoder;
+mod experts;
+mod feed_forward;
+pub mod keys;
 pub mod plan;
 pub mod scratch;
 pub mod weights;

@@ -1,8 +1,10 @@
 //! What memory a run takes, computed before any of it is taken.
 
+use super::config::LayerConfig;
+use super::scratch::Choice;
 use super::{Config, Model};
 use crate::kv::KvType;
-use crate::kv::cache::Shape;
+use crate::kv::cache::{LayerShape, Shape};
 use crate::ops::{RopeTable, attention, matmul};
 use siskin_simd::TILE;
 
@@ -55,7 +57,7 @@ impl Plan {
         let attention = attention::Workspace::bytes(model.config().heads, capacity, job.threads)?;
         let parts = [matmul, attention, job.sampler_bytes];
         let scratch = parts.iter().try_fold(sizes.bytes()?, |sum, &part| sum.checked_add(part))?;
-        let kv = shape(model.config(), capacity, job.kv_type).bytes()?;
+        let kv = shape(model.config(), capacity, batch, job.kv_type).bytes()?;
         Some(Plan {
             capacity,
             batch,
@@ -83,10 +85,17 @@ fn batch(model: &Model, capacity: usize) -> Option<usize> {
     Some(fit.min(capacity))
 }
 
-/// The cache of a configuration for a number of positions.
-pub(super) fn shape(config: &Config, capacity: usize, kv_type: KvType) -> Shape {
+/// The cache of a configuration for a number of positions. A layer with a window keeps what the first token of a batch sees and the
+/// batch itself, and no more.
+pub(super) fn shape(config: &Config, capacity: usize, batch: usize, kv_type: KvType) -> Shape {
     let heads = config.heads;
-    Shape { layers: config.layers, kv_heads: heads.kv_heads, head_dim: heads.head_dim, capacity, kv_type }
+    let layer = |layer: &LayerConfig| LayerShape {
+        kv_heads: heads.kv_heads,
+        head_dim: heads.head_dim,
+        capacity: layer.window.map_or(capacity, |window| capacity.min(window.saturating_add(batch - 1))),
+        window: layer.window,
+    };
+    Shape { layers: config.layers.iter().map(layer).collect(), positions: capacity, kv_type }
 }
 
 /// Lengths of the scratch buffers, in elements; what [`Scratch`](super::scratch::Scratch) allocates and the plan adds up.
@@ -96,28 +105,36 @@ pub(super) struct Sizes {
     pub embedding: usize,
     pub wide: usize,
     pub widest: usize,
-    pub rope: usize,
+    /// Experts that a token goes to.
+    pub used: usize,
+    /// Angles of all rotary embeddings, for a token.
+    pub angles: usize,
     pub vocabulary: usize,
 }
 
 impl Sizes {
     pub fn new(model: &Model, batch: usize) -> Sizes {
         let config = model.config();
-        let widest = config.embedding.max(config.feed_forward).max(config.q_values());
+        let hidden = config.widest_feed_forward();
+        let experts = config.experts.map_or(0, |e| e.count + 2 * config.embedding);
+        let attention = 2 * config.q_values() + 2 * config.kv_values();
         Sizes {
             batch,
             embedding: config.embedding,
-            wide: (2 * config.q_values() + 2 * config.kv_values()).max(2 * config.feed_forward),
-            widest,
-            rope: config.rope.dims / 2,
+            wide: attention.max(experts + 2 * hidden),
+            widest: config.embedding.max(hidden).max(config.q_values()),
+            used: config.experts.map_or(0, |e| e.used),
+            angles: config.ropes.iter().map(|rope| rope.dims / 2).sum(),
             vocabulary: model.weights().vocabulary(),
         }
     }
 
     /// Bytes of all buffers but the workspaces of operations.
     fn bytes(&self) -> Option<usize> {
-        let row = 2 * self.embedding + self.wide;
+        let row = 3 * self.embedding + self.wide;
         let floats = self.batch.checked_mul(row)?.checked_add(self.vocabulary)?;
-        floats.checked_mul(size_of::<f32>())?.checked_add(RopeTable::bytes(self.rope, self.batch))
+        let choices = self.batch * (self.used + usize::from(self.used > 0)) * size_of::<Choice>();
+        let ropes = RopeTable::bytes(self.angles, self.batch);
+        floats.checked_mul(size_of::<f32>())?.checked_add(choices)?.checked_add(ropes)
     }
 }

@@ -1,5 +1,6 @@
 //! The buffers of a forward pass, allocated once for the largest batch.
 
+use super::config::Rope;
 use super::plan::Sizes;
 use super::{Model, Plan};
 use crate::ops::{RopeTable, attention, matmul};
@@ -8,32 +9,52 @@ use crate::ops::{RopeTable, attention, matmul};
 pub(super) struct Scratch {
     /// `b x embedding`: the residual stream.
     pub x: Vec<f32>,
-    /// `b x embedding`: what a part of a layer reads (normalized) or adds.
+    /// `b x embedding`: what a part of a layer reads, normalized.
     pub h: Vec<f32>,
-    /// `b x` the wider of attention (query, key, value, and what was found) and feed-forward (gate and up): one follows the other.
+    /// `b x embedding`: what a part of a layer adds.
+    pub added: Vec<f32>,
+    /// `b x` the wider of attention (query, key, value, and what was found) and feed-forward (gate and up, or what experts need): one
+    /// follows the other.
     pub wide: Vec<f32>,
+    /// `b x experts.used`: where each token goes.
+    pub choices: Vec<Choice>,
+    /// `b`: the tokens of one expert.
+    pub members: Vec<Choice>,
     /// For projections of the widest row, `b` times.
     pub matmul: matmul::Workspace,
-    /// Angles, `b x rope.dims / 2`.
-    pub rope: RopeTable,
+    /// Angles of each rotary embedding, `b x rope.dims / 2`.
+    pub ropes: Vec<RopeTable>,
     /// For attention over all of the cache.
     pub attention: attention::Workspace,
     /// `vocabulary`.
     pub logits: Vec<f32>,
 }
 
+/// A token's expert, or an expert's token, and the weight of what the one adds to the other.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Choice {
+    pub index: u32,
+    pub weight: f32,
+}
+
 impl Scratch {
     pub fn new(model: &Model, plan: &Plan, threads: usize) -> Scratch {
-        let (sizes, rope) = (Sizes::new(model, plan.batch), &model.config().rope);
+        let (sizes, config) = (Sizes::new(model, plan.batch), model.config());
         let rows = |width: usize| vec![0.0; plan.batch * width];
-        let factors = model.weights().rope_factors.as_deref();
+        let table = |rope: &Rope| {
+            let factors = model.weights().rope_factors.for_context(plan.capacity, rope.original_context);
+            RopeTable::new(rope.frequencies(factors), rope.magnitude(), plan.batch)
+        };
         Scratch {
             x: rows(sizes.embedding),
             h: rows(sizes.embedding),
+            added: rows(sizes.embedding),
             wide: rows(sizes.wide),
+            choices: vec![Choice::default(); plan.batch * sizes.used],
+            members: vec![Choice::default(); if sizes.used > 0 { plan.batch } else { 0 }],
             matmul: matmul::Workspace::new(plan.batch, sizes.widest, threads),
-            rope: RopeTable::new(sizes.rope, rope.base, rope.scale, factors, plan.batch),
-            attention: attention::Workspace::new(model.config().heads, plan.capacity, threads),
+            ropes: config.ropes.iter().map(table).collect(),
+            attention: attention::Workspace::new(config.heads, plan.capacity, threads),
             logits: vec![0.0; sizes.vocabulary],
         }
     }

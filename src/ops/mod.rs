@@ -8,7 +8,7 @@ pub mod matmul;
 pub mod rope;
 pub mod rows;
 
-pub use attention::{Heads, Span, attend};
+pub use attention::{Heads, Scoring, Span, attend};
 pub use matmul::{Activations, Projection, project};
 pub use rope::RopeTable;
 

@@ -17,19 +17,18 @@ pub enum RopeStyle {
 pub struct RopeTable {
     /// Radians a position.
     frequencies: Box<[f64]>,
+    /// What cosines and sines are multiplied with.
+    magnitude: f64,
     cos: Box<[f32]>,
     sin: Box<[f32]>,
 }
 
 impl RopeTable {
-    /// A table for up to `batch` positions at a time.
-    ///
-    /// Frequency `i` of `n` is `base^(-i / n) / factors[i]` (Su et al. 2021; the factors are those of llama 3), times `scale`.
-    pub fn new(n: usize, base: f64, scale: f64, factors: Option<&[f32]>, batch: usize) -> RopeTable {
-        let factor = |i: usize| factors.and_then(|factors| factors.get(i)).map_or(1.0, |&f| f64::from(f));
-        let frequencies = (0..n).map(|i| base.powf(-(i as f64) / n as f64) * scale / factor(i)).collect();
+    /// A table for up to `batch` positions at a time, of frequencies in radians a position; cosines and sines are multiplied with `magnitude`.
+    pub fn new(frequencies: Box<[f64]>, magnitude: f64, batch: usize) -> RopeTable {
+        let n = frequencies.len();
         let table = || vec![0.0; n * batch].into_boxed_slice();
-        RopeTable { frequencies, cos: table(), sin: table() }
+        RopeTable { frequencies, magnitude, cos: table(), sin: table() }
     }
 
     /// Bytes that [`RopeTable::new`] takes for `n` frequencies and `batch` positions.
@@ -44,7 +43,8 @@ impl RopeTable {
         for (position, (cos, sin)) in positions.zip(rows) {
             for ((cos, sin), frequency) in cos.iter_mut().zip(sin).zip(&self.frequencies) {
                 let angle = position as f64 * frequency;
-                (*cos, *sin) = (angle.cos() as f32, angle.sin() as f32);
+                *cos = (angle.cos() * self.magnitude) as f32;
+                *sin = (angle.sin() * self.magnitude) as f32;
             }
         }
     }
@@ -66,7 +66,9 @@ impl RopeTable {
                 RopeStyle::Pairs => kernels.rotate_pairs(head, cos, sin),
                 RopeStyle::Halves => kernels.rotate_halves(head, cos, sin),
             }
-            head.iter_mut().for_each(|x| *x *= scale);
+        }
+        if scale != 1.0 {
+            kernels.scale(x, scale);
         }
     }
 }
@@ -79,7 +81,7 @@ mod tests {
     #[test]
     fn products_depend_on_the_distance() {
         let kernels = Kernels::best();
-        let mut table = RopeTable::new(4, 10_000.0, 1.0, None, 1);
+        let mut table = RopeTable::new([1.0, 0.1, 0.01, 0.001].into(), 1.0, 1);
         let (q, k) =
             ([0.3, -1.0, 0.5, 0.8, 1.0, -0.2, 0.1, 0.7f32], [1.0, 0.2, -0.4, 0.9, 0.6, 0.5, -0.3, 0.25f32]);
         for style in [RopeStyle::Pairs, RopeStyle::Halves] {
@@ -98,10 +100,10 @@ mod tests {
     }
 
     #[test]
-    fn factors_and_scale_slow_the_rotation() {
-        let mut table = RopeTable::new(2, 10_000.0, 0.5, Some(&[1.0, 4.0]), 1);
+    fn angles_are_multiples_of_the_frequencies() {
+        let mut table = RopeTable::new([1.0, 0.005].into(), 1.5, 1);
         table.fill(2..3);
-        assert!((table.cos[0] - 1.0f32.cos()).abs() < 1e-6);
-        assert!((table.sin[1] - (2.0f32 * 0.01 * 0.5 / 4.0).sin()).abs() < 1e-7);
+        assert!((table.cos[0] - 1.5 * 2.0f32.cos()).abs() < 1e-6);
+        assert!((table.sin[1] - 1.5 * 0.01f32.sin()).abs() < 1e-7);
     }
 }

@@ -4,17 +4,20 @@
 //! never to closures. Sums are taken in an order that depends on the vector width and the length only, so a result never depends on threads or chunks.
 
 mod add;
+mod cap;
 mod exp;
+mod gate;
 mod norm;
 mod rope;
-mod silu;
 mod softmax;
 mod tile;
 
 pub(crate) use add::{Add, AddRows32, AddScaled};
-pub(crate) use norm::RmsNorm;
+pub(crate) use cap::{Scale, SoftCap};
+pub use gate::Gate;
+pub(crate) use gate::{Gated, GeluInPlace};
+pub(crate) use norm::{LayerNormInPlace, RmsNorm, RmsNormInPlace};
 pub(crate) use rope::{RotateHalves, RotatePairs};
-pub(crate) use silu::SiluMul;
 pub(crate) use softmax::Softmax;
 pub use tile::LANES;
 pub(crate) use tile::{Accumulate, ScaleColumns, SoftmaxTile};

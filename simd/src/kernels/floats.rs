@@ -3,8 +3,8 @@
 use super::Kernels;
 use crate::block::Format;
 use crate::generic::{
-    Accumulate, Add, AddScaled, LANES, RmsNorm, RotateHalves, RotatePairs, ScaleColumns, SiluMul, Softmax,
-    SoftmaxTile,
+    Accumulate, Add, AddScaled, Gate, Gated, GeluInPlace, LANES, LayerNormInPlace, RmsNorm, RmsNormInPlace,
+    RotateHalves, RotatePairs, Scale, ScaleColumns, SoftCap, Softmax, SoftmaxTile,
 };
 
 impl Kernels {
@@ -16,6 +16,26 @@ impl Kernels {
     pub fn rms_norm(&self, x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
         assert!(x.len() == weight.len() && x.len() == out.len(), "norm of {} values", x.len());
         self.level.run(RmsNorm { x, weight, eps, out });
+    }
+
+    /// `x[i] = x[i] / sqrt(mean(x^2) + eps) * weight[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn rms_norm_in_place(&self, x: &mut [f32], weight: &[f32], eps: f32) {
+        assert_eq!(x.len(), weight.len(), "values and weights of a norm");
+        self.level.run(RmsNormInPlace { x, weight, eps });
+    }
+
+    /// `x[i] = (x[i] - mean(x)) / sqrt(variance(x) + eps) * weight[i]`.
+    ///
+    /// # Panics
+    ///
+    /// If the lengths differ.
+    pub fn layer_norm_in_place(&self, x: &mut [f32], weight: &[f32], eps: f32) {
+        assert_eq!(x.len(), weight.len(), "values and weights of a norm");
+        self.level.run(LayerNormInPlace { x, weight, eps });
     }
 
     /// Softmax in place: `x[i] = e^x[i] / sum_j e^x[j]`. The result is the largest value `max` and `sum_j e^(x[j] - max)`, with which
@@ -93,14 +113,29 @@ impl Kernels {
         self.level.run(ScaleColumns { x, scale });
     }
 
-    /// `gate[i] = silu(gate[i]) * up[i]`.
+    /// `gate[i] = f(gate[i], up[i])`.
     ///
     /// # Panics
     ///
     /// If the lengths differ.
-    pub fn silu_mul(&self, gate: &mut [f32], up: &[f32]) {
+    pub fn gate(&self, function: Gate, gate: &mut [f32], up: &[f32]) {
         assert_eq!(gate.len(), up.len(), "gate and up");
-        self.level.run(SiluMul { gate, up });
+        self.level.run(Gated { function, gate, up });
+    }
+
+    /// `x[i] = gelu(x[i])`, approximated by tanh as in [`Gate::Gelu`].
+    pub fn gelu(&self, x: &mut [f32]) {
+        self.level.run(GeluInPlace(x));
+    }
+
+    /// `x[i] *= factor`.
+    pub fn scale(&self, x: &mut [f32], factor: f32) {
+        self.level.run(Scale { x, factor });
+    }
+
+    /// `x[i] = cap * tanh(x[i] / cap)`.
+    pub fn soft_cap(&self, x: &mut [f32], cap: f32) {
+        self.level.run(SoftCap { x, cap });
     }
 
     /// `x[i] += y[i]`.

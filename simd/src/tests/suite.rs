@@ -2,7 +2,7 @@
 
 use super::data::Random;
 use super::naive;
-use crate::{ActGroup, Column, Format, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
+use crate::{ActGroup, Column, Format, Gate, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
 
 /// Runs a test with the kernels of an instruction set, or says that it is skipped.
 pub fn with(isa: Isa, test: impl Fn(&Kernels)) {
@@ -158,7 +158,9 @@ pub fn operations(kernels: &Kernels) {
         norm(kernels, &random.floats(n), &random.floats(n));
         softmax(kernels, &random.floats(n));
         add_scaled(kernels, &random.floats(n), &random.floats(n));
-        silu(kernels, &random.floats(n), &random.floats(n));
+        layer_norm(kernels, &random.floats(n), &random.floats(n));
+        gates(kernels, &random.floats(n), &random.floats(n));
+        scaled_and_capped(kernels, &random.floats(n));
         f16_rows(kernels, &random.floats(n * 3), &random.floats(3));
     }
     same_groups_as_scalar(kernels, &[0.0; 64]);
@@ -219,9 +221,13 @@ fn same_groups_as_scalar(kernels: &Kernels, x: &[f32]) {
 
 #[track_caller]
 fn assert_close(got: &[f32], expected: impl Iterator<Item = f64>) {
+    assert_within(2e-6, got, expected);
+}
+
+fn assert_within(tolerance: f64, got: &[f32], expected: impl Iterator<Item = f64>) {
     for (i, (&got, expected)) in got.iter().zip(expected).enumerate() {
         let error = (f64::from(got) - expected).abs();
-        assert!(error <= 2e-6 * (1.0 + expected.abs()), "value {i}: {got}, expected {expected}");
+        assert!(error <= tolerance * (1.0 + expected.abs()), "value {i}: {got}, expected {expected}");
     }
 }
 
@@ -230,7 +236,23 @@ fn norm(kernels: &Kernels, x: &[f32], weight: &[f32]) {
     kernels.rms_norm(x, weight, 1e-5, &mut out);
     let mean = x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() / x.len() as f64;
     let scale = 1.0 / (mean + 1e-5).sqrt();
-    assert_close(&out, x.iter().zip(weight).map(|(&x, &w)| f64::from(x) * scale * f64::from(w)));
+    let expected = || x.iter().zip(weight).map(|(&x, &w)| f64::from(x) * scale * f64::from(w));
+    assert_close(&out, expected());
+    let mut out = x.to_vec();
+    kernels.rms_norm_in_place(&mut out, weight, 1e-5);
+    assert_close(&out, expected());
+}
+
+fn layer_norm(kernels: &Kernels, x: &[f32], weight: &[f32]) {
+    let x: Vec<f32> = x.iter().map(|x| x + 0.5).collect();
+    let mut out = x.clone();
+    kernels.layer_norm_in_place(&mut out, weight, 1e-5);
+    let mean = x.iter().map(|&x| f64::from(x)).sum::<f64>() / x.len() as f64;
+    let variance = x.iter().map(|&x| (f64::from(x) - mean).powi(2)).sum::<f64>() / x.len() as f64;
+    let scale = 1.0 / (variance + 1e-5).sqrt();
+    // few values may be nearly equal: their differences have few digits
+    let expected = x.iter().zip(weight).map(|(&x, &w)| (f64::from(x) - mean) * scale * f64::from(w));
+    assert_within(1e-7 * scale.max(20.0), &out, expected);
 }
 
 fn softmax(kernels: &Kernels, x: &[f32]) {
@@ -248,12 +270,38 @@ fn add_scaled(kernels: &Kernels, x: &[f32], y: &[f32]) {
     assert_close(&out, x.iter().zip(y).map(|(&x, &y)| f64::from(x) + 0.75 * f64::from(y)));
 }
 
-fn silu(kernels: &Kernels, gate: &[f32], up: &[f32]) {
+fn gates(kernels: &Kernels, gate: &[f32], up: &[f32]) {
     let gate: Vec<f32> = gate.iter().map(|x| x * 30.0).collect();
+    let up: Vec<f32> = up.iter().map(|x| x * 10.0).collect();
+    let sigmoid = |x: f64| 1.0 / (1.0 + (-x).exp());
+    let check = |function: Gate, exact: &dyn Fn(f64, f64) -> f64| {
+        let mut out = gate.clone();
+        kernels.gate(function, &mut out, &up);
+        assert_close(&out, gate.iter().zip(&up).map(|(&g, &u)| exact(f64::from(g), f64::from(u))));
+    };
+    check(Gate::Silu, &|g, u| g * sigmoid(g) * u);
+    check(Gate::Gelu, &|g, u| gelu(g) * u);
+    check(Gate::ClampedSilu, &|g, u| {
+        let g = g.min(7.0);
+        g * sigmoid(1.702 * g) * (u.clamp(-7.0, 7.0) + 1.0)
+    });
     let mut out = gate.clone();
-    kernels.silu_mul(&mut out, up);
-    let silu = |x: f64| x / (1.0 + (-x).exp());
-    assert_close(&out, gate.iter().zip(up).map(|(&gate, &up)| silu(f64::from(gate)) * f64::from(up)));
+    kernels.gelu(&mut out);
+    assert_close(&out, gate.iter().map(|&x| gelu(f64::from(x))));
+}
+
+fn gelu(x: f64) -> f64 {
+    0.5 * x * (1.0 + ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044_715 * x.powi(3))).tanh())
+}
+
+fn scaled_and_capped(kernels: &Kernels, x: &[f32]) {
+    let x: Vec<f32> = x.iter().map(|x| x * 100.0).collect();
+    let mut out = x.clone();
+    kernels.scale(&mut out, 0.3);
+    assert_close(&out, x.iter().map(|&x| f64::from(x) * f64::from(0.3f32)));
+    let mut out = x.clone();
+    kernels.soft_cap(&mut out, 50.0);
+    assert_within(1e-5, &out, x.iter().map(|&x| 50.0 * (f64::from(x) / 50.0).tanh()));
 }
 
 /// Narrowed to F16 (as the half crate does it), then a weighted sum of the rows.

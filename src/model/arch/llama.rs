@@ -1,87 +1,38 @@
-//! llama: Llama 1 to 3.x, TinyLlama, SmolLM2, Mistral and what is stored like them (Touvron et al. 2023, arXiv:2302.13971).
+//! Llama 1 to 3.x (Touvron et al. 2023, arXiv:2302.13971) and what is stored like it: TinyLlama, SmolLM2, Mistral, Mixtral, SmolLM3, Mistral 3.
 
 use super::Family;
+use super::common::llama_like;
 use crate::model::Error;
-use crate::model::config::{Config, Keys, LIMIT, Rope};
-use crate::ops::{Heads, rope::RopeStyle};
+use crate::model::config::{Config, Temperature};
+use crate::model::keys::Keys;
+use crate::ops::rope::RopeStyle;
 
-/// The family.
-pub(super) const LLAMA: Family = Family { name: "llama", config };
+/// Llama.
+pub(super) const LLAMA: Family = Family { name: "llama", config: llama };
+/// SmolLM3 (Hugging Face 2025).
+pub(super) const SMOLLM3: Family = Family { name: "smollm3", config: smollm3 };
+/// Mistral 3 and Ministral 3 (Mistral AI 2025).
+pub(super) const MISTRAL3: Family = Family { name: "mistral3", config: mistral3 };
 
-fn config(keys: &Keys<'_>) -> Result<Config, Error> {
-    if let Some(n) = keys.optional_count("expert_count").ok().flatten() {
-        return Err(keys.value("expert_count", n, "no experts: mixtures of experts are not supported yet"));
-    }
-    let embedding = keys.count("embedding_length")?;
-    let heads = heads(keys, embedding)?;
-    Ok(Config {
-        family: LLAMA.name,
-        layers: keys.count("block_count")?,
-        embedding,
-        feed_forward: keys.count("feed_forward_length")?,
-        heads,
-        context: keys.count("context_length")?,
-        norm_eps: keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?,
-        rope: rope(keys, heads.head_dim)?,
-    })
+fn llama(keys: &Keys<'_>) -> Result<Config, Error> {
+    llama_like(keys, LLAMA.name, RopeStyle::Pairs)
 }
 
-fn heads(keys: &Keys<'_>, embedding: usize) -> Result<Heads, Error> {
-    let heads = keys.count("attention.head_count")?;
-    let kv_heads = keys.optional_count("attention.head_count_kv")?.unwrap_or(heads);
-    if !heads.is_multiple_of(kv_heads) {
-        return Err(keys.value(
-            "attention.head_count_kv",
-            kv_heads,
-            &format!("a divisor of the {heads} query heads"),
-        ));
+/// Every fourth layer has no rotary embedding (Yang et al. 2025, arXiv:2501.18795).
+fn smollm3(keys: &Keys<'_>) -> Result<Config, Error> {
+    let mut config = llama_like(keys, SMOLLM3.name, RopeStyle::Pairs)?;
+    for layer in config.layers.iter_mut().skip(3).step_by(4) {
+        layer.rope = None;
     }
-    let Some(head_dim) = keys.optional_count("attention.key_length")? else {
-        if !embedding.is_multiple_of(heads) {
-            return Err(keys.value(
-                "attention.head_count",
-                heads,
-                &format!("a divisor of the {embedding} embedding values"),
-            ));
-        }
-        return Ok(Heads { heads, kv_heads, head_dim: embedding / heads });
-    };
-    if heads.checked_mul(head_dim).is_none_or(|values| values > LIMIT as usize) {
-        return Err(keys.value(
-            "attention.key_length",
-            head_dim,
-            &format!("at most {LIMIT} values in all {heads} heads"),
-        ));
-    }
-    match keys.optional_count("attention.value_length")? {
-        Some(n) if n != head_dim => {
-            Err(keys.value("attention.value_length", n, &format!("the key length {head_dim}")))
-        }
-        _ => Ok(Heads { heads, kv_heads, head_dim }),
-    }
+    Ok(config)
 }
 
-fn rope(keys: &Keys<'_>, head_dim: usize) -> Result<Rope, Error> {
-    let dims = keys.optional_count("rope.dimension_count")?.unwrap_or(head_dim);
-    if dims > head_dim || !dims.is_multiple_of(2) {
-        return Err(keys.value(
-            "rope.dimension_count",
-            dims,
-            &format!("an even number up to the head's {head_dim} values"),
-        ));
-    }
-    let factor = match keys.text("rope.scaling.type")? {
-        None => keys.positive("rope.scale_linear", 1.0)?,
-        Some("none") => 1.0,
-        Some("linear") => keys.positive("rope.scaling.factor", 1.0)?,
-        Some(other) => {
-            return Err(keys.value(
-                "rope.scaling.type",
-                other,
-                "none or linear: others are not supported yet",
-            ));
-        }
-    };
-    let base = keys.positive("rope.freq_base", 10_000.0)?;
-    Ok(Rope { style: RopeStyle::Pairs, dims, base: f64::from(base), scale: 1.0 / f64::from(factor) })
+/// Queries grow with their position.
+fn mistral3(keys: &Keys<'_>) -> Result<Config, Error> {
+    let mut config = llama_like(keys, MISTRAL3.name, RopeStyle::Pairs)?;
+    let length = config.ropes[0].original_context;
+    config.temperature = keys
+        .optional_positive("attention.temperature_scale")?
+        .map(|scale| Temperature { scale, length });
+    Ok(config)
 }

@@ -2,10 +2,20 @@
 //!
 //! To add one, write a file with a [`Family`] and name it in [`FAMILIES`].
 
+mod common;
+mod gemma;
+mod gpt2;
+mod gpt_oss;
+mod granite;
 mod llama;
+mod olmo;
+mod phi;
+mod qwen;
+mod stablelm;
 
 use super::Error;
-use super::config::{Config, Keys};
+use super::config::Config;
+use super::keys::Keys;
 use crate::gguf::Metadata;
 
 /// A family of models that share names and structure.
@@ -24,7 +34,24 @@ impl std::fmt::Debug for Family {
 }
 
 /// Every supported family.
-pub const FAMILIES: &[Family] = &[llama::LLAMA];
+pub const FAMILIES: &[Family] = &[
+    llama::LLAMA,
+    llama::MISTRAL3,
+    llama::SMOLLM3,
+    qwen::QWEN2,
+    qwen::QWEN3,
+    qwen::QWEN3MOE,
+    gemma::GEMMA2,
+    gemma::GEMMA3,
+    phi::PHI3,
+    granite::GRANITE,
+    granite::GRANITEMOE,
+    olmo::OLMO2,
+    olmo::OLMOE,
+    stablelm::STABLELM,
+    gpt2::GPT2,
+    gpt_oss::GPT_OSS,
+];
 
 /// The family with a name.
 ///

@@ -32,6 +32,30 @@ impl Heads {
     }
 }
 
+/// How scores become weights, beside the softmax.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Scoring<'a> {
+    /// Each token sees so many positions, itself included; all of them if `None`.
+    pub window: Option<usize>,
+    /// Scores become `cap * tanh(score / cap)`.
+    pub soft_cap: Option<f32>,
+    /// A score for each query head that takes its share of the softmax and adds nothing to the result: attention sinks
+    /// (Xiao et al. 2023, arXiv:2309.17453; learnt, as in gpt-oss).
+    pub sinks: Option<&'a [f32]>,
+}
+
+impl Scoring<'_> {
+    /// The first of `seen` positions that a token sees.
+    fn first(&self, seen: usize) -> usize {
+        self.window.map_or(0, |window| seen.saturating_sub(window))
+    }
+
+    /// What a sum of `e^(score - max)` becomes by the sink of a query head.
+    fn with_sink(&self, head: usize, max: f32, sum: f32) -> f32 {
+        self.sinks.map_or(sum, |sinks| sum + (sinks[head] - max).exp())
+    }
+}
+
 /// A run of positions of one key-value head: keys and values, `positions x head_dim`, in the format of the cache.
 #[derive(Clone, Copy)]
 pub struct Span<'a> {
@@ -45,6 +69,11 @@ impl<'a> Span<'a> {
     /// Positions, where each takes `row_bytes` bytes.
     fn len(&self, row_bytes: usize) -> usize {
         self.keys.len() / row_bytes
+    }
+
+    /// All positions from `from` on.
+    fn from(&self, from: usize, row_bytes: usize) -> Span<'a> {
+        self.cut(from, usize::MAX / row_bytes, row_bytes)
     }
 
     /// Positions `from..to`, as many of them as there are.
@@ -78,15 +107,18 @@ impl Workspace {
 }
 
 /// Attention of a batch: `q` and `out` are `batch x (heads x head_dim)`, `q` already scaled; `format` is F32 or F16. Row `batch - 1` sees all
-/// positions of the spans that `spans(kv_head)` gives (before and after the ring's wrap), and each row before it one less.
+/// positions of the spans that `spans(kv_head)` gives (before and after the ring's wrap), and each row before it one less; `scoring` may
+/// hide the oldest.
 ///
 /// # Panics
 ///
 /// If sizes do not fit.
+#[allow(clippy::too_many_arguments)]
 pub fn attend<'a>(
     cpu: &mut Cpu,
     heads: Heads,
     format: Format,
+    scoring: Scoring<'_>,
     q: &[f32],
     spans: impl Fn(usize) -> [Span<'a>; 2] + Sync,
     workspace: &mut Workspace,
@@ -95,7 +127,7 @@ pub fn attend<'a>(
     assert_eq!(q.len(), out.len(), "queries and results");
     let width = heads.heads * heads.head_dim;
     if q.len() == width {
-        return single::attend(cpu, heads, format, q, spans, workspace, out);
+        return single::attend(cpu, heads, format, scoring, q, spans, workspace, out);
     }
     let (kernels, tokens) = (&cpu.kernels, tile::tokens(heads));
     let batch = q.len() / width;
@@ -104,7 +136,7 @@ pub fn attend<'a>(
         let q = &q[first * width..][..out.len()];
         for kv_head in 0..heads.kv_heads {
             let hidden = batch - first - q.len() / width;
-            tile.attend(kernels, heads, format, kv_head, q, (spans(kv_head), hidden), out);
+            tile.attend(kernels, heads, format, scoring, kv_head, q, (spans(kv_head), hidden), out);
         }
     });
 }

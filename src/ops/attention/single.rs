@@ -2,7 +2,7 @@
 //! parts are put together at the end (flash decoding: Dao et al. 2023). The cuts depend on positions only, so the number of threads
 //! does not change a bit of the result.
 
-use super::{Heads, Span, Workspace};
+use super::{Heads, Scoring, Span, Workspace};
 use crate::ops::Cpu;
 use siskin_simd::{Column, Format, Kernels};
 
@@ -29,10 +29,12 @@ impl Partials {
 }
 
 /// As [`super::attend`], for a batch of one.
+#[allow(clippy::too_many_arguments)]
 pub(super) fn attend<'a>(
     cpu: &mut Cpu,
     heads: Heads,
     format: Format,
+    scoring: Scoring<'_>,
     q: &[f32],
     spans: impl Fn(usize) -> [Span<'a>; 2] + Sync,
     workspace: &mut Workspace,
@@ -40,13 +42,20 @@ pub(super) fn attend<'a>(
 ) {
     let Workspace { threads, partials } = workspace;
     let row_bytes = heads.head_dim * format.block_bytes();
-    let positions: usize = spans(0).iter().map(|span| span.len(row_bytes)).sum();
+    let held: usize = spans(0).iter().map(|span| span.len(row_bytes)).sum();
+    let hidden = scoring.first(held);
+    let spans = |kv_head: usize| from(spans(kv_head), hidden, row_bytes);
+    let positions = held - hidden;
     let (kernels, group, dim) = (&cpu.kernels, heads.group(), heads.head_dim);
     if positions <= PART {
         return cpu.team.chunks_with(threads, out, group * dim, |tile, kv_head, out| {
             let q = q[kv_head * group * dim..].chunks_exact(dim);
-            for (q, out) in q.zip(out.chunks_exact_mut(dim)) {
-                attend_head(kernels, format, q, spans(kv_head), tile.single_scores(), out);
+            for (i, (q, out)) in q.zip(out.chunks_exact_mut(dim)).enumerate() {
+                let (spans, scores) = (spans(kv_head), tile.single_scores());
+                let (max, sum) = attend_head(kernels, format, scoring.soft_cap, q, spans, scores, out);
+                if scoring.sinks.is_some() {
+                    kernels.scale(out, sum / scoring.with_sink(kv_head * group + i, max, sum));
+                }
             }
         });
     }
@@ -58,13 +67,20 @@ pub(super) fn attend<'a>(
         let q = q[kv_head * group * dim..].chunks_exact(dim);
         for (q, partial) in q.zip(partials.chunks_exact_mut(width)) {
             let (out, stats) = partial.split_at_mut(dim);
-            let (max, sum) = attend_head(kernels, format, q, spans, tile.single_scores(), out);
+            let scores = tile.single_scores();
+            let (max, sum) = attend_head(kernels, format, scoring.soft_cap, q, spans, scores, out);
             stats.copy_from_slice(&[max, sum]);
         }
     });
     for (head, out) in out.chunks_exact_mut(dim).enumerate() {
-        combine(kernels, partials, heads, head, out);
+        combine(kernels, partials, heads, scoring, head, out);
     }
+}
+
+/// Two spans without their first `hidden` positions.
+fn from([first, second]: [Span<'_>; 2], hidden: usize, row_bytes: usize) -> [Span<'_>; 2] {
+    let before = first.len(row_bytes);
+    [first.from(hidden, row_bytes), second.from(hidden.saturating_sub(before), row_bytes)]
 }
 
 /// Positions `part * PART..(part + 1) * PART` of two spans.
@@ -80,6 +96,7 @@ fn part_of([first, second]: [Span<'_>; 2], part: usize, row_bytes: usize) -> [Sp
 fn attend_head(
     kernels: &Kernels,
     format: Format,
+    soft_cap: Option<f32>,
     q: &[f32],
     spans: [Span<'_>; 2],
     scores: &mut [f32],
@@ -91,6 +108,9 @@ fn attend_head(
     let (first, second) = scores.split_at_mut(before);
     kernels.dot_rows(format, spans[0].keys, Column::floats(q), first);
     kernels.dot_rows(format, spans[1].keys, Column::floats(q), second);
+    if let Some(cap) = soft_cap {
+        kernels.soft_cap(scores, cap);
+    }
     let stats = kernels.softmax(scores);
     out.fill(0.0);
     kernels.add_rows(format, spans[0].values, &scores[..before], out);
@@ -99,12 +119,19 @@ fn attend_head(
 }
 
 /// The mean of a head's partial results, each weighted with its share of all exponentials.
-fn combine(kernels: &Kernels, partials: &[f32], heads: Heads, head: usize, out: &mut [f32]) {
+fn combine(
+    kernels: &Kernels,
+    partials: &[f32],
+    heads: Heads,
+    scoring: Scoring<'_>,
+    head: usize,
+    out: &mut [f32],
+) {
     let dim = heads.head_dim;
     let parts = || partials.chunks_exact(dim + 2).skip(head).step_by(heads.heads);
     let max = parts().map(|part| part[dim]).fold(f32::NEG_INFINITY, f32::max);
     let weight = |part: &[f32]| (part[dim] - max).exp() * part[dim + 1];
-    let total: f32 = parts().map(weight).sum();
+    let total = scoring.with_sink(head, max, parts().map(weight).sum());
     out.fill(0.0);
     for part in parts() {
         kernels.add_scaled(out, weight(part) / total, &part[..dim]);

@@ -15,20 +15,33 @@ fn halves(x: &[f32]) -> Vec<u8> {
 }
 
 /// Attention over one list of positions: `keys` and `values` are `kv_heads x positions x head_dim`.
-fn naive(heads: Heads, q: &[f32], keys: &[f32], values: &[f32], positions: usize) -> Vec<f64> {
+fn naive(
+    heads: Heads,
+    scoring: Scoring<'_>,
+    q: &[f32],
+    keys: &[f32],
+    values: &[f32],
+    positions: usize,
+) -> Vec<f64> {
     let (dim, width) = (heads.head_dim, heads.heads * heads.head_dim);
     let batch = q.len() / width;
     let mut out = Vec::new();
     for (i, q) in q.chunks_exact(dim).enumerate() {
         let (token, kv_head) = (i / heads.heads, i % heads.heads / heads.group());
         let rows = |x: &[f32]| -> Vec<Vec<f64>> {
-            let x = &x[kv_head * positions * dim..][..(positions - (batch - 1 - token)) * dim];
+            let seen = positions - (batch - 1 - token);
+            let first = scoring.window.map_or(0, |window| seen.saturating_sub(window));
+            let x = &x[(kv_head * positions + first) * dim..][..(seen - first) * dim];
             x.chunks_exact(dim).map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect()
         };
         let (keys, values) = (rows(keys), rows(values));
         let score = |key: &Vec<f64>| key.iter().zip(q).map(|(k, &q)| k * f64::from(q)).sum::<f64>();
-        let weights: Vec<f64> = keys.iter().map(|key| score(key).exp()).collect();
-        let total: f64 = weights.iter().sum();
+        let cap = |score: f64| {
+            scoring.soft_cap.map_or(score, |cap| f64::from(cap) * (score / f64::from(cap)).tanh())
+        };
+        let weights: Vec<f64> = keys.iter().map(|key| cap(score(key)).exp()).collect();
+        let sink = scoring.sinks.map_or(0.0, |sinks| f64::from(sinks[i % heads.heads]).exp());
+        let total = weights.iter().sum::<f64>() + sink;
         out.extend((0..dim).map(|d| weights.iter().zip(&values).map(|(w, v)| w * v[d]).sum::<f64>() / total));
     }
     out
@@ -36,6 +49,17 @@ fn naive(heads: Heads, q: &[f32], keys: &[f32], values: &[f32], positions: usize
 
 /// Runs attention with the positions split in two after `split`, and compares.
 fn check(heads: Heads, batch: usize, positions: usize, split: usize, threads: usize) -> Vec<f32> {
+    check_scoring(heads, Scoring::default(), batch, positions, split, threads)
+}
+
+fn check_scoring(
+    heads: Heads,
+    scoring: Scoring<'_>,
+    batch: usize,
+    positions: usize,
+    split: usize,
+    threads: usize,
+) -> Vec<f32> {
     let (dim, n) = (heads.head_dim, heads.kv_heads * positions * heads.head_dim);
     let round = |x: Vec<f32>| x.iter().map(|&x| half::f16::from_f32(x).to_f32()).collect::<Vec<f32>>();
     let (keys, contents) = (round(values(n, 1)), round(values(n, 2)));
@@ -50,8 +74,8 @@ fn check(heads: Heads, batch: usize, positions: usize, split: usize, threads: us
     let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).unwrap() };
     let mut workspace = Workspace::new(heads, positions, threads);
     let mut out = vec![f32::NAN; q.len()];
-    attend(&mut cpu, heads, Format::F16, &q, spans, &mut workspace, &mut out);
-    for (i, (got, expected)) in out.iter().zip(naive(heads, &q, &keys, &contents, positions)).enumerate() {
+    attend(&mut cpu, heads, Format::F16, scoring, &q, spans, &mut workspace, &mut out);
+    for (i, (got, expected)) in out.iter().zip(naive(heads, scoring, &q, &keys, &contents, positions)).enumerate() {
         assert!((f64::from(*got) - expected).abs() < 2e-5, "value {i}: {got}, expected {expected}");
     }
     out
@@ -66,6 +90,26 @@ proptest! {
         let positions = before + batch;
         check(heads, batch, positions, (split * positions as f64) as usize, 2);
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn windows_caps_and_sinks(kv_heads in 1usize..4, group in 1usize..5, batch in 1usize..80, before in 0usize..90, split in 0.0..1.0f64, window in prop::option::of(1usize..60), cap in prop::option::of(1.0..30.0f32), sink in prop::option::of(-8.0..8.0f32)) {
+        let heads = Heads { heads: kv_heads * group, kv_heads, head_dim: 8 };
+        let positions = before + batch;
+        let sinks: Option<Vec<f32>> = sink.map(|sink| (0..heads.heads).map(|head| sink - head as f32).collect());
+        let scoring = Scoring { window, soft_cap: cap, sinks: sinks.as_deref() };
+        check_scoring(heads, scoring, batch, positions, (split * positions as f64) as usize, 2);
+    }
+}
+
+#[test]
+fn long_windows_with_sinks_in_parts() {
+    let heads = Heads { heads: 4, kv_heads: 2, head_dim: 16 };
+    let scoring = Scoring { window: Some(2 * PART + 3), soft_cap: None, sinks: Some(&[1.0, -2.0, 9.0, 3.0]) };
+    check_scoring(heads, scoring, 1, 4 * PART + 5, PART + 7, 2);
 }
 
 #[test]

@@ -9,11 +9,14 @@
 //!
 //! Every lane is computed by itself, in an order that depends on the keys only: what else is in the tile changes nothing.
 
-use super::{Heads, PART, Span};
+use super::{Heads, PART, Scoring, Span};
 use siskin_simd::{Format, Kernels, LANES};
 
 /// Keys of a block: with their values as floats, what stays in a first-level cache beside the rest.
 const BLOCK: usize = 32;
+
+/// What the largest score of a lane is before it saw any: finite, so that differences are, and far below every score.
+const NONE: f32 = -1e30;
 
 /// The work space of one thread.
 pub(super) struct Tile {
@@ -28,8 +31,8 @@ pub(super) struct Tile {
     max: [f32; LANES],
     sum: [f32; LANES],
     scale: [f32; LANES],
-    /// Keys that each lane sees, counted from the first.
-    seen: [usize; LANES],
+    /// The keys that each lane sees: from the first number up to the second.
+    seen: [(usize, usize); LANES],
 }
 
 /// Tokens whose queries fill a tile.
@@ -47,7 +50,7 @@ impl Tile {
             max: [0.0; LANES],
             sum: [0.0; LANES],
             scale: [0.0; LANES],
-            seen: [0; LANES],
+            seen: [(0, 0); LANES],
         }
     }
 
@@ -70,6 +73,7 @@ impl Tile {
         kernels: &Kernels,
         heads: Heads,
         format: Format,
+        scoring: Scoring<'_>,
         kv_head: usize,
         q: &[f32],
         (spans, hidden): ([Span<'_>; 2], usize),
@@ -86,16 +90,24 @@ impl Tile {
             };
             self.gather(heads, q, lane);
             for (i, seen) in self.seen.iter_mut().enumerate() {
-                *seen = positions - (tokens - 1 - lane(i).0);
+                let end = positions - (tokens - 1 - lane(i).0);
+                *seen = (scoring.first(end), end);
             }
-            let mut start = 0;
+            // lanes are in the order of their tokens: the first sees the oldest keys
+            let (oldest, mut start) = (self.seen[0].0, 0);
             for span in spans {
-                let span = span.cut(0, positions - start, row_bytes);
+                let length = span.len(row_bytes).min(positions - start);
+                let skipped = oldest.saturating_sub(start).min(length);
+                let span = span.cut(skipped, length, row_bytes);
+                start += skipped;
                 let bytes = BLOCK * row_bytes;
                 for (keys, values) in span.keys.chunks(bytes).zip(span.values.chunks(bytes)) {
-                    self.add_block(kernels, heads.head_dim, format, start, keys, values);
+                    self.add_block(kernels, (heads.head_dim, format, scoring.soft_cap), start, keys, values);
                     start += keys.len() / row_bytes;
                 }
+            }
+            for (i, sum) in self.sum.iter_mut().enumerate() {
+                *sum = scoring.with_sink(lane(i).1, self.max[i], *sum);
             }
             self.scatter(heads, (queries - first).min(LANES), lane, out);
         }
@@ -111,7 +123,7 @@ impl Tile {
             }
         }
         self.out.fill(0.0);
-        self.max = [f32::NEG_INFINITY; LANES];
+        self.max = [NONE; LANES];
         self.sum = [0.0; LANES];
     }
 
@@ -119,8 +131,7 @@ impl Tile {
     fn add_block(
         &mut self,
         kernels: &Kernels,
-        head_dim: usize,
-        format: Format,
+        (head_dim, format, soft_cap): (usize, Format, Option<f32>),
         start: usize,
         keys: &[u8],
         values: &[u8],
@@ -130,10 +141,13 @@ impl Tile {
         kernels.widen(format, keys, rows);
         scores.fill(0.0);
         kernels.accumulate(rows, &self.queries, scores);
-        if self.seen.iter().any(|&seen| seen < start + count) {
+        if let Some(cap) = soft_cap {
+            kernels.soft_cap(scores, cap);
+        }
+        if self.seen.iter().any(|&(from, to)| start < from || to < start + count) {
             for (i, row) in scores.chunks_exact_mut(LANES).enumerate() {
-                for (score, &seen) in row.iter_mut().zip(&self.seen) {
-                    *score = if start + i < seen { *score } else { f32::NEG_INFINITY };
+                for (score, &(from, to)) in row.iter_mut().zip(&self.seen) {
+                    *score = if (from..to).contains(&(start + i)) { *score } else { f32::NEG_INFINITY };
                 }
             }
         }

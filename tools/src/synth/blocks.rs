@@ -29,8 +29,12 @@ pub fn fill(
     let floats = |values: Vec<f32>| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     match tensor.kind {
         Kind::Matrix => matrix(tensor, &mut rng, emit),
-        Kind::Norm => emit(&floats((0..tensor.cols).map(|_| rng.uniform(0.9, 1.1)).collect())),
-        Kind::Bias => emit(&floats((0..tensor.cols).map(|_| rng.uniform(-0.5, 0.5)).collect())),
+        Kind::Norm => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(0.9, 1.1)).collect())),
+        Kind::Bias => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(-0.5, 0.5)).collect())),
+        Kind::LongFactors(most) => {
+            let share = |i: usize| i as f32 / tensor.cols as f32;
+            emit(&floats((0..tensor.cols).map(|i| 1.0 + (most - 1) as f32 * share(i)).collect()))
+        }
         Kind::RopeFactors => {
             emit(&floats(shape.rope_factors().expect("the tensor is listed only with scaling")))
         }

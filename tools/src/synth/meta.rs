@@ -2,7 +2,7 @@
 
 use ggus::GGufMetaDataValueType as Type;
 
-use super::{Mix, Shape, Vocab};
+use super::{Key, Mix, Shape, Vocab};
 
 /// A key with its encoded value.
 #[derive(Clone, Debug)]
@@ -57,6 +57,10 @@ pub fn string_bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
+fn norm_key(shape: &Shape) -> &'static str {
+    if shape.parts.layer_norm { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" }
+}
+
 /// All metadata of a model.
 pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
     let key = |name: &str| format!("{}.{name}", shape.arch);
@@ -71,11 +75,29 @@ pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
         Entry::u32(key("feed_forward_length"), shape.ff),
         Entry::u32(key("attention.head_count"), shape.heads),
         Entry::u32(key("attention.head_count_kv"), shape.kv_heads),
-        Entry::f32(key("attention.layer_norm_rms_epsilon"), shape.norm_eps),
-        Entry::u32(key("rope.dimension_count"), shape.head_dim),
+        Entry::f32(key(norm_key(shape)), shape.norm_eps),
+        Entry::u32(key("rope.dimension_count"), shape.rope_dims),
         Entry::f32(key("rope.freq_base"), shape.rope_base),
         Entry::u32(key("vocab_size"), shape.vocab),
     ];
+    if shape.heads * shape.head_dim != shape.dim && !shape.parts.keys.iter().any(|(name, _)| name.ends_with("key_length")) {
+        list.push(Entry::u32(key("attention.key_length"), shape.head_dim));
+        list.push(Entry::u32(key("attention.value_length"), shape.head_dim));
+    }
+    if let Some(experts) = shape.parts.experts {
+        list.push(Entry::u32(key("expert_count"), experts.count));
+        list.push(Entry::u32(key("expert_used_count"), experts.used));
+        list.push(Entry::u32(key("expert_feed_forward_length"), experts.ff));
+        if experts.shared > 0 {
+            list.push(Entry::u32(key("expert_shared_feed_forward_length"), experts.shared));
+        }
+    }
+    list.extend(shape.parts.keys.iter().map(|&(name, value)| match value {
+        Key::U32(value) => Entry::u32(key(name), value as usize),
+        Key::F32(value) => Entry::f32(key(name), value),
+        Key::Bool(value) => Entry::bool(key(name), value),
+        Key::Text(value) => Entry::string(key(name), value),
+    }));
     list.extend(vocab.entries.iter().cloned());
     list
 }

@@ -19,6 +19,7 @@
 //! [`Shape`] and [`Mix`] are data; `tensors` turns the two into a list, `blocks` fills it and `file` writes it.
 
 mod blocks;
+mod families;
 mod file;
 mod meta;
 mod mix;
@@ -32,7 +33,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 pub use mix::Mix;
-pub use shape::{RopeScaling, SHAPES, Shape};
+pub use shape::{Experts, HeadNorm, Key, Parts, RopeScaling, SHAPES, Shape};
 pub use tensors::{Kind, Tensor, tensors};
 pub use vocab::Vocab;
 

@@ -1,6 +1,6 @@
 //! The shapes: sizes of real models, as their published configurations state them, and tiny ones for tests.
 
-use super::SynthError;
+use super::{SynthError, families};
 
 /// Llama 3's frequency scaling, which GGUF files carry as a tensor of divisors named `rope_freqs.weight`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,6 +13,103 @@ pub struct RopeScaling {
     pub high: f64,
     /// Context of the first training, in tokens.
     pub original_context: f64,
+}
+
+/// Which values a norm of queries and keys has weights for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeadNorm {
+    /// There is none.
+    None,
+    /// Those of one head, used for all of them.
+    Shared,
+    /// Those of every head.
+    Each,
+    /// Those of all heads, as one vector.
+    All,
+}
+
+/// Experts of a feed-forward layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Experts {
+    /// How many there are.
+    pub count: usize,
+    /// How many a token goes to.
+    pub used: usize,
+    /// Width of each.
+    pub ff: usize,
+    /// Width of the part that all tokens go to; 0 for none.
+    pub shared: usize,
+    /// Whether router and experts have biases.
+    pub biased: bool,
+}
+
+/// A value of a metadata key.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Key {
+    /// An unsigned number.
+    U32(u32),
+    /// A number.
+    F32(f32),
+    /// A truth value.
+    Bool(bool),
+    /// A text.
+    Text(&'static str),
+}
+
+/// What a family's layers have, beside what all have.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parts {
+    /// Layer normalization with biases, in place of root mean square normalization.
+    pub layer_norm: bool,
+    /// Norms before attention and before feed-forward.
+    pub norms_before: bool,
+    /// Norms after them.
+    pub norms_after: bool,
+    /// The tensor of the norm before feed-forward; empty if there is none.
+    pub ffn_norm: &'static str,
+    /// Norms of queries and keys.
+    pub head_norm: HeadNorm,
+    /// Query, key and value in one tensor.
+    pub fused_qkv: bool,
+    /// Gate and up in one tensor.
+    pub fused_up: bool,
+    /// A gate in the feed-forward layer.
+    pub gated: bool,
+    /// A bias of the attention's output.
+    pub output_bias: bool,
+    /// Biases of the feed-forward layer.
+    pub ffn_bias: bool,
+    /// Learnt positions in place of rotary embedding.
+    pub positions: bool,
+    /// Attention sinks.
+    pub sinks: bool,
+    /// LongRoPE's factors.
+    pub long_rope: bool,
+    /// Experts in place of the feed-forward layer.
+    pub experts: Option<Experts>,
+    /// Metadata of the family's own.
+    pub keys: &'static [(&'static str, Key)],
+}
+
+impl Parts {
+    /// Llama's.
+    pub const LLAMA: Parts = Parts {
+        layer_norm: false,
+        norms_before: true,
+        norms_after: false,
+        ffn_norm: "ffn_norm",
+        head_norm: HeadNorm::None,
+        fused_qkv: false,
+        fused_up: false,
+        gated: true,
+        output_bias: false,
+        ffn_bias: false,
+        positions: false,
+        sinks: false,
+        long_rope: false,
+        experts: None,
+        keys: &[],
+    };
 }
 
 /// Sizes and architecture of a model.
@@ -48,10 +145,14 @@ pub struct Shape {
     pub tied: bool,
     /// Whether query, key and value projections have a bias.
     pub qkv_bias: bool,
+    /// Values of a head that rotary embedding turns.
+    pub rope_dims: usize,
+    /// What else its family has.
+    pub parts: Parts,
 }
 
 /// A small model for tests: rows are multiples of 256, so that every format fits.
-const TINY: Shape = Shape {
+pub(super) const TINY: Shape = Shape {
     name: "tiny",
     arch: "llama",
     dim: 256,
@@ -67,10 +168,12 @@ const TINY: Shape = Shape {
     norm_eps: 1e-5,
     tied: false,
     qkv_bias: false,
+    rope_dims: 64,
+    parts: Parts::LLAMA,
 };
 
 /// A smaller one for the float formats.
-const NARROW: Shape = Shape { name: "narrow", dim: 128, ff: 192, head_dim: 32, ..TINY };
+const NARROW: Shape = Shape { name: "narrow", dim: 128, ff: 192, head_dim: 32, rope_dims: 32, ..TINY };
 
 /// Scaling that bends within the 64 tokens of a test.
 const SHORT_SCALING: RopeScaling = RopeScaling { factor: 8.0, low: 1.0, high: 4.0, original_context: 64.0 };
@@ -135,6 +238,26 @@ const SMOLLM2_135M: Shape = Shape {
 
 /// Every shape.
 pub const SHAPES: &[Shape] = &[
+    families::QWEN3,
+    families::GEMMA2,
+    families::GEMMA3,
+    families::PHI3,
+    families::GRANITE,
+    families::GRANITEMOE,
+    families::SMOLLM3,
+    families::MISTRAL3,
+    families::OLMO2,
+    families::OLMO3,
+    families::OLMOE,
+    families::STABLELM,
+    families::STABLELM_PARALLEL,
+    families::GPT2,
+    families::MIXTRAL,
+    families::QWEN3MOE,
+    families::GPT_OSS,
+    families::QWEN3_0_6B,
+    families::GEMMA3_1B,
+    families::OLMOE_1B_7B,
     TINY,
     Shape { name: "tiny-tied", tied: true, ..TINY },
     Shape { name: "tiny-qwen2", arch: "qwen2", norm_eps: 1e-6, tied: true, qkv_bias: true, ..TINY },
@@ -152,12 +275,13 @@ pub const SHAPES: &[Shape] = &[
         layers: 28,
         heads: 12,
         head_dim: 128,
+        rope_dims: 128,
         context: 131_072,
         ..QWEN_2_5_0_5B
     },
     TINYLLAMA,
     LLAMA_3_2_1B,
-    Shape { name: "llama-3.2-3b", dim: 3072, layers: 28, heads: 24, head_dim: 128, ..LLAMA_3_2_1B },
+    Shape { name: "llama-3.2-3b", dim: 3072, layers: 28, heads: 24, head_dim: 128, rope_dims: 128, ..LLAMA_3_2_1B },
     Shape {
         name: "llama-2-7b",
         dim: 4096,
@@ -165,6 +289,7 @@ pub const SHAPES: &[Shape] = &[
         layers: 32,
         kv_heads: 32,
         head_dim: 128,
+        rope_dims: 128,
         context: 4096,
         ..TINYLLAMA
     },
@@ -209,7 +334,6 @@ mod tests {
     fn names_are_unique_and_heads_fit() {
         for (i, shape) in SHAPES.iter().enumerate() {
             assert!(SHAPES[..i].iter().all(|other| other.name != shape.name), "{}", shape.name);
-            assert_eq!(shape.dim, shape.heads * shape.head_dim, "{}", shape.name);
             assert_eq!(shape.heads % shape.kv_heads, 0, "{}", shape.name);
         }
     }

@@ -3,7 +3,7 @@
 use siskin_simd::Format;
 
 use super::mix::fitting;
-use super::{Mix, Shape};
+use super::{Experts, HeadNorm, Mix, Shape};
 
 /// What a tensor holds, which decides its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub enum Kind {
     Bias,
     /// [`Shape::rope_factors`].
     RopeFactors,
+    /// LongRoPE's divisors: from 1 up to the second number.
+    LongFactors(u32),
 }
 
 /// One tensor.
@@ -27,8 +29,10 @@ pub struct Tensor {
     pub kind: Kind,
     /// Format of every row.
     pub format: Format,
-    /// Rows; one for a vector.
+    /// Rows of all matrices; one for a vector.
     pub rows: usize,
+    /// Matrices of one shape, one after the other; 1 if it is a plain one.
+    pub stack: usize,
     /// Weights in a row.
     pub cols: usize,
 }
@@ -36,9 +40,12 @@ pub struct Tensor {
 impl Tensor {
     /// GGUF's dimensions, fastest first.
     pub fn dims(&self) -> Vec<u64> {
-        match self.kind {
-            Kind::Matrix => vec![self.cols as u64, self.rows as u64],
-            _ => vec![self.cols as u64],
+        let (cols, rows, stack) = (self.cols as u64, (self.rows / self.stack) as u64, self.stack as u64);
+        match (self.kind, rows) {
+            (Kind::Matrix, _) if self.stack > 1 => vec![cols, rows, stack],
+            (Kind::Matrix, _) => vec![cols, rows],
+            (_, 1) => vec![cols],
+            _ => vec![cols, rows],
         }
     }
 
@@ -54,51 +61,168 @@ impl Tensor {
 }
 
 fn vector(name: String, kind: Kind, cols: usize) -> Tensor {
-    Tensor { name, kind, format: Format::F32, rows: 1, cols }
+    Tensor { name, kind, format: Format::F32, rows: 1, stack: 1, cols }
 }
 
 fn matrix(name: String, wanted: Format, rows: usize, cols: usize) -> Tensor {
-    Tensor { name, kind: Kind::Matrix, format: fitting(wanted, cols), rows, cols }
+    Tensor { name, kind: Kind::Matrix, format: fitting(wanted, cols), rows, stack: 1, cols }
 }
 
 /// The tensors of a shape in a mix.
 pub fn tensors(shape: &Shape, mix: &Mix) -> Vec<Tensor> {
     let embedding = if shape.tied { mix.output } else { mix.base };
     let mut list = vec![matrix("token_embd.weight".into(), embedding, shape.vocab, shape.dim)];
+    if shape.parts.positions {
+        list.push(matrix("position_embd.weight".into(), Format::F32, shape.context, shape.dim));
+    }
     if shape.rope_scaling.is_some() {
         list.push(vector("rope_freqs.weight".into(), Kind::RopeFactors, shape.head_dim / 2));
     }
-    for layer in 0..shape.layers {
-        list.extend(layer_tensors(shape, mix, layer));
+    if shape.parts.long_rope {
+        list.push(vector("rope_factors_long.weight".into(), Kind::LongFactors(8), shape.rope_dims / 2));
+        list.push(vector("rope_factors_short.weight".into(), Kind::LongFactors(2), shape.rope_dims / 2));
     }
-    list.push(vector("output_norm.weight".into(), Kind::Norm, shape.dim));
+    for layer in 0..shape.layers {
+        Layer { shape, mix, layer, list: &mut list }.write();
+    }
+    list.extend(norm(shape, "output_norm"));
     if !shape.tied {
         list.push(matrix("output.weight".into(), mix.output, shape.vocab, shape.dim));
     }
     list
 }
 
-fn layer_tensors(shape: &Shape, mix: &Mix, layer: usize) -> Vec<Tensor> {
-    let Shape { dim, ff, .. } = *shape;
-    let (q, kv) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
-    let sensitive = if Mix::more_bits(layer, shape.layers) { mix.sensitive } else { mix.base };
-    let weight = |part: &str| format!("blk.{layer}.{part}.weight");
-    let mut list = vec![
-        vector(weight("attn_norm"), Kind::Norm, dim),
-        matrix(weight("attn_q"), mix.base, q, dim),
-        matrix(weight("attn_k"), mix.base, kv, dim),
-        matrix(weight("attn_v"), sensitive, kv, dim),
-        matrix(weight("attn_output"), mix.base, dim, q),
-        vector(weight("ffn_norm"), Kind::Norm, dim),
-        matrix(weight("ffn_gate"), mix.base, ff, dim),
-        matrix(weight("ffn_up"), mix.base, ff, dim),
-        matrix(weight("ffn_down"), sensitive, dim, ff),
-    ];
-    if shape.qkv_bias {
-        let bias = |part: &str, rows| vector(format!("blk.{layer}.{part}.bias"), Kind::Bias, rows);
-        list.extend([bias("attn_q", q), bias("attn_k", kv), bias("attn_v", kv)]);
+/// A norm of the residual stream, with its bias if the family has that.
+fn norm(shape: &Shape, name: &str) -> Vec<Tensor> {
+    let mut list = vec![vector(format!("{name}.weight"), Kind::Norm, shape.dim)];
+    if shape.parts.layer_norm {
+        list.push(vector(format!("{name}.bias"), Kind::Bias, shape.dim));
     }
     list
+}
+
+/// Lists the tensors of one layer.
+struct Layer<'a> {
+    shape: &'a Shape,
+    mix: &'a Mix,
+    layer: usize,
+    list: &'a mut Vec<Tensor>,
+}
+
+impl Layer<'_> {
+    fn write(mut self) {
+        let parts = self.shape.parts;
+        if parts.norms_before {
+            self.norm("attn_norm");
+        }
+        self.attention();
+        if parts.norms_after {
+            self.norm("post_attention_norm");
+        }
+        if !parts.ffn_norm.is_empty() && parts.norms_before {
+            self.norm(parts.ffn_norm);
+        }
+        match parts.experts {
+            None => self.feed_forward("", self.shape.ff),
+            Some(experts) => self.experts(experts),
+        }
+        if parts.norms_after {
+            self.norm("post_ffw_norm");
+        }
+    }
+
+    fn name(&self, part: &str) -> String {
+        format!("blk.{}.{part}", self.layer)
+    }
+
+    fn norm(&mut self, part: &str) {
+        self.list.extend(norm(self.shape, &self.name(part)));
+    }
+
+    fn matrix(&mut self, part: &str, format: Format, rows: usize, cols: usize) {
+        self.list.push(matrix(self.name(&format!("{part}.weight")), format, rows, cols));
+    }
+
+    fn bias(&mut self, part: &str, wanted: bool, len: usize) {
+        if wanted {
+            self.list.push(vector(self.name(&format!("{part}.bias")), Kind::Bias, len));
+        }
+    }
+
+    /// The format of value and down projections.
+    fn sensitive(&self) -> Format {
+        if Mix::more_bits(self.layer, self.shape.layers) { self.mix.sensitive } else { self.mix.base }
+    }
+
+    fn attention(&mut self) {
+        let (shape, parts) = (*self.shape, self.shape.parts);
+        let (q, kv) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
+        let base = self.mix.base;
+        if parts.fused_qkv {
+            self.matrix("attn_qkv", base, q + 2 * kv, shape.dim);
+            self.bias("attn_qkv", shape.qkv_bias, q + 2 * kv);
+        } else {
+            self.matrix("attn_q", base, q, shape.dim);
+            self.matrix("attn_k", base, kv, shape.dim);
+            self.matrix("attn_v", self.sensitive(), kv, shape.dim);
+            for (part, rows) in [("attn_q", q), ("attn_k", kv), ("attn_v", kv)] {
+                self.bias(part, shape.qkv_bias, rows);
+            }
+        }
+        self.head_norm("attn_q_norm", shape.heads);
+        self.head_norm("attn_k_norm", shape.kv_heads);
+        if parts.sinks {
+            self.list.push(vector(self.name("attn_sinks.weight"), Kind::Bias, shape.heads));
+        }
+        self.matrix("attn_output", base, shape.dim, q);
+        self.bias("attn_output", parts.output_bias, shape.dim);
+    }
+
+    fn head_norm(&mut self, part: &str, heads: usize) {
+        let (name, dim) = (self.name(&format!("{part}.weight")), self.shape.head_dim);
+        let norm = |rows, cols| Tensor { rows, ..vector(name.clone(), Kind::Norm, cols) };
+        match self.shape.parts.head_norm {
+            HeadNorm::None => {}
+            HeadNorm::Shared => self.list.push(norm(1, dim)),
+            HeadNorm::Each => self.list.push(norm(heads, dim)),
+            HeadNorm::All => self.list.push(norm(1, heads * dim)),
+        }
+    }
+
+    fn feed_forward(&mut self, suffix: &str, ff: usize) {
+        let (dim, parts, base) = (self.shape.dim, self.shape.parts, self.mix.base);
+        let [gate, up, down] = ["gate", "up", "down"].map(|part| format!("ffn_{part}{suffix}"));
+        let separate = parts.gated && !parts.fused_up;
+        if separate {
+            self.matrix(&gate, base, ff, dim);
+            self.bias(&gate, parts.ffn_bias, ff);
+        }
+        self.matrix(&up, base, if parts.fused_up { 2 * ff } else { ff }, dim);
+        self.bias(&up, parts.ffn_bias, ff);
+        self.matrix(&down, self.sensitive(), dim, ff);
+        self.bias(&down, parts.ffn_bias, dim);
+    }
+
+    fn experts(&mut self, experts: Experts) {
+        let (dim, base, Experts { count, ff, biased, .. }) = (self.shape.dim, self.mix.base, experts);
+        self.matrix("ffn_gate_inp", Format::F32, count, dim);
+        self.bias("ffn_gate_inp", biased, count);
+        let sensitive = self.sensitive();
+        for (part, format, rows, cols) in
+            [("gate", base, ff, dim), ("up", base, ff, dim), ("down", sensitive, dim, ff)]
+        {
+            let part = format!("ffn_{part}_exps");
+            let all = matrix(self.name(&format!("{part}.weight")), format, count * rows, cols);
+            self.list.push(Tensor { stack: count, ..all });
+            if biased {
+                let bias = vector(self.name(&format!("{part}.bias")), Kind::Bias, rows);
+                self.list.push(Tensor { rows: count, ..bias });
+            }
+        }
+        if experts.shared > 0 {
+            self.feed_forward("_shexp", experts.shared);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -118,6 +242,9 @@ mod tests {
         assert_eq!(weights("qwen2.5-0.5b"), 494_032_768);
         assert_eq!(weights("smollm2-135m"), 134_515_008);
         assert_eq!(weights("llama-2-7b"), 6_738_415_616);
+        assert_eq!(weights("qwen3-0.6b"), 596_049_920);
+        assert_eq!(weights("gemma3-1b"), 999_885_952);
+        assert_eq!(weights("olmoe-1b-7b"), 6_919_161_856);
     }
 
     #[test]

@@ -1,0 +1,175 @@
+//! What most families share: a decoder in the manner of Llama, from the keys that all of them use. A family changes what differs.
+
+use crate::model::Error;
+use crate::model::config::{Config, Experts, LayerConfig, Norms, Rope, Scales, Scaling, Weighting};
+use crate::model::keys::{Keys, LIMIT};
+use crate::ops::Heads;
+use crate::ops::rope::RopeStyle;
+use crate::ops::rows::NormKind;
+use siskin_simd::Gate;
+
+/// Turns within the original context above which YaRN keeps a frequency, and below which it divides it, where the file does not say.
+const YARN_TURNS: (f32, f32) = (32.0, 1.0);
+
+/// Root mean square norms before both parts, rotary embedding in every layer, SwiGLU, or experts of it.
+pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle) -> Result<Config, Error> {
+    let embedding = keys.count("embedding_length")?;
+    let heads = heads(keys, embedding)?;
+    let context = keys.count("context_length")?;
+    let experts = experts(keys)?;
+    let feed_forward = match experts {
+        Some(_) => keys.optional_count("feed_forward_length")?.unwrap_or(0),
+        None => keys.count("feed_forward_length")?,
+    };
+    let eps = keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?;
+    let layer = LayerConfig { window: None, rope: Some(0) };
+    Ok(Config {
+        family,
+        layers: vec![layer; keys.count("block_count")?],
+        embedding,
+        feed_forward,
+        heads,
+        context,
+        norms: Norms {
+            kind: NormKind::Rms,
+            eps,
+            before: true,
+            after: false,
+            heads: false,
+            feed_forward_name: "ffn_norm",
+        },
+        ropes: vec![rope(keys, style, heads.head_dim, context)?],
+        gate: Some(Gate::Silu),
+        scales: Scales {
+            embedding: 1.0,
+            attention: 1.0 / (heads.head_dim as f32).sqrt(),
+            residual: 1.0,
+            logits: 1.0,
+        },
+        attention_cap: None,
+        logits_cap: None,
+        temperature: None,
+        parallel: false,
+        position_embedding: false,
+        experts,
+    })
+}
+
+/// The norms of the family, with the key of layer normalization.
+pub(super) fn layer_norms(keys: &Keys<'_>, norms: Norms) -> Result<Norms, Error> {
+    Ok(Norms { kind: NormKind::Layer, eps: keys.positive("attention.layer_norm_epsilon", 1e-5)?, ..norms })
+}
+
+fn heads(keys: &Keys<'_>, embedding: usize) -> Result<Heads, Error> {
+    let heads = keys.count("attention.head_count")?;
+    let kv_heads = keys.optional_count("attention.head_count_kv")?.unwrap_or(heads);
+    if !heads.is_multiple_of(kv_heads) {
+        let expected = format!("a divisor of the {heads} query heads");
+        return Err(keys.value("attention.head_count_kv", kv_heads, &expected));
+    }
+    let Some(head_dim) = keys.optional_count("attention.key_length")? else {
+        if !embedding.is_multiple_of(heads) {
+            let expected = format!("a divisor of the {embedding} embedding values");
+            return Err(keys.value("attention.head_count", heads, &expected));
+        }
+        return Ok(Heads { heads, kv_heads, head_dim: embedding / heads });
+    };
+    if heads.checked_mul(head_dim).is_none_or(|values| values > LIMIT as usize) {
+        let expected = format!("at most {LIMIT} values in all {heads} heads");
+        return Err(keys.value("attention.key_length", head_dim, &expected));
+    }
+    match keys.optional_count("attention.value_length")? {
+        Some(n) if n != head_dim => {
+            Err(keys.value("attention.value_length", n, &format!("the key length {head_dim}")))
+        }
+        _ => Ok(Heads { heads, kv_heads, head_dim }),
+    }
+}
+
+fn rope(keys: &Keys<'_>, style: RopeStyle, head_dim: usize, context: usize) -> Result<Rope, Error> {
+    let dims = keys.optional_count("rope.dimension_count")?.unwrap_or(head_dim);
+    if dims > head_dim || !dims.is_multiple_of(2) {
+        let expected = format!("an even number up to the head's {head_dim} values");
+        return Err(keys.value("rope.dimension_count", dims, &expected));
+    }
+    let original_context = keys.nonzero("rope.scaling.original_context_length")?.unwrap_or(context);
+    let magnitude = keys.optional_positive("rope.scaling.attn_factor")?.unwrap_or(1.0);
+    Ok(Rope {
+        style,
+        dims,
+        base: f64::from(keys.positive("rope.freq_base", 10_000.0)?),
+        scaling: scaling(keys)?,
+        magnitude: f64::from(magnitude),
+        original_context,
+    })
+}
+
+fn scaling(keys: &Keys<'_>) -> Result<Scaling, Error> {
+    let factor = match keys.optional_positive("rope.scaling.factor")? {
+        Some(factor) => f64::from(factor),
+        None => keys.optional_positive("rope.scale_linear")?.map_or(1.0, f64::from),
+    };
+    match keys.text("rope.scaling.type")? {
+        // the factors of LongRoPE are tensors, which hold all of its scaling
+        Some("none") => Ok(Scaling::Linear { factor: 1.0 }),
+        None | Some("linear" | "longrope") => Ok(Scaling::Linear { factor }),
+        Some("yarn") => Ok(Scaling::Yarn {
+            factor,
+            fast: f64::from(keys.positive("rope.scaling.yarn_beta_fast", YARN_TURNS.0)?),
+            slow: f64::from(keys.positive("rope.scaling.yarn_beta_slow", YARN_TURNS.1)?),
+            log_multiplier: keys
+                .optional_positive("rope.scaling.yarn_log_multiplier")?
+                .map_or(0.0, f64::from),
+        }),
+        Some(other) => Err(keys.value("rope.scaling.type", other, "none, linear, yarn or longrope")),
+    }
+}
+
+/// The mixture of experts that the keys describe, its weights adding up to 1 as in most families.
+fn experts(keys: &Keys<'_>) -> Result<Option<Experts>, Error> {
+    let Some(count) = keys.nonzero("expert_count")? else { return Ok(None) };
+    let used = keys.count("expert_used_count")?;
+    if used > count {
+        return Err(keys.value("expert_used_count", used, &format!("at most the {count} experts")));
+    }
+    let feed_forward = match keys.nonzero("expert_feed_forward_length")? {
+        Some(length) => length,
+        None => keys.count("feed_forward_length")?,
+    };
+    Ok(Some(Experts {
+        count,
+        used,
+        feed_forward,
+        shared: keys.nonzero("expert_shared_feed_forward_length")?,
+        weighting: Weighting::SoftmaxOfChosen,
+        scale: keys.optional_positive("expert_weights_scale")?.unwrap_or(1.0),
+    }))
+}
+
+/// Gives a window to all layers but every `pattern`-th (unless the file has another pattern, or a list), and the rotary embedding `rope` to
+/// those that have one.
+pub(super) fn windows(
+    keys: &Keys<'_>,
+    config: &mut Config,
+    window: usize,
+    pattern: usize,
+    rope: usize,
+) -> Result<(), Error> {
+    const KEY: &str = "attention.sliding_window_pattern";
+    let count = config.layers.len();
+    let windowed: Vec<bool> = if keys.is_list(KEY) {
+        keys.integers(KEY)?.unwrap_or_default().into_iter().map(|flag| flag != 0).collect()
+    } else {
+        let pattern = keys.optional_count(KEY)?.unwrap_or(pattern);
+        (0..count).map(|layer| layer % pattern < pattern - 1).collect()
+    };
+    if windowed.len() < count {
+        return Err(keys.value(KEY, format!("a list of {}", windowed.len()), &format!("one for each of {count} layers")));
+    }
+    for (layer, windowed) in config.layers.iter_mut().zip(windowed) {
+        if windowed {
+            *layer = LayerConfig { window: Some(window), rope: Some(rope) };
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! Attention of a layer: for [`Decoder`] only.
+//!
+//! ```text
+//! q, k, v = Wq h, Wk h, Wv h;  normalize the heads of q and k;  turn them by their position;  store k and v
+//! added = Wo attention(q, all k, all v)
+//! ```
+
+use super::decoder::Decoder;
+use super::scratch::parts;
+use super::weights::{HeadNorm, Layer};
+use crate::ops::{Activations, Projection, Scoring, Span, attend, project, rows};
+use std::ops::Range;
+
+impl Decoder<'_> {
+    /// `added = attention(h)`, of the tokens at `positions`.
+    pub(super) fn attention(&mut self, index: usize, layer: &Layer, positions: Range<usize>) {
+        let (config, n) = (self.model.config(), self.rows);
+        let (embedding, q_values, kv_values) = (config.embedding, config.q_values(), config.kv_values());
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
+        let [q, k, v, attended] =
+            parts(&mut s.wide, [q_values, kv_values, kv_values, q_values].map(|x| n * x));
+
+        let [wq, wk, wv] = [0, 1, 2].map(|i| layer.qkv[i].view());
+        let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[wq, wk, wv]);
+        let out = |matrix, out| Projection { matrix, out };
+        project(cpu, normed, [out(wq, &mut *q), out(wk, &mut *k), out(wv, &mut *v)]);
+        for (bias, x) in layer.qkv_bias.iter().zip([&mut *q, &mut *k, &mut *v]) {
+            if let Some(bias) = bias {
+                rows::add_bias(cpu, x, bias);
+            }
+        }
+        let widths = [q_values, kv_values];
+        for ((norm, x), cols) in layer.qk_norm.iter().zip([&mut *q, &mut *k]).zip(widths) {
+            if let Some(HeadNorm { weight, width }) = norm {
+                rows::norm_in_place(cpu, config.norms.kind, x, (cols, *width), weight, config.norms.eps);
+            }
+        }
+
+        let (heads, of_layer) = (config.heads, config.layers[index]);
+        for (row, position) in positions.enumerate() {
+            let (q, k) = (&mut q[row * q_values..][..q_values], &mut k[row * kv_values..][..kv_values]);
+            let scale = config.scales.attention * config.temperature.map_or(1.0, |t| t.at(position));
+            match of_layer.rope {
+                Some(rope) => {
+                    let (table, style) = (&s.ropes[rope], config.ropes[rope].style);
+                    table.apply(&cpu.kernels, style, row, heads.head_dim, scale, q);
+                    table.apply(&cpu.kernels, style, row, heads.head_dim, 1.0, k);
+                }
+                None => cpu.kernels.scale(q, scale),
+            }
+            self.cache.store(&cpu.kernels, index, position, k, &v[row * kv_values..][..kv_values]);
+        }
+
+        let cache = &self.cache;
+        let slots = cache.slots(index);
+        let spans = |head: usize| {
+            slots.clone().map(|slots| Span {
+                keys: cache.keys(index, head, slots.clone()),
+                values: cache.values(index, head, slots),
+            })
+        };
+        let scoring = Scoring {
+            window: of_layer.window,
+            soft_cap: config.attention_cap,
+            sinks: layer.sinks.as_deref(),
+        };
+        let format = cache.kv_type().format();
+        attend(cpu, heads, format, scoring, q, spans, &mut s.attention, &mut *attended);
+        let output = layer.attn_output.view();
+        let attended = Activations::new(cpu, attended, q_values, &mut s.matmul, &[output]);
+        project(cpu, attended, [Projection { matrix: output, out: &mut *added }]);
+        if let Some(bias) = &layer.attn_output_bias {
+            rows::add_bias(cpu, added, bias);
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! A mixture of experts (Shazeer et al. 2017, arXiv:1701.06538): a router gives each token to a few of many feed-forward parts, whose
+//! results are added with its weights. For [`Decoder`] only.
+//!
+//! Tokens are gathered by expert, so that an expert's weights are read once for all of its tokens. A token's results are added in the order of
+//! the experts, whatever else is in the batch.
+
+use super::config::{self, Weighting};
+use super::decoder::Decoder;
+use super::feed_forward::{Part, run};
+use super::scratch::{Choice, parts};
+use super::weights::Experts;
+use crate::ops::{Activations, Projection, project, rows};
+use siskin_simd::Kernels;
+
+impl Decoder<'_> {
+    /// `added = sum of experts(h)`.
+    pub(super) fn experts(&mut self, weights: &Experts) {
+        let (model, n) = (self.model.config(), self.rows);
+        let Some(config) = model.experts else { return };
+        let embedding = model.embedding;
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
+        let lengths = [n * config.count, n * embedding, n * embedding];
+        let (fixed, wide) = s.wide.split_at_mut(lengths.iter().sum());
+        let [scores, gathered, results] = parts(fixed, lengths);
+
+        let router = weights.router.view();
+        let routed = Activations::new(cpu, h, embedding, &mut s.matmul, &[router]);
+        project(cpu, routed, [Projection { matrix: router, out: &mut *scores }]);
+        if let Some(bias) = &weights.router_bias {
+            rows::add_bias(cpu, scores, bias);
+        }
+        let choices = &mut s.choices[..n * config.used];
+        for (scores, choices) in scores.chunks_exact_mut(config.count).zip(choices.chunks_exact_mut(config.used)) {
+            choose(&cpu.kernels, config, scores, choices);
+        }
+
+        match &weights.shared {
+            Some(shared) => run(cpu, model, &shared.part(), h, wide, &mut s.matmul, added),
+            None => added.fill(0.0),
+        }
+        for expert in 0..config.count {
+            let members = members(choices, config.used, expert, &mut s.members);
+            if members.is_empty() {
+                continue;
+            }
+            let row = |token: u32| token as usize * embedding..(token as usize + 1) * embedding;
+            let gathered = &mut gathered[..members.len() * embedding];
+            for (to, member) in gathered.chunks_exact_mut(embedding).zip(members) {
+                to.copy_from_slice(&h[row(member.index)]);
+            }
+            let results = &mut results[..gathered.len()];
+            run(cpu, model, &weights.part(expert), gathered, wide, &mut s.matmul, results);
+            for (result, member) in results.chunks_exact(embedding).zip(members) {
+                cpu.kernels.add_scaled(&mut added[row(member.index)], member.weight, result);
+            }
+        }
+    }
+}
+
+impl Experts {
+    fn part(&self, expert: usize) -> Part<'_> {
+        let of = |i: usize, rows: usize| self.bias[i].as_ref().map(|all| &all[expert * rows..][..rows]);
+        let (gate, up, down) = (self.gate.view(expert), self.up.view(expert), self.down.view(expert));
+        Part { gate: Some(gate), up, down, bias: [of(0, gate.rows()), of(1, up.rows()), of(2, down.rows())] }
+    }
+}
+
+/// The experts of a token, from the router's scores: the highest ones, the first of equals first.
+fn choose(kernels: &Kernels, config: config::Experts, scores: &mut [f32], choices: &mut [Choice]) {
+    if config.weighting == Weighting::Softmax {
+        kernels.softmax(scores);
+    }
+    for i in 0..choices.len() {
+        let before = &choices[..i];
+        let free = scores.iter().enumerate().filter(|(expert, _)| before.iter().all(|c| c.index as usize != *expert));
+        let best = free.fold(None, |best: Option<(usize, f32)>, (expert, &score)| match best {
+            Some((_, highest)) if highest.total_cmp(&score).is_ge() => best,
+            _ => Some((expert, score)),
+        });
+        let (expert, score) = best.unwrap_or_default();
+        choices[i] = Choice { index: expert as u32, weight: score };
+    }
+    if config.weighting == Weighting::SoftmaxOfChosen {
+        let max = choices[0].weight;
+        choices.iter_mut().for_each(|choice| choice.weight = (choice.weight - max).exp());
+        let sum: f32 = choices.iter().map(|choice| choice.weight).sum();
+        choices.iter_mut().for_each(|choice| choice.weight /= sum);
+    }
+    choices.iter_mut().for_each(|choice| choice.weight *= config.scale);
+}
+
+/// The tokens that chose an expert, with their weights.
+fn members<'a>(choices: &[Choice], used: usize, expert: usize, members: &'a mut [Choice]) -> &'a [Choice] {
+    let mut count = 0;
+    for (token, choices) in choices.chunks_exact(used).enumerate() {
+        if let Some(choice) = choices.iter().find(|choice| choice.index as usize == expert) {
+            members[count] = Choice { index: token as u32, weight: choice.weight };
+            count += 1;
+        }
+    }
+    &members[..count]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(weighting: Weighting, scores: &[f32]) -> Vec<(u32, f32)> {
+        let config =
+            config::Experts { count: scores.len(), used: 2, feed_forward: 1, shared: None, weighting, scale: 2.0 };
+        let mut choices = [Choice::default(); 2];
+        choose(&Kernels::best(), config, &mut scores.to_vec(), &mut choices);
+        choices.iter().map(|choice| (choice.index, choice.weight)).collect()
+    }
+
+    #[test]
+    fn the_highest_scores_are_chosen_and_weighted() {
+        let scores = [0.0, 3f32.ln(), f32::NEG_INFINITY, 3f32.ln(), 1f32.ln()];
+        let close = |got: Vec<(u32, f32)>, expected: [(u32, f32); 2]| {
+            for (got, expected) in got.iter().zip(expected) {
+                assert!(got.0 == expected.0 && (got.1 - expected.1).abs() < 1e-6, "{got:?}, expected {expected:?}");
+            }
+        };
+        close(chosen(Weighting::SoftmaxOfChosen, &scores), [(1, 1.0), (3, 1.0)]);
+        close(chosen(Weighting::Softmax, &scores), [(1, 0.75), (3, 0.75)]);
+    }
+
+    #[test]
+    fn members_are_the_tokens_of_an_expert() {
+        let choice = |index, weight| Choice { index, weight };
+        let choices = [choice(4, 0.5), choice(1, 0.5), choice(2, 0.9), choice(4, 0.1)];
+        let mut room = [Choice::default(); 2];
+        assert_eq!(members(&choices, 2, 4, &mut room), [choice(0, 0.5), choice(1, 0.1)]);
+        assert_eq!(members(&choices, 2, 3, &mut room), []);
+    }
+}

@@ -1,0 +1,245 @@
+//! Finds weights by name and checks their shapes. What only some models of a family have (biases, fused tensors) is found by being there;
+//! what the family must have is missed; and a tensor that nothing asked for is refused.
+
+use super::{Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Norm, RopeFactors, Stack, Vector, Weights};
+use crate::gguf::{Gguf, TensorInfo};
+use crate::model::{Config, Error, config};
+use siskin_simd::Format;
+use std::collections::HashSet;
+
+pub(super) fn weights(file: &Gguf, config: &Config) -> Result<Weights, Error> {
+    let mut finder = Finder { file, config, used: HashSet::with_capacity(file.tensors().len()) };
+    let weights = finder.weights()?;
+    finder.refuse_unused()?;
+    Ok(weights)
+}
+
+/// Looks weights up and remembers which were used.
+struct Finder<'a> {
+    file: &'a Gguf,
+    config: &'a Config,
+    used: HashSet<&'a str>,
+}
+
+impl<'a> Finder<'a> {
+    fn weights(&mut self) -> Result<Weights, Error> {
+        let config = self.config;
+        let embedding = config.embedding;
+        let vocabulary = self.get("token_embd.weight")?.rows() as usize;
+        let positions = config.position_embedding;
+        Ok(Weights {
+            token_embedding: self.matrix("token_embd.weight", vocabulary, embedding)?,
+            position_embedding: positions
+                .then(|| self.matrix("position_embd.weight", config.context, embedding))
+                .transpose()?,
+            layers: (0..config.layers.len()).map(|i| self.layer(i)).collect::<Result<_, _>>()?,
+            output_norm: self.norm("output_norm")?,
+            output: self
+                .optional("output.weight", |finder, name| finder.matrix(name, vocabulary, embedding))?,
+            output_bias: self.optional_vector("output.bias", vocabulary)?,
+            rope_factors: self.rope_factors()?,
+            experts_read: config.experts.map_or(1.0, |e| e.used as f64 / e.count as f64),
+        })
+    }
+
+    /// The factors stand once in a file, for all layers.
+    fn rope_factors(&mut self) -> Result<RopeFactors, Error> {
+        let Some(n) = self.config.ropes.first().map(|rope| rope.dims / 2) else { return Ok(RopeFactors::default()) };
+        Ok(RopeFactors {
+            always: self.optional_vector("rope_freqs.weight", n)?,
+            short: self.optional_vector("rope_factors_short.weight", n)?,
+            long: self.optional_vector("rope_factors_long.weight", n)?,
+        })
+    }
+
+    fn layer(&mut self, i: usize) -> Result<Layer, Error> {
+        let (config, norms) = (self.config, self.config.norms);
+        let (embedding, q) = (config.embedding, config.q_values());
+        let name = |part: &str| format!("blk.{i}.{part}");
+        let (qkv, qkv_bias) = self.qkv(i)?;
+        let ffn_norm = name(norms.feed_forward_name);
+        let without_ffn_norm = config.parallel && self.file.tensor(&format!("{ffn_norm}.weight")).is_none();
+        Ok(Layer {
+            attn_norm: self.norm_if(norms.before, &name("attn_norm"))?,
+            qkv,
+            qkv_bias,
+            qk_norm: [
+                self.head_norm(&name("attn_q_norm.weight"), config.heads.heads)?,
+                self.head_norm(&name("attn_k_norm.weight"), config.heads.kv_heads)?,
+            ],
+            sinks: self.optional_vector(&name("attn_sinks.weight"), config.heads.heads)?,
+            attn_output: self.matrix(&name("attn_output.weight"), embedding, q)?,
+            attn_output_bias: self.optional_vector(&name("attn_output.bias"), embedding)?,
+            attn_post_norm: self.norm_if(norms.after, &name("post_attention_norm"))?,
+            ffn_norm: self.norm_if(norms.before && !without_ffn_norm, &ffn_norm)?,
+            ffn: match config.experts {
+                None => FeedForward::Dense(self.dense(&name("ffn"), "", config.feed_forward)?),
+                Some(experts) => FeedForward::Experts(Box::new(self.experts(&name("ffn"), experts)?)),
+            },
+            ffn_post_norm: self.norm_if(norms.after, &name("post_ffw_norm"))?,
+        })
+    }
+
+    /// Query, key and value with their biases: three tensors, or one with the rows of all.
+    fn qkv(&mut self, i: usize) -> Result<([Matrix; 3], [Option<Vector>; 3]), Error> {
+        let (q, kv, embedding) = (self.config.q_values(), self.config.kv_values(), self.config.embedding);
+        let ranges = [0..q, q..q + kv, q + kv..q + 2 * kv];
+        let name = |part: &str| format!("blk.{i}.{part}");
+        let fused = self.optional(&name("attn_qkv.weight"), |finder, name| {
+            finder.matrix(name, q + 2 * kv, embedding)
+        })?;
+        let fused_bias = self.optional_vector(&name("attn_qkv.bias"), q + 2 * kv)?;
+        let parts = ["attn_q", "attn_k", "attn_v"].map(name);
+        let matrix = |finder: &mut Self, part: usize| match &fused {
+            Some(fused) => Ok(fused.row_range(ranges[part].clone())),
+            None => finder.matrix(&format!("{}.weight", parts[part]), ranges[part].len(), embedding),
+        };
+        let matrices = [matrix(self, 0)?, matrix(self, 1)?, matrix(self, 2)?];
+        let bias = |finder: &mut Self, part: usize| match &fused_bias {
+            Some(fused) => Ok(Some(fused[ranges[part].clone()].into())),
+            None => finder.optional_vector(&format!("{}.bias", parts[part]), ranges[part].len()),
+        };
+        Ok((matrices, [bias(self, 0)?, bias(self, 1)?, bias(self, 2)?]))
+    }
+
+    /// Norm weights of `heads` heads, where the model has them: of one head, of each, or of all as one vector.
+    fn head_norm(&mut self, name: &str, heads: usize) -> Result<Option<HeadNorm>, Error> {
+        let head_dim = self.config.heads.head_dim;
+        let all = heads * head_dim;
+        let Some(tensor) = self.file.tensor(name) else {
+            let missing = || Error::MissingTensor { name: name.to_owned() };
+            return if self.config.norms.heads { Err(missing()) } else { Ok(None) };
+        };
+        let (dims, width) = match tensor.dims() {
+            &[n] | &[n, 1] if n == all as u64 => (vec![all], all),
+            [_, _] => (vec![head_dim, heads], head_dim),
+            _ => (vec![head_dim], head_dim),
+        };
+        Ok(Some(HeadNorm { weight: self.values(name, &dims)?, width }))
+    }
+
+    /// A feed-forward part whose tensors are `{prefix}_gate{suffix}` and so on; gate and up may be the rows of one tensor.
+    fn dense(&mut self, prefix: &str, suffix: &str, width: usize) -> Result<Dense, Error> {
+        let (embedding, gated) = (self.config.embedding, self.config.gate.is_some());
+        let name = |part: &str, kind: &str| format!("{prefix}_{part}{suffix}.{kind}");
+        let gate = match gated {
+            true => self.optional(&name("gate", "weight"), |finder, name| {
+                finder.matrix(name, width, embedding)
+            })?,
+            false => None,
+        };
+        let fused = gated && gate.is_none();
+        let up = self.matrix(&name("up", "weight"), if fused { 2 * width } else { width }, embedding)?;
+        let (gate, up) = if fused {
+            (Some(up.row_range(0..width)), up.row_range(width..2 * width))
+        } else {
+            (gate, up)
+        };
+        let bias = [
+            self.optional_vector(&name("gate", "bias"), width)?,
+            self.optional_vector(&name("up", "bias"), width)?,
+            self.optional_vector(&name("down", "bias"), embedding)?,
+        ];
+        Ok(Dense { gate, up, down: self.matrix(&name("down", "weight"), embedding, width)?, bias })
+    }
+
+    fn experts(&mut self, prefix: &str, config: config::Experts) -> Result<Experts, Error> {
+        let (embedding, count, width) = (self.config.embedding, config.count, config.feed_forward);
+        let name = |part: &str| format!("{prefix}_{part}");
+        let bias = |finder: &mut Self, part: &str, len: usize| {
+            finder.optional(&name(&format!("{part}_exps.bias")), |finder, name| {
+                finder.values(name, &[len, count])
+            })
+        };
+        Ok(Experts {
+            router: self.matrix(&name("gate_inp.weight"), count, embedding)?,
+            router_bias: self.optional_vector(&name("gate_inp.bias"), count)?,
+            gate: self.stack(&name("gate_exps.weight"), count, width, embedding)?,
+            up: self.stack(&name("up_exps.weight"), count, width, embedding)?,
+            down: self.stack(&name("down_exps.weight"), count, embedding, width)?,
+            bias: [bias(self, "gate", width)?, bias(self, "up", width)?, bias(self, "down", embedding)?],
+            shared: config.shared.map(|width| self.dense(prefix, "_shexp", width)).transpose()?,
+        })
+    }
+
+    fn norm_if(&mut self, wanted: bool, name: &str) -> Result<Option<Norm>, Error> {
+        wanted.then(|| self.norm(name)).transpose()
+    }
+
+    fn norm(&mut self, name: &str) -> Result<Norm, Error> {
+        let embedding = self.config.embedding;
+        let weight = self.values(&format!("{name}.weight"), &[embedding])?;
+        Ok(Norm { weight, bias: self.optional_vector(&format!("{name}.bias"), embedding)? })
+    }
+
+    fn get(&mut self, name: &str) -> Result<&'a TensorInfo, Error> {
+        let tensor = self.file.tensor(name).ok_or_else(|| Error::MissingTensor { name: name.to_owned() })?;
+        self.used.insert(tensor.name());
+        Ok(tensor)
+    }
+
+    fn optional<T>(
+        &mut self,
+        name: &str,
+        find: impl FnOnce(&mut Self, &str) -> Result<T, Error>,
+    ) -> Result<Option<T>, Error> {
+        self.file.tensor(name).is_some().then(|| find(self, name)).transpose()
+    }
+
+    fn optional_vector(&mut self, name: &str, len: usize) -> Result<Option<Vector>, Error> {
+        self.optional(name, |finder, name| finder.values(name, &[len]))
+    }
+
+    fn matrix(&mut self, name: &str, rows: usize, cols: usize) -> Result<Matrix, Error> {
+        let tensor = self.get(name)?;
+        expect_shape(tensor, &[cols, rows])?;
+        Ok(Matrix { bytes: self.file.bytes(tensor), format: format_of(tensor)?, rows, cols })
+    }
+
+    fn stack(&mut self, name: &str, count: usize, rows: usize, cols: usize) -> Result<Stack, Error> {
+        let tensor = self.get(name)?;
+        expect_shape(tensor, &[cols, rows, count])?;
+        let (bytes, format) = (self.file.bytes(tensor), format_of(tensor)?);
+        Ok(Stack { all: Matrix { bytes, format, rows: rows * count, cols }, count })
+    }
+
+    /// All values of a tensor of this shape, as floats.
+    fn values(&mut self, name: &str, dims: &[usize]) -> Result<Vector, Error> {
+        let tensor = self.get(name)?;
+        expect_shape(tensor, dims)?;
+        let mut out = vec![0.0; dims.iter().product()].into_boxed_slice();
+        format_of(tensor)?.decode(&self.file.bytes(tensor), &mut out);
+        Ok(out)
+    }
+
+    fn refuse_unused(&self) -> Result<(), Error> {
+        match self.file.tensors().iter().find(|tensor| !self.used.contains(tensor.name())) {
+            None => Ok(()),
+            Some(tensor) => {
+                let arch = self.config.family.to_owned();
+                Err(Error::UnknownTensor { name: tensor.name().to_owned(), arch })
+            }
+        }
+    }
+}
+
+/// Compares dimensions in the file's order, columns first; ones at the end do not count.
+fn expect_shape(tensor: &TensorInfo, expected: &[usize]) -> Result<(), Error> {
+    let found = tensor.dims();
+    let dims = found.len().max(expected.len());
+    let same =
+        (0..dims).all(|i| found.get(i).copied().unwrap_or(1) == expected.get(i).map_or(1, |&n| n as u64));
+    if same {
+        return Ok(());
+    }
+    let name = tensor.name().to_owned();
+    Err(Error::Shape { name, found: format!("{found:?}"), expected: format!("{expected:?}") })
+}
+
+fn format_of(tensor: &TensorInfo) -> Result<Format, Error> {
+    tensor.ty().format().ok_or_else(|| Error::Type {
+        name: tensor.name().to_owned(),
+        found: tensor.ty().name().to_owned(),
+        supported: Format::ALL.map(Format::name).join(", "),
+    })
+}

@@ -1,0 +1,247 @@
+//! The weights of a model, found in a file by name, each with the shape that the configuration asks for.
+//!
+//! Matrices stay where they are, in the file's mapping. Normalization weights, biases and rope factors are vectors of a few
+//! kilobytes, copied to floats once: the model's tables.
+
+mod find;
+mod matrix;
+
+pub use matrix::{Matrix, Stack};
+
+use super::{Config, Error};
+use crate::gguf::{Bytes, Gguf};
+
+/// A vector of floats, copied.
+pub type Vector = Box<[f32]>;
+
+/// A norm's weights, and what is added after them where a model has that; `embedding` values each.
+#[derive(Debug)]
+pub struct Norm {
+    /// Weights.
+    pub weight: Vector,
+    /// Bias.
+    pub bias: Option<Vector>,
+}
+
+/// A norm of query or key heads.
+#[derive(Debug)]
+pub struct HeadNorm {
+    /// Weights: of one head for all of them, of every head its own, or of all heads as one vector.
+    pub weight: Vector,
+    /// Values that are normalized together: a head, or all of them.
+    pub width: usize,
+}
+
+/// The weights of one layer; shapes are rows x columns. What a model does not have is `None`.
+#[derive(Debug)]
+pub struct Layer {
+    /// Before attention.
+    pub attn_norm: Option<Norm>,
+    /// `q_values x embedding`, `kv_values x embedding` twice: query, key, value.
+    pub qkv: [Matrix; 3],
+    /// Biases of query, key and value.
+    pub qkv_bias: [Option<Vector>; 3],
+    /// Norms of query and key heads.
+    pub qk_norm: [Option<HeadNorm>; 2],
+    /// A score of each query head that goes nowhere.
+    pub sinks: Option<Vector>,
+    /// `embedding x q_values`.
+    pub attn_output: Matrix,
+    /// `embedding`.
+    pub attn_output_bias: Option<Vector>,
+    /// After attention.
+    pub attn_post_norm: Option<Norm>,
+    /// Before feed-forward.
+    pub ffn_norm: Option<Norm>,
+    /// The feed-forward part.
+    pub ffn: FeedForward,
+    /// After feed-forward.
+    pub ffn_post_norm: Option<Norm>,
+}
+
+/// The feed-forward part of a layer.
+#[derive(Debug)]
+pub enum FeedForward {
+    /// One for all tokens.
+    Dense(Dense),
+    /// A mixture of experts.
+    Experts(Box<Experts>),
+}
+
+/// A feed-forward part for all tokens.
+#[derive(Debug)]
+pub struct Dense {
+    /// `width x embedding`; without it, `up` is activated itself.
+    pub gate: Option<Matrix>,
+    /// `width x embedding`.
+    pub up: Matrix,
+    /// `embedding x width`.
+    pub down: Matrix,
+    /// Biases of gate, up and down.
+    pub bias: [Option<Vector>; 3],
+}
+
+/// A mixture of experts.
+#[derive(Debug)]
+pub struct Experts {
+    /// `count x embedding`.
+    pub router: Matrix,
+    /// `count`.
+    pub router_bias: Option<Vector>,
+    /// `width x embedding` each.
+    pub gate: Stack,
+    /// `width x embedding` each.
+    pub up: Stack,
+    /// `embedding x width` each.
+    pub down: Stack,
+    /// Biases of gate, up and down: those of all experts, one after the other.
+    pub bias: [Option<Vector>; 3],
+    /// What all tokens go through too.
+    pub shared: Option<Dense>,
+}
+
+/// All weights of a model.
+#[derive(Debug)]
+pub struct Weights {
+    /// `vocabulary x embedding`.
+    pub token_embedding: Matrix,
+    /// `context x embedding`: learnt positions.
+    pub position_embedding: Option<Matrix>,
+    /// Layers, first to last.
+    pub layers: Vec<Layer>,
+    /// Before the output projection.
+    pub output_norm: Norm,
+    /// `vocabulary x embedding`; absent when the model projects with its token embedding.
+    pub output: Option<Matrix>,
+    /// `vocabulary`.
+    pub output_bias: Option<Vector>,
+    /// Divisors of the rope frequencies.
+    pub rope_factors: RopeFactors,
+    /// Part of the experts' bytes that a token reads.
+    experts_read: f64,
+}
+
+/// Divisors of the rope frequencies, `rope.dims / 2` each.
+#[derive(Debug, Default)]
+pub struct RopeFactors {
+    /// For every context (Llama 3).
+    pub always: Option<Vector>,
+    /// For contexts up to the original one (LongRoPE, Ding et al. 2024, arXiv:2402.13753).
+    pub short: Option<Vector>,
+    /// For longer contexts.
+    pub long: Option<Vector>,
+}
+
+impl RopeFactors {
+    /// The divisors for sequences of up to `positions` tokens of a model first trained on `original`.
+    pub fn for_context(&self, positions: usize, original: usize) -> Option<&[f32]> {
+        let by_length = if positions > original { &self.long } else { &self.short };
+        self.always.as_ref().or(by_length.as_ref()).map(|factors| &factors[..])
+    }
+}
+
+impl Weights {
+    /// Finds every weight of the configuration's family.
+    ///
+    /// # Errors
+    ///
+    /// If a tensor is missing, unknown, of another shape, or of a type that cannot be computed with.
+    pub fn find(file: &Gguf, config: &Config) -> Result<Weights, Error> {
+        find::weights(file, config)
+    }
+
+    /// Entries of the vocabulary, in tokens.
+    pub fn vocabulary(&self) -> usize {
+        self.token_embedding.rows
+    }
+
+    /// The output projection: its own matrix or the token embedding.
+    pub fn output(&self) -> &Matrix {
+        self.output.as_ref().unwrap_or(&self.token_embedding)
+    }
+
+    /// The data of the matrices that a token multiplies, in that order. The token embedding is among them only where it is the
+    /// output projection: otherwise a token needs one row of it.
+    pub fn in_order_of_use(&self) -> Vec<&Bytes> {
+        let layers = self.layers.iter().flat_map(|layer| {
+            let attention = layer.qkv.iter().chain([&layer.attn_output]);
+            attention.chain(layer.ffn.matrices()).chain(layer.ffn.stacks().map(|stack| &stack.all))
+        });
+        layers.chain([self.output()]).map(|matrix| &matrix.bytes).collect()
+    }
+
+    /// Bytes of matrices that one token reads, were it the only one of its batch.
+    pub fn bytes_per_token(&self) -> usize {
+        let all: usize = self.in_order_of_use().iter().map(|bytes| bytes.len()).sum();
+        let stacks = self.layers.iter().flat_map(|layer| layer.ffn.stacks());
+        let experts: usize = stacks.map(|stack| stack.all.bytes.len()).sum();
+        all - experts + (experts as f64 * self.experts_read) as usize
+    }
+
+    /// Bytes of the copied vectors.
+    pub fn table_bytes(&self) -> usize {
+        let factors = [&self.rope_factors.always, &self.rope_factors.short, &self.rope_factors.long];
+        let values = self.layers.iter().map(Layer::table_values).sum::<usize>()
+            + self.output_norm.values()
+            + values(factors.into_iter().chain([&self.output_bias]));
+        values * size_of::<f32>()
+    }
+}
+
+/// Values of the vectors that are there.
+fn values<'a>(vectors: impl IntoIterator<Item = &'a Option<Vector>>) -> usize {
+    vectors.into_iter().flatten().map(|vector| vector.len()).sum()
+}
+
+impl Norm {
+    fn values(&self) -> usize {
+        self.weight.len() + self.bias.as_ref().map_or(0, |bias| bias.len())
+    }
+}
+
+impl Layer {
+    fn table_values(&self) -> usize {
+        let norms = [&self.attn_norm, &self.attn_post_norm, &self.ffn_norm, &self.ffn_post_norm];
+        let norms: usize = norms.into_iter().flatten().map(Norm::values).sum();
+        let heads: usize = self.qk_norm.iter().flatten().map(|norm| norm.weight.len()).sum();
+        let others = self.qkv_bias.iter().chain([&self.sinks, &self.attn_output_bias]);
+        norms + heads + values(others) + self.ffn.table_values()
+    }
+}
+
+impl FeedForward {
+    /// The matrices, without those of experts.
+    fn matrices(&self) -> Vec<&Matrix> {
+        match self {
+            FeedForward::Dense(dense) => dense.matrices().collect(),
+            FeedForward::Experts(experts) => {
+                [&experts.router].into_iter().chain(experts.shared.iter().flat_map(Dense::matrices)).collect()
+            }
+        }
+    }
+
+    /// The matrices of experts.
+    fn stacks(&self) -> impl Iterator<Item = &Stack> {
+        let experts = match self {
+            FeedForward::Dense(_) => None,
+            FeedForward::Experts(experts) => Some([&experts.gate, &experts.up, &experts.down]),
+        };
+        experts.into_iter().flatten()
+    }
+
+    fn table_values(&self) -> usize {
+        match self {
+            FeedForward::Dense(dense) => values(&dense.bias),
+            FeedForward::Experts(experts) => {
+                let shared = experts.shared.as_ref().map_or(0, |shared| values(&shared.bias));
+                values(&experts.bias) + values([&experts.router_bias]) + shared
+            }
+        }
+    }
+}
+
+impl Dense {
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        self.gate.iter().chain([&self.up, &self.down])
+    }
+}

@@ -1,0 +1,284 @@
+//! Shapes of the families beside Llama: a tiny one of each for tests, wide enough for blocks of 256 weights, and some real ones.
+//!
+//! The tiny ones bend within the few dozen tokens of a test: windows are short, and scaling of rotary embedding starts early.
+
+use super::shape::{Experts, HeadNorm, Key, Parts, Shape, TINY};
+
+/// A tiny shape of a family, with more layers where those differ.
+const fn tiny(name: &'static str, arch: &'static str, parts: Parts) -> Shape {
+    Shape { name, arch, layers: 3, parts, ..TINY }
+}
+
+const YARN: [(&str, Key); 3] = [
+    ("rope.scaling.type", Key::Text("yarn")),
+    ("rope.scaling.factor", Key::F32(8.0)),
+    ("rope.scaling.original_context_length", Key::U32(32)),
+];
+
+const WITH_HEAD_NORM: Parts = Parts { head_norm: HeadNorm::Shared, ..Parts::LLAMA };
+
+/// Heads wider than their share of the embedding, as in the smallest Qwen 3.
+pub const QWEN3: Shape =
+    Shape { head_dim: 128, rope_dims: 128, tied: true, ..tiny("tiny-qwen3", "qwen3", WITH_HEAD_NORM) };
+
+pub const GEMMA2: Shape = Shape {
+    tied: true,
+    ..tiny(
+        "tiny-gemma2",
+        "gemma2",
+        Parts {
+            norms_after: true,
+            keys: &[
+                ("attention.key_length", Key::U32(64)),
+                ("attention.value_length", Key::U32(64)),
+                ("attention.sliding_window", Key::U32(16)),
+                ("attn_logit_softcapping", Key::F32(50.0)),
+                ("final_logit_softcapping", Key::F32(30.0)),
+            ],
+            ..Parts::LLAMA
+        },
+    )
+};
+
+pub const GEMMA3: Shape = Shape {
+    layers: 7,
+    rope_base: 1_000_000.0,
+    tied: true,
+    ..tiny(
+        "tiny-gemma3",
+        "gemma3",
+        Parts {
+            norms_after: true,
+            keys: &[
+                ("attention.key_length", Key::U32(64)),
+                ("attention.value_length", Key::U32(64)),
+                ("attention.sliding_window", Key::U32(16)),
+                ("rope.scaling.type", Key::Text("linear")),
+                ("rope.scaling.factor", Key::F32(8.0)),
+            ],
+            ..WITH_HEAD_NORM
+        },
+    )
+};
+
+pub const PHI3: Shape = tiny(
+    "tiny-phi3",
+    "phi3",
+    Parts {
+        fused_qkv: true,
+        fused_up: true,
+        long_rope: true,
+        keys: &[
+            ("rope.scaling.type", Key::Text("longrope")),
+            ("rope.scaling.original_context_length", Key::U32(32)),
+            ("rope.scaling.attn_factor", Key::F32(1.19)),
+        ],
+        ..Parts::LLAMA
+    },
+);
+
+const GRANITE_KEYS: &[(&str, Key)] = &[
+    ("embedding_scale", Key::F32(12.0)),
+    ("residual_scale", Key::F32(0.22)),
+    ("attention.scale", Key::F32(0.02)),
+    ("logit_scale", Key::F32(8.0)),
+];
+
+pub const GRANITE: Shape =
+    tiny("tiny-granite", "granite", Parts { keys: GRANITE_KEYS, ..Parts::LLAMA });
+
+pub const GRANITEMOE: Shape = tiny(
+    "tiny-granitemoe",
+    "granitemoe",
+    Parts {
+        experts: Some(Experts { count: 6, used: 2, ff: 256, shared: 512, biased: false }),
+        keys: GRANITE_KEYS,
+        ..Parts::LLAMA
+    },
+);
+
+/// Four layers: the last has no rotary embedding.
+pub const SMOLLM3: Shape = Shape { layers: 4, ..tiny("tiny-smollm3", "smollm3", Parts::LLAMA) };
+
+pub const MISTRAL3: Shape = tiny(
+    "tiny-mistral3",
+    "mistral3",
+    Parts {
+        keys: &[
+            YARN[0],
+            YARN[1],
+            YARN[2],
+            ("rope.scaling.yarn_beta_fast", Key::F32(16.0)),
+            ("rope.scaling.yarn_log_multiplier", Key::F32(1.0)),
+            ("attention.temperature_scale", Key::F32(0.1)),
+        ],
+        ..Parts::LLAMA
+    },
+);
+
+const OLMO_PARTS: Parts = Parts {
+    norms_before: false,
+    norms_after: true,
+    ffn_norm: "",
+    head_norm: HeadNorm::All,
+    ..Parts::LLAMA
+};
+
+pub const OLMO2: Shape = tiny("tiny-olmo2", "olmo2", OLMO_PARTS);
+
+pub const OLMO3: Shape = Shape {
+    layers: 4,
+    ..tiny(
+        "tiny-olmo3",
+        "olmo2",
+        Parts {
+            keys: &[YARN[0], YARN[1], YARN[2], ("attention.sliding_window", Key::U32(16))],
+            ..OLMO_PARTS
+        },
+    )
+};
+
+pub const OLMOE: Shape = Shape {
+    kv_heads: 4,
+    ..tiny(
+        "tiny-olmoe",
+        "olmoe",
+        Parts {
+            head_norm: HeadNorm::All,
+            experts: Some(Experts { count: 8, used: 3, ff: 256, shared: 0, biased: false }),
+            ..Parts::LLAMA
+        },
+    )
+};
+
+/// A quarter of each head is turned.
+pub const STABLELM: Shape = Shape {
+    rope_dims: 16,
+    qkv_bias: true,
+    ..tiny("tiny-stablelm", "stablelm", Parts { layer_norm: true, ..Parts::LLAMA })
+};
+
+pub const STABLELM_PARALLEL: Shape = Shape {
+    rope_dims: 16,
+    ..tiny(
+        "tiny-stablelm-parallel",
+        "stablelm",
+        Parts { layer_norm: true, ffn_norm: "", head_norm: HeadNorm::Each, ..Parts::LLAMA },
+    )
+};
+
+pub const GPT2: Shape = Shape {
+    kv_heads: 4,
+    qkv_bias: true,
+    tied: true,
+    ..tiny(
+        "tiny-gpt2",
+        "gpt2",
+        Parts {
+            layer_norm: true,
+            fused_qkv: true,
+            gated: false,
+            output_bias: true,
+            ffn_bias: true,
+            positions: true,
+            ..Parts::LLAMA
+        },
+    )
+};
+
+pub const MIXTRAL: Shape = tiny(
+    "tiny-mixtral",
+    "llama",
+    Parts {
+        experts: Some(Experts { count: 4, used: 2, ff: 512, shared: 0, biased: false }),
+        ..Parts::LLAMA
+    },
+);
+
+pub const QWEN3MOE: Shape = tiny(
+    "tiny-qwen3moe",
+    "qwen3moe",
+    Parts {
+        experts: Some(Experts { count: 16, used: 4, ff: 256, shared: 0, biased: false }),
+        ..WITH_HEAD_NORM
+    },
+);
+
+pub const GPT_OSS: Shape = Shape {
+    qkv_bias: true,
+    layers: 4,
+    ..tiny(
+        "tiny-gpt-oss",
+        "gpt-oss",
+        Parts {
+            ffn_norm: "post_attention_norm",
+            output_bias: true,
+            sinks: true,
+            experts: Some(Experts { count: 8, used: 4, ff: 256, shared: 0, biased: true }),
+            keys: &[
+                YARN[0],
+                YARN[1],
+                YARN[2],
+                ("attention.key_length", Key::U32(64)),
+                ("attention.value_length", Key::U32(64)),
+                ("attention.sliding_window", Key::U32(16)),
+            ],
+            ..Parts::LLAMA
+        },
+    )
+};
+
+pub const QWEN3_0_6B: Shape = Shape {
+    name: "qwen3-0.6b",
+    dim: 1024,
+    ff: 3072,
+    layers: 28,
+    heads: 16,
+    kv_heads: 8,
+    vocab: 151_936,
+    context: 40_960,
+    rope_base: 1_000_000.0,
+    norm_eps: 1e-6,
+    ..QWEN3
+};
+
+pub const GEMMA3_1B: Shape = Shape {
+    name: "gemma3-1b",
+    dim: 1152,
+    ff: 6912,
+    layers: 26,
+    heads: 4,
+    kv_heads: 1,
+    head_dim: 256,
+    rope_dims: 256,
+    vocab: 262_144,
+    context: 32_768,
+    norm_eps: 1e-6,
+    parts: Parts {
+        keys: &[
+            ("attention.key_length", Key::U32(256)),
+            ("attention.value_length", Key::U32(256)),
+            ("attention.sliding_window", Key::U32(512)),
+        ],
+        ..GEMMA3.parts
+    },
+    ..GEMMA3
+};
+
+pub const OLMOE_1B_7B: Shape = Shape {
+    name: "olmoe-1b-7b",
+    dim: 2048,
+    ff: 1024,
+    layers: 16,
+    heads: 16,
+    kv_heads: 16,
+    head_dim: 128,
+    rope_dims: 128,
+    vocab: 50_304,
+    context: 4096,
+    parts: Parts {
+        experts: Some(Experts { count: 64, used: 8, ff: 1024, shared: 0, biased: false }),
+        ..OLMOE.parts
+    },
+    ..OLMOE
+};
