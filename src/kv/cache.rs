@@ -124,7 +124,9 @@ impl Cache {
     pub fn append(&mut self, count: usize) -> Range<usize> {
         let first = self.end;
         self.end += count;
-        self.layers.iter_mut().for_each(|layer| drop(layer.ring.append(count)));
+        for layer in &mut self.layers {
+            layer.ring.append(count);
+        }
         first..self.end
     }
 

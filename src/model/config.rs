@@ -232,7 +232,8 @@ mod tests {
     #[test]
     fn yarn_keeps_fast_pairs_and_divides_slow_ones() {
         let yarn = rope(Scaling::Yarn { factor: 8.0, fast: 32.0, slow: 1.0, log_multiplier: 0.0 });
-        let (plain, scaled) = (rope(Scaling::Linear { factor: 1.0 }).frequencies(None), yarn.frequencies(None));
+        let (plain, scaled) =
+            (rope(Scaling::Linear { factor: 1.0 }).frequencies(None), yarn.frequencies(None));
         let ratios: Vec<f64> = plain.iter().zip(&scaled).map(|(plain, scaled)| plain / scaled).collect();
         assert!((ratios[0] - 1.0).abs() < 1e-12 && (ratios[31] - 8.0).abs() < 1e-12, "{ratios:?}");
         assert!(ratios.is_sorted());

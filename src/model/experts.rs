@@ -31,7 +31,9 @@ impl Decoder<'_> {
             rows::add_bias(cpu, scores, bias);
         }
         let choices = &mut s.choices[..n * config.used];
-        for (scores, choices) in scores.chunks_exact_mut(config.count).zip(choices.chunks_exact_mut(config.used)) {
+        for (scores, choices) in
+            scores.chunks_exact_mut(config.count).zip(choices.chunks_exact_mut(config.used))
+        {
             choose(&cpu.kernels, config, scores, choices);
         }
 
@@ -73,7 +75,10 @@ fn choose(kernels: &Kernels, config: config::Experts, scores: &mut [f32], choice
     }
     for i in 0..choices.len() {
         let before = &choices[..i];
-        let free = scores.iter().enumerate().filter(|(expert, _)| before.iter().all(|c| c.index as usize != *expert));
+        let free = scores
+            .iter()
+            .enumerate()
+            .filter(|(expert, _)| before.iter().all(|c| c.index as usize != *expert));
         let best = free.fold(None, |best: Option<(usize, f32)>, (expert, &score)| match best {
             Some((_, highest)) if highest.total_cmp(&score).is_ge() => best,
             _ => Some((expert, score)),
@@ -107,8 +112,14 @@ mod tests {
     use super::*;
 
     fn chosen(weighting: Weighting, scores: &[f32]) -> Vec<(u32, f32)> {
-        let config =
-            config::Experts { count: scores.len(), used: 2, feed_forward: 1, shared: None, weighting, scale: 2.0 };
+        let config = config::Experts {
+            count: scores.len(),
+            used: 2,
+            feed_forward: 1,
+            shared: None,
+            weighting,
+            scale: 2.0,
+        };
         let mut choices = [Choice::default(); 2];
         choose(&Kernels::best(), config, &mut scores.to_vec(), &mut choices);
         choices.iter().map(|choice| (choice.index, choice.weight)).collect()
@@ -119,7 +130,10 @@ mod tests {
         let scores = [0.0, 3f32.ln(), f32::NEG_INFINITY, 3f32.ln(), 1f32.ln()];
         let close = |got: Vec<(u32, f32)>, expected: [(u32, f32); 2]| {
             for (got, expected) in got.iter().zip(expected) {
-                assert!(got.0 == expected.0 && (got.1 - expected.1).abs() < 1e-6, "{got:?}, expected {expected:?}");
+                assert!(
+                    got.0 == expected.0 && (got.1 - expected.1).abs() < 1e-6,
+                    "{got:?}, expected {expected:?}"
+                );
             }
         };
         close(chosen(Weighting::SoftmaxOfChosen, &scores), [(1, 1.0), (3, 1.0)]);

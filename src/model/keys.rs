@@ -57,7 +57,8 @@ impl<'a> Keys<'a> {
             Value::Bool(flag) => Some(i64::from(flag)),
             other => other.integer().and_then(|n| i64::try_from(n).ok()),
         };
-        let all = array.iter().map(|value| Ok(integer(value?))).collect::<Result<Option<Vec<i64>>, Error>>()?;
+        let all =
+            array.iter().map(|value| Ok(integer(value?))).collect::<Result<Option<Vec<i64>>, Error>>()?;
         all.map(Some).ok_or_else(|| self.value(name, "a list of something else", "a list of integers"))
     }
 

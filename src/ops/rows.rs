@@ -37,7 +37,10 @@ pub fn norm_in_place(
     weight: &[f32],
     eps: f32,
 ) {
-    assert!(cols.is_multiple_of(width) && [width, cols].contains(&weight.len()), "runs of {width} in {cols} values");
+    assert!(
+        cols.is_multiple_of(width) && [width, cols].contains(&weight.len()),
+        "runs of {width} in {cols} values"
+    );
     let kernels = &cpu.kernels;
     cpu.team.chunks_mut(x, cols, |_, x| {
         for (x, weight) in x.chunks_exact_mut(width).zip(weight.chunks_exact(width).cycle()) {
@@ -57,7 +60,8 @@ pub fn norm_in_place(
 pub fn gate(cpu: &mut Cpu, function: Gate, gate: &mut [f32], up: &[f32], cols: usize) {
     assert_eq!(gate.len(), up.len(), "gate and up");
     let kernels = &cpu.kernels;
-    cpu.team.chunks_mut(gate, cols, |row, gate| kernels.gate(function, gate, &up[row * cols..][..gate.len()]));
+    cpu.team
+        .chunks_mut(gate, cols, |row, gate| kernels.gate(function, gate, &up[row * cols..][..gate.len()]));
 }
 
 /// `x[b] = gelu(x[b])`, for rows of `cols` values.

@@ -1,6 +1,7 @@
 //! The recorded files; `tools/goldens/README.md` says what each field means.
 
-use crate::measure::{self, Distance};
+use crate::distance::{self, Distance};
+use crate::measure;
 use serde::Deserialize;
 use siskin::kv::KvType;
 use siskin_tools::synth::{self, Mix, Shape};
@@ -133,7 +134,7 @@ impl Golden {
         let sampled =
             rows.iter().zip(&self.sample).flat_map(|(ours, theirs)| differences(&every(ours), theirs));
         Distance {
-            rms: measure::root_mean_square(sampled),
+            rms: distance::root_mean_square(sampled),
             max_abs: pairs()
                 .flat_map(|(ours, theirs)| differences(ours, theirs))
                 .fold(0.0, |max, d| max.max(d.abs())),

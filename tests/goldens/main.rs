@@ -10,13 +10,15 @@
 //!
 //! `cargo test --test goldens -- --nocapture` prints the comparison.
 
+mod distance;
 mod golden;
 mod measure;
 #[path = "../util/mod.rs"]
 mod util;
 
+use distance::Distance;
 use golden::Golden;
-use measure::{Distance, relative};
+use measure::relative;
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::model::{Decoder, Job, Model, Plan};

@@ -1,25 +1,5 @@
 //! Distances between rows of logits, in double precision.
 
-use serde::Deserialize;
-use std::fmt;
-
-/// How far logits are from the oracle's.
-#[derive(Clone, Copy, Deserialize)]
-pub struct Distance {
-    /// Root of the mean square difference.
-    pub rms: f64,
-    /// Largest difference.
-    pub max_abs: f64,
-    /// Mean divergence of the oracle's distribution from this one, in nats.
-    pub kl: f64,
-}
-
-impl fmt::Display for Distance {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:8.1e} {:8.1e} {:8.1e}", self.rms, self.max_abs, self.kl)
-    }
-}
-
 /// Element by element.
 ///
 /// # Panics
@@ -28,11 +8,6 @@ impl fmt::Display for Distance {
 pub fn differences(ours: &[f32], theirs: &[f32]) -> impl Iterator<Item = f64> {
     assert_eq!(ours.len(), theirs.len(), "logits");
     ours.iter().zip(theirs).map(|(&ours, &theirs)| f64::from(ours) - f64::from(theirs))
-}
-
-pub fn root_mean_square(values: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = values.fold((0.0, 0u32), |(sum, count), value| (sum + value * value, count + 1));
-    (sum / f64::from(count)).sqrt()
 }
 
 /// The largest difference, as a part of the largest of `theirs`.

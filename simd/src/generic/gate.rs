@@ -108,7 +108,7 @@ fn times_sigmoid<S: Simd>(simd: S, x: S::f32s, y: S::f32s) -> S::f32s {
 /// `x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 x^3)))`, which is `x` times the sigmoid of twice that argument.
 #[inline(always)]
 fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
-    const TWICE: f32 = 1.595_769_1;
+    const TWICE: f32 = 1.595_769;
     let cubic = simd.mul_f32s(simd.mul_f32s(x, x), simd.splat_f32s(0.044_715 * TWICE));
     let y = simd.mul_f32s(x, simd.add_f32s(cubic, simd.splat_f32s(TWICE)));
     times_sigmoid(simd, x, y)

@@ -164,7 +164,11 @@ pub(super) fn windows(
         (0..count).map(|layer| layer % pattern < pattern - 1).collect()
     };
     if windowed.len() < count {
-        return Err(keys.value(KEY, format!("a list of {}", windowed.len()), &format!("one for each of {count} layers")));
+        return Err(keys.value(
+            KEY,
+            format!("a list of {}", windowed.len()),
+            &format!("one for each of {count} layers"),
+        ));
     }
     for (layer, windowed) in config.layers.iter_mut().zip(windowed) {
         if windowed {

@@ -31,8 +31,7 @@ fn smollm3(keys: &Keys<'_>) -> Result<Config, Error> {
 fn mistral3(keys: &Keys<'_>) -> Result<Config, Error> {
     let mut config = llama_like(keys, MISTRAL3.name, RopeStyle::Pairs)?;
     let length = config.ropes[0].original_context;
-    config.temperature = keys
-        .optional_positive("attention.temperature_scale")?
-        .map(|scale| Temperature { scale, length });
+    config.temperature =
+        keys.optional_positive("attention.temperature_scale")?.map(|scale| Temperature { scale, length });
     Ok(config)
 }

@@ -27,7 +27,8 @@ fn olmo2(keys: &Keys<'_>) -> Result<Config, Error> {
 fn olmoe(keys: &Keys<'_>) -> Result<Config, Error> {
     let mut config = llama_like(keys, OLMOE.name, RopeStyle::Halves)?;
     config.norms.heads = true;
-    let experts = config.experts.as_mut().ok_or_else(|| Error::MissingKey { key: keys.key("expert_count") })?;
+    let experts =
+        config.experts.as_mut().ok_or_else(|| Error::MissingKey { key: keys.key("expert_count") })?;
     experts.weighting = Weighting::Softmax;
     Ok(config)
 }

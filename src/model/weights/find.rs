@@ -1,7 +1,9 @@
 //! Finds weights by name and checks their shapes. What only some models of a family have (biases, fused tensors) is found by being there;
 //! what the family must have is missed; and a tensor that nothing asked for is refused.
 
-use super::{Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Norm, RopeFactors, Stack, Vector, Weights};
+use super::{
+    Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Norm, RopeFactors, Stack, Vector, Weights,
+};
 use crate::gguf::{Gguf, TensorInfo};
 use crate::model::{Config, Error, config};
 use siskin_simd::Format;
@@ -44,7 +46,9 @@ impl<'a> Finder<'a> {
 
     /// The factors stand once in a file, for all layers.
     fn rope_factors(&mut self) -> Result<RopeFactors, Error> {
-        let Some(n) = self.config.ropes.first().map(|rope| rope.dims / 2) else { return Ok(RopeFactors::default()) };
+        let Some(n) = self.config.ropes.first().map(|rope| rope.dims / 2) else {
+            return Ok(RopeFactors::default());
+        };
         Ok(RopeFactors {
             always: self.optional_vector("rope_freqs.weight", n)?,
             short: self.optional_vector("rope_factors_short.weight", n)?,
@@ -85,9 +89,8 @@ impl<'a> Finder<'a> {
         let (q, kv, embedding) = (self.config.q_values(), self.config.kv_values(), self.config.embedding);
         let ranges = [0..q, q..q + kv, q + kv..q + 2 * kv];
         let name = |part: &str| format!("blk.{i}.{part}");
-        let fused = self.optional(&name("attn_qkv.weight"), |finder, name| {
-            finder.matrix(name, q + 2 * kv, embedding)
-        })?;
+        let fused = self
+            .optional(&name("attn_qkv.weight"), |finder, name| finder.matrix(name, q + 2 * kv, embedding))?;
         let fused_bias = self.optional_vector(&name("attn_qkv.bias"), q + 2 * kv)?;
         let parts = ["attn_q", "attn_k", "attn_v"].map(name);
         let matrix = |finder: &mut Self, part: usize| match &fused {
@@ -123,18 +126,15 @@ impl<'a> Finder<'a> {
         let (embedding, gated) = (self.config.embedding, self.config.gate.is_some());
         let name = |part: &str, kind: &str| format!("{prefix}_{part}{suffix}.{kind}");
         let gate = match gated {
-            true => self.optional(&name("gate", "weight"), |finder, name| {
-                finder.matrix(name, width, embedding)
-            })?,
+            true => {
+                self.optional(&name("gate", "weight"), |finder, name| finder.matrix(name, width, embedding))?
+            }
             false => None,
         };
         let fused = gated && gate.is_none();
         let up = self.matrix(&name("up", "weight"), if fused { 2 * width } else { width }, embedding)?;
-        let (gate, up) = if fused {
-            (Some(up.row_range(0..width)), up.row_range(width..2 * width))
-        } else {
-            (gate, up)
-        };
+        let (gate, up) =
+            if fused { (Some(up.row_range(0..width)), up.row_range(width..2 * width)) } else { (gate, up) };
         let bias = [
             self.optional_vector(&name("gate", "bias"), width)?,
             self.optional_vector(&name("up", "bias"), width)?,

@@ -75,7 +75,9 @@ fn check_scoring(
     let mut workspace = Workspace::new(heads, positions, threads);
     let mut out = vec![f32::NAN; q.len()];
     attend(&mut cpu, heads, Format::F16, scoring, &q, spans, &mut workspace, &mut out);
-    for (i, (got, expected)) in out.iter().zip(naive(heads, scoring, &q, &keys, &contents, positions)).enumerate() {
+    for (i, (got, expected)) in
+        out.iter().zip(naive(heads, scoring, &q, &keys, &contents, positions)).enumerate()
+    {
         assert!((f64::from(*got) - expected).abs() < 2e-5, "value {i}: {got}, expected {expected}");
     }
     out

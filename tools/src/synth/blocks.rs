@@ -28,7 +28,8 @@ pub fn fill(
     let mut rng = Rng::new(seed, &tensor.name);
     let floats = |values: Vec<f32>| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     match tensor.kind {
-        Kind::Matrix => matrix(tensor, &mut rng, emit),
+        Kind::Matrix => matrix(tensor, 1.0, &mut rng, emit),
+        Kind::Router => matrix(tensor, 4.0, &mut rng, emit),
         Kind::Norm => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(0.9, 1.1)).collect())),
         Kind::Bias => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(-0.5, 0.5)).collect())),
         Kind::LongFactors(most) => {
@@ -41,8 +42,13 @@ pub fn fill(
     }
 }
 
-fn matrix(tensor: &Tensor, rng: &mut Rng, emit: &mut dyn FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
-    let deviation = 1.0 / (tensor.cols as f32).sqrt();
+fn matrix(
+    tensor: &Tensor,
+    factor: f32,
+    rng: &mut Rng,
+    emit: &mut dyn FnMut(&[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let deviation = factor / (tensor.cols as f32).sqrt();
     let per_chunk = (CHUNK / tensor.row_bytes()).max(1);
     let mut buffer = vec![0; per_chunk.min(tensor.rows) * tensor.row_bytes()];
     let mut left = tensor.rows;

@@ -4,9 +4,9 @@
 
 use super::shape::{Experts, HeadNorm, Key, Parts, Shape, TINY};
 
-/// A tiny shape of a family, with more layers where those differ.
+/// A tiny shape of a family; where layers differ, it needs more than two.
 const fn tiny(name: &'static str, arch: &'static str, parts: Parts) -> Shape {
-    Shape { name, arch, layers: 3, parts, ..TINY }
+    Shape { name, arch, parts, ..TINY }
 }
 
 const YARN: [(&str, Key); 3] = [
@@ -62,7 +62,7 @@ pub const GEMMA3: Shape = Shape {
 };
 
 pub const PHI3: Shape = tiny(
-    "tiny-phi3",
+    "tiny-longrope",
     "phi3",
     Parts {
         fused_qkv: true,
@@ -84,18 +84,20 @@ const GRANITE_KEYS: &[(&str, Key)] = &[
     ("logit_scale", Key::F32(8.0)),
 ];
 
-pub const GRANITE: Shape =
-    tiny("tiny-granite", "granite", Parts { keys: GRANITE_KEYS, ..Parts::LLAMA });
+pub const GRANITE: Shape = tiny("tiny-granite", "granite", Parts { keys: GRANITE_KEYS, ..Parts::LLAMA });
 
-pub const GRANITEMOE: Shape = tiny(
-    "tiny-granitemoe",
-    "granitemoe",
-    Parts {
-        experts: Some(Experts { count: 6, used: 2, ff: 256, shared: 512, biased: false }),
-        keys: GRANITE_KEYS,
-        ..Parts::LLAMA
-    },
-);
+pub const GRANITEMOE: Shape = Shape {
+    ff: 256,
+    ..tiny(
+        "tiny-granitemoe",
+        "granitemoe",
+        Parts {
+            experts: Some(Experts { count: 6, used: 2, ff: 256, shared: 512, biased: false }),
+            keys: GRANITE_KEYS,
+            ..Parts::LLAMA
+        },
+    )
+};
 
 /// Four layers: the last has no rotary embedding.
 pub const SMOLLM3: Shape = Shape { layers: 4, ..tiny("tiny-smollm3", "smollm3", Parts::LLAMA) };
@@ -116,13 +118,8 @@ pub const MISTRAL3: Shape = tiny(
     },
 );
 
-const OLMO_PARTS: Parts = Parts {
-    norms_before: false,
-    norms_after: true,
-    ffn_norm: "",
-    head_norm: HeadNorm::All,
-    ..Parts::LLAMA
-};
+const OLMO_PARTS: Parts =
+    Parts { norms_before: false, norms_after: true, ffn_norm: "", head_norm: HeadNorm::All, ..Parts::LLAMA };
 
 pub const OLMO2: Shape = tiny("tiny-olmo2", "olmo2", OLMO_PARTS);
 
@@ -139,6 +136,7 @@ pub const OLMO3: Shape = Shape {
 };
 
 pub const OLMOE: Shape = Shape {
+    ff: 256,
     kv_heads: 4,
     ..tiny(
         "tiny-olmoe",
@@ -189,10 +187,7 @@ pub const GPT2: Shape = Shape {
 pub const MIXTRAL: Shape = tiny(
     "tiny-mixtral",
     "llama",
-    Parts {
-        experts: Some(Experts { count: 4, used: 2, ff: 512, shared: 0, biased: false }),
-        ..Parts::LLAMA
-    },
+    Parts { experts: Some(Experts { count: 4, used: 2, ff: 512, shared: 0, biased: false }), ..Parts::LLAMA },
 );
 
 pub const QWEN3MOE: Shape = tiny(

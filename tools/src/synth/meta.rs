@@ -80,7 +80,9 @@ pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
         Entry::f32(key("rope.freq_base"), shape.rope_base),
         Entry::u32(key("vocab_size"), shape.vocab),
     ];
-    if shape.heads * shape.head_dim != shape.dim && !shape.parts.keys.iter().any(|(name, _)| name.ends_with("key_length")) {
+    if shape.heads * shape.head_dim != shape.dim
+        && !shape.parts.keys.iter().any(|(name, _)| name.ends_with("key_length"))
+    {
         list.push(Entry::u32(key("attention.key_length"), shape.head_dim));
         list.push(Entry::u32(key("attention.value_length"), shape.head_dim));
     }

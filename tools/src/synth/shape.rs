@@ -281,7 +281,15 @@ pub const SHAPES: &[Shape] = &[
     },
     TINYLLAMA,
     LLAMA_3_2_1B,
-    Shape { name: "llama-3.2-3b", dim: 3072, layers: 28, heads: 24, head_dim: 128, rope_dims: 128, ..LLAMA_3_2_1B },
+    Shape {
+        name: "llama-3.2-3b",
+        dim: 3072,
+        layers: 28,
+        heads: 24,
+        head_dim: 128,
+        rope_dims: 128,
+        ..LLAMA_3_2_1B
+    },
     Shape {
         name: "llama-2-7b",
         dim: 4096,

@@ -10,6 +10,9 @@ use super::{Experts, HeadNorm, Mix, Shape};
 pub enum Kind {
     /// A matrix of weights: deviation `1 / sqrt(cols)`.
     Matrix,
+    /// A router of experts: a matrix of four times that deviation. Like a trained one it is sure of its first choice, and what it is not sure
+    /// of has little weight.
+    Router,
     /// Weights of a norm: near one.
     Norm,
     /// A bias: near zero.
@@ -43,7 +46,7 @@ impl Tensor {
         let (cols, rows, stack) = (self.cols as u64, (self.rows / self.stack) as u64, self.stack as u64);
         match (self.kind, rows) {
             (Kind::Matrix, _) if self.stack > 1 => vec![cols, rows, stack],
-            (Kind::Matrix, _) => vec![cols, rows],
+            (Kind::Matrix | Kind::Router, _) => vec![cols, rows],
             (_, 1) => vec![cols],
             _ => vec![cols, rows],
         }
@@ -205,7 +208,8 @@ impl Layer<'_> {
 
     fn experts(&mut self, experts: Experts) {
         let (dim, base, Experts { count, ff, biased, .. }) = (self.shape.dim, self.mix.base, experts);
-        self.matrix("ffn_gate_inp", Format::F32, count, dim);
+        let router = matrix(self.name("ffn_gate_inp.weight"), Format::F32, count, dim);
+        self.list.push(Tensor { kind: Kind::Router, ..router });
         self.bias("ffn_gate_inp", biased, count);
         let sensitive = self.sensitive();
         for (part, format, rows, cols) in
