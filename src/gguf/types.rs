@@ -157,6 +157,18 @@ impl GgmlType {
             Q4_K => Format::Q4_K,
             Q5_K => Format::Q5_K,
             Q6_K => Format::Q6_K,
+            TQ1_0 => Format::TQ1_0,
+            TQ2_0 => Format::TQ2_0,
+            IQ1_S => Format::IQ1_S,
+            IQ1_M => Format::IQ1_M,
+            IQ2_XXS => Format::IQ2_XXS,
+            IQ2_XS => Format::IQ2_XS,
+            IQ2_S => Format::IQ2_S,
+            IQ3_XXS => Format::IQ3_XXS,
+            IQ3_S => Format::IQ3_S,
+            IQ4_NL => Format::IQ4_NL,
+            IQ4_XS => Format::IQ4_XS,
+            MXFP4 => Format::MXFP4,
             _ => return None,
         })
     }

@@ -3,7 +3,7 @@
 //! ```text
 //! x = embedding[token]
 //! for each layer:
-//!     h = norm(x);  x += norm(attention(h))            attention.rs
+//!     h = norm(x);  x += norm(attention(h))            attention.rs, or short_conv.rs
 //!     h = norm(x);  x += norm(feed_forward(h))         feed_forward.rs, experts.rs
 //! logits = Wout norm(x)
 //! ```
@@ -13,7 +13,7 @@
 use super::config::Norms;
 use super::plan::shape;
 use super::scratch::Scratch;
-use super::weights::Norm;
+use super::weights::{Mixer, Norm};
 use super::{Model, Plan};
 use crate::kv::Cache;
 use crate::ops::rows::NormKind;
@@ -101,7 +101,10 @@ impl<'m> Decoder<'m> {
         let model = self.model;
         for (index, layer) in model.weights().layers.iter().enumerate() {
             self.normalize(&layer.attn_norm);
-            self.attention(index, layer, positions.clone());
+            match &layer.mixer {
+                Mixer::Attention(weights) => self.attention(index, weights, positions.clone()),
+                Mixer::ShortConv(weights) => self.short_conv(index, weights, positions.clone()),
+            }
             self.add(&layer.attn_post_norm);
             if layer.ffn_norm.is_some() || !model.config().parallel {
                 self.normalize(&layer.ffn_norm);
