@@ -36,7 +36,7 @@ pub use mxfp4::BlockMxfp4;
 pub(crate) use mxfp4::{MXFP4_VALUES, half_scale};
 pub use q2_k::BlockQ2K;
 pub use q3_k::BlockQ3K;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use q3_k::scales_q3;
 pub use q4_0::BlockQ4_0;
 pub use q4_1::BlockQ4_1;

@@ -43,7 +43,7 @@ fn digits(bytes: &[u8], out: &mut [i8]) {
     let mut power = 1u8;
     for out in out.chunks_exact_mut(bytes.len()) {
         for (byte, out) in bytes.iter().zip(out) {
-            *out = (u16::from(byte.wrapping_mul(power)) * 3 >> 8) as i8 - 1;
+            *out = ((u16::from(byte.wrapping_mul(power)) * 3) >> 8) as i8 - 1;
         }
         power = power.wrapping_mul(3);
     }

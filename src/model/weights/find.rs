@@ -2,7 +2,8 @@
 //! what the family must have is missed; and a tensor that nothing asked for is refused.
 
 use super::{
-    Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Norm, RopeFactors, Stack, Vector, Weights,
+    Attention, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors, ShortConv, Stack,
+    Vector, Weights,
 };
 use crate::gguf::{Gguf, TensorInfo};
 use crate::model::{Config, Error, config};

@@ -150,8 +150,8 @@ mod tests {
     fn ggus_reads_it_back() {
         let shape = Shape::named("tiny").unwrap();
         for format in Format::ALL {
-            if type_code(format) > 30 {
-                continue; // newer than ggus
+            if format.name().starts_with("IQ") || type_code(format) > 30 {
+                continue; // ggus does not know these, or not how large they are
             }
             let mix = Mix::named(format.name()).unwrap();
             let mut bytes = Vec::new();
