@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("tokenizer", &["gguf"]),
     ("ops", &["tensor", "threads"]),
     ("model", &["gguf", "kv", "ops", "tensor", "threads", "topology"]),
+    ("perplexity", &["kv", "model", "ops"]),
     ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
     ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
 ];

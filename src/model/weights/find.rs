@@ -2,8 +2,8 @@
 //! what the family must have is missed; and a tensor that nothing asked for is refused.
 
 use super::{
-    Attention, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors, ShortConv, Stack,
-    Vector, Weights,
+    Attention, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors, ShortConv,
+    Stack, Vector, Weights,
 };
 use crate::gguf::{Gguf, TensorInfo};
 use crate::model::{Config, Error, config};
