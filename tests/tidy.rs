@@ -17,10 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stop", &[]),
     ("builtin", &["gguf"]),
     ("tokenizer", &["gguf"]),
+    ("chat", &["gguf", "tokenizer"]),
     ("ops", &["tensor", "threads"]),
     ("model", &["gguf", "kv", "ops", "tensor", "threads", "topology"]),
     ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
-    ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
+    ("error", &["chat", "gguf", "model", "sample", "session", "tokenizer"]),
 ];
 
 /// Longest source file, in lines.
