@@ -9,11 +9,24 @@ use siskin_tools::synth::fnv1a;
 use std::collections::BTreeMap;
 use std::time::{Duration, UNIX_EPOCH};
 
-/// Template, conversation, and why the rendering differs from jinja2's.
-const DIFFERENT: &[(&str, &str, &str)] = &[];
-
-/// Template, conversation, and why it is rendered here though jinja2 refuses to.
-const RENDERED: &[(&str, &str, &str)] = &[];
+/// What renders otherwise than in Python, and why: the first list here differs, the second is rendered though Python refuses.
+const DIFFERENT: &[(&str, &[&str], &str)] = &[(
+    "meetkai-functionary-medium-v3.1.jinja",
+    &["tools"],
+    "text added to a text marked `safe` becomes HTML there: quotes in descriptions of tools become &#34;",
+)];
+const RENDERED: &[(&str, &[&str], &str)] = &[
+    ("CohereForAI-c4ai-command-r-plus-tool_use.jinja", NO_TOOLS, LOOP_OVER_NONE),
+    ("NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use.jinja", NO_TOOLS, LOOP_OVER_NONE),
+    ("NousResearch-Hermes-3-Llama-3.1-8B-tool_use.jinja", NO_TOOLS, LOOP_OVER_NONE),
+    (
+        "llama-cpp-deepseek-r1.jinja",
+        &["tools"],
+        "`tojson` of what `map` gives: a list here, a generator there",
+    ),
+];
+const NO_TOOLS: &[&str] = &["finished", "no_system", "one_turn", "system"];
+const LOOP_OVER_NONE: &str = "a loop over the absent tools: none here, an error there";
 
 #[derive(Deserialize)]
 struct Golden {
@@ -90,9 +103,13 @@ fn real_templates_render_as_in_python() {
         let source = std::fs::read_to_string(dir.join(file)).expect("a template");
         assert_eq!(hash(source.as_bytes()), renderings.fnv1a, "{file} is not the one that was recorded");
         for (name, expected) in &renderings.of {
-            let excepted = |list: &[(&str, &str, &str)]| list.iter().any(|&(f, c, _)| (f, c) == (file, name));
+            let excepted = |list: &[(&str, &[&str], &str)]| {
+                list.iter().any(|(template, of, _)| template == file && of.contains(&name.as_str()))
+            };
             let found = render(&source, &golden.conversations[name], golden.made_by.now);
-            match (judge(&found, expected), excepted(DIFFERENT) || excepted(RENDERED)) {
+            let refused = matches!(expected, Rendering::Refused { .. });
+            let exception = if refused { excepted(RENDERED) } else { excepted(DIFFERENT) } && found.is_ok();
+            match (judge(&found, expected), exception) {
                 (None, false) => same += 1,
                 (Some(_), true) => {}
                 (None, true) => wrong.push(format!("{file}, {name}: is no exception")),

@@ -5,7 +5,18 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const DAY_SECONDS: u64 = 86_400;
@@ -126,10 +137,22 @@ mod tests {
     fn dates_are_those_of_python() {
         let all = "%a %A %b %B %d %e %D %F %H %I %j %M %m %p %S %T %u %w %Y %y %% %-d %-m";
         for (seconds, expected) in [
-            (0, "Thu Thursday Jan January 01  1 01/01/70 1970-01-01 00 12 001 00 01 AM 00 00:00:00 4 4 1970 70 % 1 1"),
-            (951_782_400, "Tue Tuesday Feb February 29 29 02/29/00 2000-02-29 00 12 060 00 02 AM 00 00:00:00 2 2 2000 00 % 29 2"),
-            (1_735_689_599, "Tue Tuesday Dec December 31 31 12/31/24 2024-12-31 23 11 366 59 12 PM 59 23:59:59 2 2 2024 24 % 31 12"),
-            (4_107_542_400, "Mon Monday Mar March 01  1 03/01/00 2100-03-01 00 12 060 00 03 AM 00 00:00:00 1 1 2100 00 % 1 3"),
+            (
+                0,
+                "Thu Thursday Jan January 01  1 01/01/70 1970-01-01 00 12 001 00 01 AM 00 00:00:00 4 4 1970 70 % 1 1",
+            ),
+            (
+                951_782_400,
+                "Tue Tuesday Feb February 29 29 02/29/00 2000-02-29 00 12 060 00 02 AM 00 00:00:00 2 2 2000 00 % 29 2",
+            ),
+            (
+                1_735_689_599,
+                "Tue Tuesday Dec December 31 31 12/31/24 2024-12-31 23 11 366 59 12 PM 59 23:59:59 2 2 2024 24 % 31 12",
+            ),
+            (
+                4_107_542_400,
+                "Mon Monday Mar March 01  1 03/01/00 2100-03-01 00 12 060 00 03 AM 00 00:00:00 1 1 2100 00 % 1 3",
+            ),
         ] {
             assert_eq!(at(seconds, all), expected);
         }
@@ -145,7 +168,10 @@ mod tests {
             let next_day = (before.year, before.month, before.day + 1);
             let next_month = (before.year, before.month + 1, 1);
             let next_year = (before.year + 1, 1, 1);
-            assert!([next_day, next_month, next_year].contains(&(date.year, date.month, date.day)), "{date:?}");
+            assert!(
+                [next_day, next_month, next_year].contains(&(date.year, date.month, date.day)),
+                "{date:?}"
+            );
             assert!(date.day_of_year == before.day_of_year + 1 || date.day_of_year == 1, "{date:?}");
             before = date;
         }

@@ -14,7 +14,9 @@ pub enum Error {
     )]
     Missing,
     /// The file has templates, but none that is used unless asked for.
-    #[error("the model's file has no default chat template, but these: {names}. Try --chat-template with one of them")]
+    #[error(
+        "the model's file has no default chat template, but these: {names}. Try --chat-template with one of them"
+    )]
     NoDefault {
         /// Names of those that it has, separated by commas.
         names: String,
@@ -34,7 +36,9 @@ pub enum Error {
         reason: String,
     },
     /// The template wants more than any useful one.
-    #[error("chat template: more than {limit}. It may be damaged or hostile; try another with --chat-template FILE")]
+    #[error(
+        "chat template: more than {limit}. It may be damaged or hostile; try another with --chat-template FILE"
+    )]
     Limit {
         /// What it exceeded.
         limit: Limit,

@@ -29,7 +29,13 @@ impl Style {
     /// The defaults of `json.dumps`, but for `ensure_ascii`, which templates do not expect: with an indent, items end their lines.
     pub fn new(indent: Option<String>) -> Style {
         let item_separator = if indent.is_some() { "," } else { ", " }.to_owned();
-        Style { ensure_ascii: false, indent, item_separator, key_separator: ": ".to_owned(), sort_keys: false }
+        Style {
+            ensure_ascii: false,
+            indent,
+            item_separator,
+            key_separator: ": ".to_owned(),
+            sort_keys: false,
+        }
     }
 
     /// The text of a value.
@@ -198,15 +204,31 @@ mod tests {
         let text = indented.dump(&value(r#"{"b": [1, {"x": 2}], "a": []}"#)).expect("serializable");
         assert_eq!(text, "{\n  \"a\": [],\n  \"b\": [\n    1,\n    {\n      \"x\": 2\n    }\n  ]\n}");
         let ascii = Style { ensure_ascii: true, ..Style::new(None) };
-        assert_eq!(ascii.dump(&value("\"é😀\u{7f}\"")).expect("serializable"), "\"\\u00e9\\ud83d\\ude00\u{7f}\"");
+        assert_eq!(
+            ascii.dump(&value("\"é😀\u{7f}\"")).expect("serializable"),
+            "\"\\u00e9\\ud83d\\ude00\u{7f}\""
+        );
     }
 
     #[test]
     fn floats_are_those_of_repr() {
-        let shown = [1.0, 0.1, 1e15, 1e16, 1.5e22, 1e-4, 1e-5, 1.25e-10, -0.0, 123456789.125, f64::INFINITY].map(float);
+        let shown = [1.0, 0.1, 1e15, 1e16, 1.5e22, 1e-4, 1e-5, 1.25e-10, -0.0, 123456789.125, f64::INFINITY]
+            .map(float);
         assert_eq!(
             shown,
-            ["1.0", "0.1", "1000000000000000.0", "1e+16", "1.5e+22", "0.0001", "1e-05", "1.25e-10", "-0.0", "123456789.125", "Infinity"]
+            [
+                "1.0",
+                "0.1",
+                "1000000000000000.0",
+                "1e+16",
+                "1.5e+22",
+                "0.0001",
+                "1e-05",
+                "1.25e-10",
+                "-0.0",
+                "123456789.125",
+                "Infinity"
+            ]
         );
     }
 

@@ -17,6 +17,7 @@ pub(super) fn install(environment: &mut Environment<'static>) {
     environment.add_filter("e", escape);
     // It indents by the depth of a value before that is paid for, so its output can fill any memory; jinja2's is of little use either.
     environment.remove_filter("pprint");
+    environment.add_test("iterable", is_iterable);
     environment.add_function("raise_exception", raise_exception);
 }
 
@@ -24,7 +25,10 @@ pub(super) fn install(environment: &mut Environment<'static>) {
 pub(super) fn strftime_now(now: SystemTime) -> Value {
     Value::from_function(move |format: &str| {
         clock::strftime(now, format).map_err(|directive| {
-            Error::new(ErrorKind::InvalidOperation, format!("strftime_now: directive {directive} is not known"))
+            Error::new(
+                ErrorKind::InvalidOperation,
+                format!("strftime_now: directive {directive} is not known"),
+            )
         })
     })
 }
@@ -64,8 +68,16 @@ fn indent(value: Option<Value>) -> Result<Option<String>, Error> {
         _ => None,
     };
     text.map(Some).ok_or_else(|| {
-        Error::new(ErrorKind::InvalidOperation, format!("tojson: indent of more than {MAX_INDENT} characters"))
+        Error::new(
+            ErrorKind::InvalidOperation,
+            format!("tojson: indent of more than {MAX_INDENT} characters"),
+        )
     })
+}
+
+/// `none` is not iterable in Python; minijinja runs a loop over it zero times.
+fn is_iterable(value: &Value) -> bool {
+    !value.is_none() && (value.as_str().is_some() || value.try_iter().is_ok())
 }
 
 /// The five characters of HTML, as `markupsafe` spells them. minijinja's own filter does nothing where automatic escaping is off.

@@ -73,7 +73,11 @@ impl Specials {
             let token = id.and_then(|id| tokenizer.token(id));
             token.map(|token| String::from_utf8_lossy(token.bytes).into_owned()).unwrap_or_default()
         };
-        Specials { bos: text(tokenizer.bos()), eos: text(tokenizer.eos()), unknown: text(tokenizer.unknown()) }
+        Specials {
+            bos: text(tokenizer.bos()),
+            eos: text(tokenizer.eos()),
+            unknown: text(tokenizer.unknown()),
+        }
     }
 }
 

@@ -21,7 +21,8 @@ fn source<'f>(file: &'f Gguf, args: &ConversationArgs) -> Result<(PathBuf, Cow<'
         let source = chat::source(file.metadata(), name);
         source.map(|source| (file.path().to_owned(), Cow::Borrowed(source)))
     };
-    let of_model = |error: chat::Error| CliError::InFile { path: file.path().to_owned(), error: error.into() };
+    let of_model =
+        |error: chat::Error| CliError::InFile { path: file.path().to_owned(), error: error.into() };
     match args.chat_template.as_deref() {
         Some(name) if chat::names(file.metadata()).contains(&name) => in_model(Some(name)).map_err(of_model),
         Some(path) => Ok((path.into(), Cow::Owned(input::read(Path::new(path))?))),

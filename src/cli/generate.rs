@@ -28,7 +28,9 @@ pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     }
     #[cfg(feature = "chat")]
     if !args.chat && (args.conversation.system.is_some() || args.conversation.chat_template.is_some()) {
-        return Err(CliError::Usage("--system and --chat-template are for conversations. Try with --chat".into()));
+        return Err(CliError::Usage(
+            "--system and --chat-template are for conversations. Try with --chat".into(),
+        ));
     }
     let topology = Topology::this_machine();
     let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);

@@ -60,7 +60,8 @@ impl Terminal {
     fn restore(&self) {
         if let Some(modes) = &self.0 {
             // Nobody is left to be told of a failure.
-            let _ = rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, modes);
+            let _ =
+                rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, modes);
         }
     }
 }

@@ -45,17 +45,36 @@ fn blanks_and_markup_are_those_of_jinja2_in_transformers() {
     gives("{{ messages[0].content }}", "Hi <there> & \"you\"");
     gives("{{ messages[0].content | escape }}", "Hi &lt;there&gt; &amp; &#34;you&#34;");
     gives("{{ messages[0] | tojson }}", r#"{"role": "user", "content": "Hi <there> & \"you\""}"#);
-    gives("{{ {'b': [1, 2.0], 'a': none} | tojson(indent=1) }}", "{\n \"b\": [\n  1,\n  2.0\n ],\n \"a\": null\n}");
-    gives("{{ {'b': 'é', 'a': 1} | tojson(ensure_ascii=true, sort_keys=true, separators=(',', ':')) }}", r#"{"a":1,"b":"\u00e9"}"#);
+    gives(
+        "{{ {'b': [1, 2.0], 'a': none} | tojson(indent=1) }}",
+        "{\n \"b\": [\n  1,\n  2.0\n ],\n \"a\": null\n}",
+    );
+    gives(
+        "{{ {'b': 'é', 'a': 1} | tojson(ensure_ascii=true, sort_keys=true, separators=(',', ':')) }}",
+        r#"{"a":1,"b":"\u00e9"}"#,
+    );
 }
 
 #[test]
 fn python_is_at_hand() {
     gives("{{ bos_token }}{{ messages[0]['content'].upper().strip('U\"')[:2] }}{{ eos_token }}", "<s>HI</s>");
     gives("{{ strftime_now('%d %b %Y') }}", "02 Jan 1970");
-    gives("{% for i in range(9) %}{% if i == 1 %}{% continue %}{% elif i > 2 %}{% break %}{% endif %}{{ i }}{% endfor %}", "02");
-    gives("{{ tools is none }} {{ documents is none }} {{ undefined_name is defined }}{{ undefined_name }}", "True True False");
-    gives("{% set ns = namespace(n=1) %}{% for m in messages %}{% set ns.n = 2 %}{% endfor %}{{ ns.n }}", "2");
+    gives(
+        "{% for i in range(9) %}{% if i == 1 %}{% continue %}{% elif i > 2 %}{% break %}{% endif %}{{ i }}{% endfor %}",
+        "02",
+    );
+    gives(
+        "{{ tools is none }} {{ documents is none }} {{ undefined_name is defined }}{{ undefined_name }}",
+        "True True False",
+    );
+    gives(
+        "{{ tools is iterable }} {{ messages is iterable }} {{ 'ab' is iterable }} {{ 1 is iterable }}",
+        "False True True False",
+    );
+    gives(
+        "{% set ns = namespace(n=1) %}{% for m in messages %}{% set ns.n = 2 %}{% endfor %}{{ ns.n }}",
+        "2",
+    );
 }
 
 #[test]
@@ -68,8 +87,12 @@ fn generation_blocks_are_plain_ones() {
 
 #[test]
 fn refusals_are_told_in_the_words_of_the_template() {
-    let error = render("{% macro m() %}{{ raise_exception('system role is not supported') }}{% endmacro %}{{ m() }}");
-    assert!(matches!(&error, Err(Error::Refused { reason }) if reason == "system role is not supported"), "{error:?}");
+    let error =
+        render("{% macro m() %}{{ raise_exception('system role is not supported') }}{% endmacro %}{{ m() }}");
+    assert!(
+        matches!(&error, Err(Error::Refused { reason }) if reason == "system role is not supported"),
+        "{error:?}"
+    );
     let error = render("{{ raise_exception('ran out of fuel: recursion limit') }}");
     assert!(matches!(error, Err(Error::Refused { .. })), "{error:?}");
 }
@@ -112,7 +135,10 @@ fn steps(limit: Limit) -> bool {
 fn endless_work_ends() {
     let nested = "{% for a in range(99999) %}".repeat(4) + &"{% endfor %}".repeat(4);
     exceeds(&nested, steps);
-    exceeds("{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}", steps);
+    exceeds(
+        "{% set ns = namespace(s='x') %}{% for i in range(99) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+        steps,
+    );
     exceeds("{{ ('x' * 99999999999)[0] }}", steps);
     exceeds("{{ [1] * 999999 }}", steps);
 }
@@ -126,9 +152,14 @@ fn endless_output_ends() {
 
 #[test]
 fn endless_recursion_ends() {
-    exceeds("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", |limit| matches!(limit, Limit::Depth(_)));
+    exceeds("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}", |limit| {
+        matches!(limit, Limit::Depth(_))
+    });
     // The compiler has a limit of its own.
-    assert!(matches!(render(&format!("{{{{ {}1{} }}}}", "(".repeat(9999), ")".repeat(9999))), Err(Error::Invalid { .. })));
+    assert!(matches!(
+        render(&format!("{{{{ {}1{} }}}}", "(".repeat(9999), ")".repeat(9999))),
+        Err(Error::Invalid { .. })
+    ));
     assert!(matches!(render(&"{% if 1 %}".repeat(9999)), Err(Error::Invalid { .. })));
 }
 
@@ -145,7 +176,12 @@ fn deep_values_do_no_harm() {
             "]".repeat(40)
         );
         assert_eq!(render_with(&nest, messages).expect("steps enough"), "");
-        for use_of_it in ["{{ ns.x }}", "{{ ns.x == [ns.x] }}", "{{ ns.x | string | length }}", "{{ {'a': ns.x} in [ns] }}"] {
+        for use_of_it in [
+            "{{ ns.x }}",
+            "{{ ns.x == [ns.x] }}",
+            "{{ ns.x | string | length }}",
+            "{{ {'a': ns.x} in [ns] }}",
+        ] {
             let shown = render_with(&format!("{nest}{use_of_it}"), messages);
             assert!(matches!(shown, Ok(_) | Err(Error::Limit { .. })), "{use_of_it}: {shown:?}");
         }
@@ -153,7 +189,8 @@ fn deep_values_do_no_harm() {
             assert!(render_with(&format!("{nest}{use_of_it}"), messages).is_err(), "{use_of_it}");
         }
     }
-    let shared = "{% set ns = namespace(x=['x']) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
+    let shared =
+        "{% set ns = namespace(x=['x']) %}{% for i in range(40) %}{% set ns.x = [ns.x, ns.x] %}{% endfor %}";
     for use_of_it in ["{{ ns.x | tojson }}", "{{ ns.x }}"] {
         assert!(render(&format!("{shared}{use_of_it}")).is_err(), "{use_of_it}");
     }

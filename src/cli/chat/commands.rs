@@ -57,10 +57,13 @@ pub fn parse(line: &str) -> Result<Input<'_>, CliError> {
 }
 
 fn misuse(name: &str) -> CliError {
-    let usage = COMMANDS.iter().map(|(usage, _)| *usage).find(|usage| usage[1..].split(' ').next() == Some(name));
+    let usage =
+        COMMANDS.iter().map(|(usage, _)| *usage).find(|usage| usage[1..].split(' ').next() == Some(name));
     CliError::Usage(match usage {
         Some(usage) => format!("/{name}: expected {usage}"),
-        None => format!("/{name}: no such command. Try /help; a message that begins with / is written with two, as in //{name}"),
+        None => format!(
+            "/{name}: no such command. Try /help; a message that begins with / is written with two, as in //{name}"
+        ),
     })
 }
 
@@ -94,7 +97,12 @@ mod tests {
 
     #[test]
     fn mistakes_are_explained() {
-        for (line, part) in [("/save", "/save FILE"), ("/reset all", "/reset"), ("/", "no such"), ("/etc/passwd", "//etc/passwd")] {
+        for (line, part) in [
+            ("/save", "/save FILE"),
+            ("/reset all", "/reset"),
+            ("/", "no such"),
+            ("/etc/passwd", "//etc/passwd"),
+        ] {
             let error = parse(line).expect_err(line).to_string();
             assert!(error.contains(part), "{error}");
         }

@@ -8,7 +8,10 @@ use std::path::Path;
 
 /// What a file may hold.
 #[derive(Deserialize)]
-#[serde(untagged, expecting = "expected an array of messages, or an object with one as 'messages'; a message has a text 'role'")]
+#[serde(
+    untagged,
+    expecting = "expected an array of messages, or an object with one as 'messages'; a message has a text 'role'"
+)]
 enum Saved {
     Messages(Vec<Message>),
     Object { messages: Vec<Message> },
@@ -16,7 +19,9 @@ enum Saved {
 
 /// Writes a conversation.
 pub fn save(path: &Path, messages: &[Message]) -> Result<(), CliError> {
-    let failed = |error: &dyn std::fmt::Display| CliError::Failed(format!("{}: cannot write it: {error}", path.display()));
+    let failed = |error: &dyn std::fmt::Display| {
+        CliError::Failed(format!("{}: cannot write it: {error}", path.display()))
+    };
     let json = serde_json::to_string_pretty(messages).map_err(|error| failed(&error))?;
     fs::write(path, json + "\n").map_err(|error| failed(&error))
 }

@@ -157,7 +157,7 @@ impl Talk<'_> {
         self.messages.push(Message::new("user", text));
         let answered = self.reply();
         match &answered {
-            Ok(text) if !text.is_empty() => self.messages.push(Message::new("assistant", text.as_str())),
+            Ok(text) if !text.is_empty() => self.messages.push(Message::answer(text)),
             _ => drop(self.messages.pop()),
         }
         if answered.is_ok() && self.stats {
@@ -209,7 +209,9 @@ impl Talk<'_> {
             Reason::Context { n } => message(&format!(
                 "the answer is cut off, because the conversation has reached {n} tokens. Try /reset, or another start with a larger --context"
             )),
-            Reason::MaxTokens { n } => message(&format!("the answer is cut off after {n} tokens (--max-tokens)")),
+            Reason::MaxTokens { n } => {
+                message(&format!("the answer is cut off after {n} tokens (--max-tokens)"))
+            }
             Reason::Cancelled => message("stopped"),
             _ => {}
         }
@@ -217,7 +219,11 @@ impl Talk<'_> {
 
     fn tell_stats(&self) {
         let used = self.session.tokens().len();
-        message(&format!("{used} of {} tokens in the cache, {} messages", self.session.plan().capacity, self.messages.len()));
+        message(&format!(
+            "{used} of {} tokens in the cache, {} messages",
+            self.session.plan().capacity,
+            self.messages.len()
+        ));
         self.tell_last();
         message(&format!("all answers: {}", amounts(&self.totals)));
         message(&report::memory(self.mapped, self.session.plan()));
