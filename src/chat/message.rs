@@ -94,7 +94,8 @@ mod tests {
         };
         let two = |content: &str, thinking: &str| (Some(content.to_owned()), Some(thinking.to_owned()));
         assert_eq!(parts("Hello <|channel|>"), (Some("Hello <|channel|>".to_owned()), None));
-        let whole = "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Yes.";
+        let whole =
+            "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>Yes.";
         assert_eq!(parts(whole), two("Yes.", "Hm."));
         assert_eq!(parts("<|channel|>final<|message|>Yes."), two("Yes.", ""));
         assert_eq!(parts("<|channel|>analysis<|message|>Hm, cut"), two("", "Hm, cut"));
