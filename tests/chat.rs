@@ -1,5 +1,5 @@
 //! Conversations with the real command: what a line does, what is run again, what is printed.
-#![cfg(feature = "chat")]
+#![cfg(all(feature = "chat", feature = "cli"))]
 
 mod util;
 
@@ -185,14 +185,23 @@ fn templates_may_be_absent_or_named() {
     let bytes = std::fs::read(util::model()).expect("the model");
     let key = b"tokenizer.chat_template";
     let at = bytes.windows(key.len()).position(|window| window == key).expect("the key");
-    let renamed = |new: &[u8]| [&bytes[..at], new, &bytes[at + key.len()..]].concat();
-    siskin.file("without.gguf", &renamed(b"tokenizer.chat_templat_"));
+    let rekeyed = |new: &[u8]| {
+        let length = (new.len() as u64).to_le_bytes();
+        [&bytes[..at - 8], &length, new, &bytes[at + key.len()..]].concat()
+    };
+    siskin.file("without.gguf", &rekeyed(b"tokenizer.chat_templat_"));
     let run =
         |rest: &[&str]| siskin.run_with_stdin([&["chat", "--temp", "0"][..], rest].concat(), b"Hello\n");
     run(&["-m", "without.gguf"]).fails(2, &["without.gguf", "no chat template", "--chat-template FILE"]);
-    siskin.file("short.jinja", b"{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n\n");
-    let own = run(&["-m", "without.gguf", "--chat-template", "short.jinja"]).ok();
-    assert_eq!(own, chat(&siskin, &[], "Hello\n").ok());
+    let source = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n\n";
+    siskin.file("short.jinja", source.as_bytes());
+    let expected = chat(&siskin, &[], "Hello\n").ok();
+    assert_eq!(run(&["-m", "without.gguf", "--chat-template", "short.jinja"]).ok(), expected);
+    // 32 bytes longer, so that the tensors stay aligned.
+    let name = "one_of_several_by_its_long_name";
+    siskin.file("named.gguf", &rekeyed(format!("tokenizer.chat_template.{name}").as_bytes()));
+    run(&["-m", "named.gguf"]).fails(2, &["named.gguf", name]);
+    assert_eq!(run(&["-m", "named.gguf", "--chat-template", name]).ok(), expected);
 }
 
 struct Loaded {

@@ -1,5 +1,5 @@
 //! Conversations at a terminal: a pseudo-terminal on which lines are typed and keys pressed.
-#![cfg(all(feature = "chat", target_os = "linux"))]
+#![cfg(all(feature = "chat", feature = "cli", target_os = "linux"))]
 
 mod util;
 
@@ -31,6 +31,7 @@ impl Terminal {
             OpenOptions::new().read(true).write(true).open(path).expect("the other end")
         };
         let mut command = siskin.command(["chat", "--temp", "0"].iter().chain(args));
+        command.env("SISKIN_MODEL", util::model());
         command.env("TERM", "xterm").env("XDG_STATE_HOME", siskin.dir.path().join("state"));
         command.stdin(open()).stdout(open()).stderr(Stdio::piped());
         Terminal {

@@ -152,12 +152,13 @@ impl Talk<'_> {
         }
     }
 
-    /// Sends a message and prints the answer. When there is none, the message is taken back.
+    /// Sends a message and prints the answer. If that fails or is stopped before its first word, the message is taken back.
     fn say(&mut self, text: &str) -> Result<(), CliError> {
         self.messages.push(Message::new("user", text));
         let answered = self.reply();
+        let cancelled = matches!(&self.last, Some(Last { reason: Reason::Cancelled, .. }));
         match &answered {
-            Ok(text) if !text.is_empty() => self.messages.push(Message::answer(text)),
+            Ok(text) if !text.is_empty() || !cancelled => self.messages.push(Message::answer(text)),
             _ => drop(self.messages.pop()),
         }
         if answered.is_ok() && self.stats {
