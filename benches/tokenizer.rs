@@ -17,10 +17,16 @@ fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let text = text();
     let mut slow = Vec::new();
-    println!("{:<16}{:>9}{:>8} | 1 and 4 MB of: {:>8}{:>14}{:>14}", "vocabulary", "tokens", "text", "a", "blank", "\\n");
+    println!(
+        "{:<16}{:>9}{:>8} | 1 and 4 MB of: {:>8}{:>14}{:>14}",
+        "vocabulary", "tokens", "text", "a", "blank", "\\n"
+    );
     for (name, tokenizer) in tokenizers().into_iter().filter(|entry| entry.0.contains(&only)) {
-        let rates = std::iter::once(rate(&tokenizer, &text))
-            .chain(["a", " ", "\n"].iter().flat_map(|unit| [1, 4].map(|mb| rate(&tokenizer, &unit.repeat(mb << 20)))));
+        let rates = std::iter::once(rate(&tokenizer, &text)).chain(
+            ["a", " ", "\n"]
+                .iter()
+                .flat_map(|unit| [1, 4].map(|mb| rate(&tokenizer, &unit.repeat(mb << 20)))),
+        );
         let rates: Vec<f64> = rates.collect();
         let shown: Vec<String> = rates[1..].iter().map(|rate| format!("{rate:>7.1}")).collect();
         println!("{name:<16}{:>9}{:>8.1} | {:>15}{}", tokenizer.len(), rates[0], "", shown.concat());
