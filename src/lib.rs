@@ -41,6 +41,7 @@
 //! | [`model`] | configuration, weights, memory plan, the pass from ids to logits |
 //! | [`tokenizer`], [`sample`], [`stop`] | text to ids and back; choosing a token; ending |
 //! | [`session`] | prefill and decode |
+//! | [`perplexity`] | how well a model predicts a text |
 //!
 //! # Invariants
 //!
@@ -48,7 +49,8 @@
 //! - [`ops`] knows no cache, [`model`] no text, [`session`] no terminal.
 //! - `unsafe` lives in `simd/`, `gguf/map.rs` and `threads.rs` only.
 //! - Nothing allocates per token.
-//! - A result depends on the instruction set, never on the number of threads or the size of a batch.
+//! - A result depends on the instruction set and on whether tokens run alone or in batches of four and more, which round differently; never on
+//!   the number of threads or on what else is in a batch.
 
 #![deny(unsafe_code)]
 
@@ -59,6 +61,7 @@ pub mod gguf;
 pub mod kv;
 pub mod model;
 pub mod ops;
+pub mod perplexity;
 pub mod sample;
 pub mod session;
 pub mod stop;

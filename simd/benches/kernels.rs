@@ -105,6 +105,10 @@ fn matrix(format: Format, rows: usize, cols: usize) -> Vec<u8> {
             Format::Q2_K => block[80..].copy_from_slice(&[half, half].concat()),
             Format::Q3_K => block[108..].copy_from_slice(&half),
             Format::Q6_K => block[208..].copy_from_slice(&half),
+            Format::TQ1_0 => block[52..].copy_from_slice(&half),
+            Format::TQ2_0 => block[64..].copy_from_slice(&half),
+            Format::MXFP4 => block[0] = 120 + (i % 8) as u8,
+            Format::IQ1_M => block[49..].iter_mut().step_by(2).for_each(|byte| *byte = 0x22),
             Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => {
                 block[..4].copy_from_slice(&[half, half].concat());
             }

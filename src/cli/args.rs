@@ -32,6 +32,8 @@ pub enum Command {
     ///
     /// Token ids are random but the same in every run. The report goes to stdout.
     Bench(Bench),
+    /// How well a model predicts a text
+    Perplexity(Perplexity),
     /// Check this machine with the built-in model; paste its output into reports
     #[cfg(feature = "builtin")]
     #[command(visible_alias = "selftest")]
@@ -260,6 +262,37 @@ pub struct Bench {
     /// Print a line of names and a line of values for each repetition
     #[arg(long)]
     pub csv: bool,
+}
+
+/// `siskin perplexity`.
+#[derive(Debug, Args)]
+pub struct Perplexity {
+    /// Text to predict
+    pub text: Option<String>,
+    /// Model
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Read the text from a file, `-` for stdin
+    #[arg(short, long, value_name = "FILE", conflicts_with = "text")]
+    pub file: Option<PathBuf>,
+    /// Tokens of a window [default: 512, or the model's context]
+    #[arg(long, value_name = "N")]
+    pub context: Option<usize>,
+    /// Begin a window every N tokens and count its last N, instead of windows one after the other with the second half counting
+    #[arg(long, value_name = "N")]
+    pub stride: Option<usize>,
+    /// Another model with the same vocabulary: report the divergence from its predictions too
+    #[arg(long, value_name = "FILE")]
+    pub kl_base: Option<PathBuf>,
+    /// Threads [default: one for each performance core]
+    #[arg(short, long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// How keys and values are stored
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
+    pub kv_type: KvTypeArg,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `siskin doctor`.

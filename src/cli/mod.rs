@@ -11,6 +11,7 @@ mod json;
 mod machine;
 mod npy;
 mod output;
+mod perplexity;
 mod report;
 mod setup;
 mod tokenize;
@@ -85,6 +86,7 @@ pub fn main() -> ExitCode {
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Perplexity(args) => perplexity::run(&args),
         #[cfg(feature = "builtin")]
         Command::Doctor(args) => doctor::run(&args),
     };

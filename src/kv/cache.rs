@@ -24,9 +24,11 @@ impl KvType {
     }
 }
 
-/// What one layer keeps.
+/// What one layer keeps of each position: keys and values of attention, or one vector of what a convolution looks back at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LayerShape {
+    /// Vectors of a head: 2 for keys and values.
+    pub streams: usize,
     /// Key-value heads.
     pub kv_heads: usize,
     /// Values of a head.
@@ -35,6 +37,16 @@ pub struct LayerShape {
     pub capacity: usize,
     /// Positions that a token sees, itself included; all of them if `None`.
     pub window: Option<usize>,
+    /// How values are stored.
+    pub kv_type: KvType,
+}
+
+impl LayerShape {
+    /// Bytes of the layer; `None` if that does not fit in `usize`.
+    fn bytes(&self) -> Option<usize> {
+        let row = self.kv_type.format().row_bytes(self.head_dim)?;
+        [self.kv_heads, self.capacity, row].iter().try_fold(self.streams, |n, &m| n.checked_mul(m))
+    }
 }
 
 /// What a cache is made for.
@@ -44,19 +56,12 @@ pub struct Shape {
     pub layers: Vec<LayerShape>,
     /// Positions of the longest sequence.
     pub positions: usize,
-    /// How values are stored.
-    pub kv_type: KvType,
 }
 
 impl Shape {
     /// Bytes of the whole cache; `None` if that does not fit in `usize`.
     pub fn bytes(&self) -> Option<usize> {
-        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(self.layer_bytes(layer)?))
-    }
-
-    fn layer_bytes(&self, layer: &LayerShape) -> Option<usize> {
-        let row = self.kv_type.format().row_bytes(layer.head_dim)?;
-        [layer.kv_heads, layer.capacity, row].iter().try_fold(2usize, |n, &m| n.checked_mul(m))
+        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.bytes()?))
     }
 }
 
@@ -69,11 +74,10 @@ struct Layer {
     ring: Ring,
 }
 
-/// Keys and values, layer by layer: `[layers][key, value][kv_heads][capacity][head_dim]`, so that what one head attends to
+/// Keys and values, layer by layer: `[layers][streams][kv_heads][capacity][head_dim]`, so that what one head attends to
 /// is a matrix of neighbouring rows.
 #[derive(Debug)]
 pub struct Cache {
-    kv_type: KvType,
     positions: usize,
     end: usize,
     layers: Vec<Layer>,
@@ -86,13 +90,13 @@ impl Cache {
         let mut bytes = 0usize;
         let mut layers = Vec::with_capacity(shape.layers.len());
         for layer in &shape.layers {
-            let row_bytes = layer.head_dim * shape.kv_type.format().block_bytes();
+            let row_bytes = layer.head_dim * layer.kv_type.format().block_bytes();
             let start = bytes;
-            bytes = bytes.checked_add(shape.layer_bytes(layer).filter(|&bytes| bytes > 0)?)?;
+            bytes = bytes.checked_add(layer.bytes().filter(|&bytes| bytes > 0)?)?;
             layers.push(Layer { shape: *layer, start, row_bytes, ring: Ring::new(layer.capacity) });
         }
         let data = vec![0; bytes];
-        Some(Cache { kv_type: shape.kv_type, positions: shape.positions, end: 0, layers, data })
+        Some(Cache { positions: shape.positions, end: 0, layers, data })
     }
 
     /// Bytes allocated.
@@ -130,20 +134,21 @@ impl Cache {
         first..self.end
     }
 
-    /// Stores the keys and values of one position in one layer: `kv_heads x head_dim` each.
+    /// Stores what one layer keeps of a position: for each stream `kv_heads x head_dim` values.
     ///
     /// # Panics
     ///
     /// If the lengths or the layer are wrong.
-    pub fn store(&mut self, kernels: &Kernels, layer: usize, position: usize, keys: &[f32], values: &[f32]) {
+    pub fn store(&mut self, kernels: &Kernels, layer: usize, position: usize, streams: &[&[f32]]) {
         let layer = &self.layers[layer];
-        let LayerShape { kv_heads, head_dim, .. } = layer.shape;
+        let LayerShape { kv_heads, head_dim, kv_type, .. } = layer.shape;
         let slot = layer.ring.slot(position);
-        for (kind, rows) in [keys, values].into_iter().enumerate() {
-            assert_eq!(rows.len(), kv_heads * head_dim, "keys or values of one position");
+        assert_eq!(streams.len(), layer.shape.streams, "streams of one position");
+        for (stream, rows) in streams.iter().enumerate() {
+            assert_eq!(rows.len(), kv_heads * head_dim, "values of one position");
             for (head, row) in rows.chunks_exact(head_dim).enumerate() {
-                let out = &mut self.data[layer.rows(kind, head, slot..slot + 1)];
-                match self.kv_type {
+                let out = &mut self.data[layer.rows(stream, head, slot..slot + 1)];
+                match kv_type {
                     KvType::F16 => kernels.narrow_f16(row, out),
                     KvType::F32 => {
                         out.as_chunks_mut().0.iter_mut().zip(row).for_each(|(out, x)| *out = x.to_le_bytes())
@@ -153,9 +158,22 @@ impl Cache {
         }
     }
 
-    /// How keys and values are stored.
-    pub fn kv_type(&self) -> KvType {
-        self.kv_type
+    /// How a layer stores its values.
+    pub fn kv_type(&self, layer: usize) -> KvType {
+        self.layers[layer].shape.kv_type
+    }
+
+    /// Reads the first stream of a position that a layer still holds: `kv_heads x head_dim` values.
+    ///
+    /// # Panics
+    ///
+    /// If the length or the layer is wrong.
+    pub fn load(&self, layer: usize, position: usize, out: &mut [f32]) {
+        let layer = &self.layers[layer];
+        let slot = layer.ring.slot(position);
+        for (head, out) in out.chunks_exact_mut(layer.shape.head_dim).enumerate() {
+            layer.shape.kv_type.format().decode(&self.data[layer.rows(0, head, slot..slot + 1)], out);
+        }
     }
 
     /// The slots of a layer that hold positions, oldest first, as two runs; the second is empty unless they wrap.
@@ -175,9 +193,9 @@ impl Cache {
 }
 
 impl Layer {
-    /// The bytes of a run of slots of a head's keys (`kind` 0) or values (1).
-    fn rows(&self, kind: usize, head: usize, slots: Range<usize>) -> Range<usize> {
-        let head = kind * self.shape.kv_heads + head;
+    /// The bytes of a run of slots of a head's stream.
+    fn rows(&self, stream: usize, head: usize, slots: Range<usize>) -> Range<usize> {
+        let head = stream * self.shape.kv_heads + head;
         let start = self.start + head * self.shape.capacity * self.row_bytes;
         start + slots.start * self.row_bytes..start + slots.end * self.row_bytes
     }
@@ -197,8 +215,9 @@ mod tests {
     fn rows_come_back_where_they_were_stored() {
         let kernels = Kernels::best();
         for kv_type in [KvType::F32, KvType::F16] {
-            let layer = LayerShape { kv_heads: 2, head_dim: 3, capacity: 4, window: None };
-            let shape = Shape { layers: vec![layer; 2], positions: 4, kv_type };
+            let layer =
+                LayerShape { streams: 2, kv_heads: 2, head_dim: 3, capacity: 4, window: None, kv_type };
+            let shape = Shape { layers: vec![layer; 2], positions: 4 };
             let mut cache = Cache::new(&shape).unwrap();
             assert_eq!(shape.bytes(), Some(cache.bytes()));
             assert_eq!(cache.bytes(), 2 * 2 * 2 * 4 * 3 * kv_type.format().block_bytes());
@@ -207,7 +226,7 @@ mod tests {
                     let value =
                         |kind: usize, i: usize| (layer * 1000 + kind * 100 + position * 10 + i) as f32;
                     let row = |kind: usize| -> Vec<f32> { (0..6).map(|i| value(kind, i)).collect() };
-                    cache.store(&kernels, layer, position, &row(0), &row(1));
+                    cache.store(&kernels, layer, position, &[&row(0), &row(1)]);
                 }
             }
             let floats = |bytes: &[u8], n: usize| {
@@ -217,23 +236,28 @@ mod tests {
             };
             assert_eq!(floats(cache.keys(1, 1, 2..4), 6), [1023.0, 1024.0, 1025.0, 1033.0, 1034.0, 1035.0]);
             assert_eq!(floats(cache.values(0, 0, 1..2), 3), [110.0, 111.0, 112.0]);
+            let mut row = [0.0; 6];
+            cache.load(0, 2, &mut row);
+            assert_eq!(row, [20.0, 21.0, 22.0, 23.0, 24.0, 25.0]);
         }
     }
 
     #[test]
     fn sizes_that_overflow_are_refused() {
         for (kv_heads, head_dim, capacity) in [(usize::MAX, 2, 2), (1, 0, 2)] {
-            let layers = vec![LayerShape { kv_heads, head_dim, capacity, window: None }];
-            assert!(Cache::new(&Shape { layers, positions: 2, kv_type: KvType::F16 }).is_none());
+            let kv_type = KvType::F16;
+            let layers = vec![LayerShape { streams: 2, kv_heads, head_dim, capacity, window: None, kv_type }];
+            assert!(Cache::new(&Shape { layers, positions: 2 }).is_none());
         }
     }
 
     /// A layer with a window of 3 in 5 slots, beside one that keeps all.
     #[test]
     fn what_a_window_has_lost_cannot_be_gone_back_to() {
-        let all = LayerShape { kv_heads: 1, head_dim: 1, capacity: 20, window: None };
+        let kv_type = KvType::F32;
+        let all = LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 20, window: None, kv_type };
         let layers = vec![all, LayerShape { capacity: 5, window: Some(3), ..all }];
-        let mut cache = Cache::new(&Shape { layers, positions: 20, kv_type: KvType::F32 }).unwrap();
+        let mut cache = Cache::new(&Shape { layers, positions: 20 }).unwrap();
         cache.append(5);
         assert_eq!(cache.truncate(1), 1);
         cache.append(9);

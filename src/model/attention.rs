@@ -7,13 +7,13 @@
 
 use super::decoder::Decoder;
 use super::scratch::parts;
-use super::weights::{HeadNorm, Layer};
+use super::weights::{Attention, HeadNorm};
 use crate::ops::{Activations, Projection, Scoring, Span, attend, project, rows};
 use std::ops::Range;
 
 impl Decoder<'_> {
     /// `added = attention(h)`, of the tokens at `positions`.
-    pub(super) fn attention(&mut self, index: usize, layer: &Layer, positions: Range<usize>) {
+    pub(super) fn attention(&mut self, index: usize, weights: &Attention, positions: Range<usize>) {
         let (config, n) = (self.model.config(), self.rows);
         let (embedding, q_values, kv_values) = (config.embedding, config.q_values(), config.kv_values());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
@@ -21,17 +21,17 @@ impl Decoder<'_> {
         let [q, k, v, attended] =
             parts(&mut s.wide, [q_values, kv_values, kv_values, q_values].map(|x| n * x));
 
-        let [wq, wk, wv] = [0, 1, 2].map(|i| layer.qkv[i].view());
+        let [wq, wk, wv] = [0, 1, 2].map(|i| weights.qkv[i].view());
         let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[wq, wk, wv]);
         let out = |matrix, out| Projection { matrix, out };
         project(cpu, normed, [out(wq, &mut *q), out(wk, &mut *k), out(wv, &mut *v)]);
-        for (bias, x) in layer.qkv_bias.iter().zip([&mut *q, &mut *k, &mut *v]) {
+        for (bias, x) in weights.qkv_bias.iter().zip([&mut *q, &mut *k, &mut *v]) {
             if let Some(bias) = bias {
                 rows::add_bias(cpu, x, bias);
             }
         }
         let widths = [q_values, kv_values];
-        for ((norm, x), cols) in layer.qk_norm.iter().zip([&mut *q, &mut *k]).zip(widths) {
+        for ((norm, x), cols) in weights.qk_norm.iter().zip([&mut *q, &mut *k]).zip(widths) {
             if let Some(HeadNorm { weight, width }) = norm {
                 rows::norm_in_place(cpu, config.norms.kind, x, (cols, *width), weight, config.norms.eps);
             }
@@ -49,7 +49,7 @@ impl Decoder<'_> {
                 }
                 None => cpu.kernels.scale(q, scale),
             }
-            self.cache.store(&cpu.kernels, index, position, k, &v[row * kv_values..][..kv_values]);
+            self.cache.store(&cpu.kernels, index, position, &[k, &v[row * kv_values..][..kv_values]]);
         }
 
         let cache = &self.cache;
@@ -63,14 +63,14 @@ impl Decoder<'_> {
         let scoring = Scoring {
             window: of_layer.window,
             soft_cap: config.attention_cap,
-            sinks: layer.sinks.as_deref(),
+            sinks: weights.sinks.as_deref(),
         };
-        let format = cache.kv_type().format();
+        let format = cache.kv_type(index).format();
         attend(cpu, heads, format, scoring, q, spans, &mut s.attention, &mut *attended);
-        let output = layer.attn_output.view();
+        let output = weights.output.view();
         let attended = Activations::new(cpu, attended, q_values, &mut s.matmul, &[output]);
         project(cpu, attended, [Projection { matrix: output, out: &mut *added }]);
-        if let Some(bias) = &layer.attn_output_bias {
+        if let Some(bias) = &weights.output_bias {
             rows::add_bias(cpu, added, bias);
         }
     }

@@ -49,6 +49,8 @@ pub struct LayerConfig {
     pub window: Option<usize>,
     /// The rotary embedding, by its place in [`Config::ropes`]; `None` turns nothing.
     pub rope: Option<usize>,
+    /// In place of attention, a convolution over so many positions.
+    pub convolution: Option<usize>,
 }
 
 /// Which norms a layer has, and of which kind.
@@ -66,6 +68,8 @@ pub struct Norms {
     pub heads: bool,
     /// The tensor that is the norm before feed-forward.
     pub feed_forward_name: &'static str,
+    /// The tensor that is the norm before the output projection.
+    pub output_name: &'static str,
 }
 
 /// Constants that values are multiplied with.
@@ -202,6 +206,11 @@ impl Config {
     /// Values of all key heads (or value heads) of a token.
     pub fn kv_values(&self) -> usize {
         self.heads.kv_heads * self.heads.head_dim
+    }
+
+    /// Positions that the convolutions look at, if there are any.
+    pub fn convolution(&self) -> Option<usize> {
+        self.layers.iter().find_map(|layer| layer.convolution)
     }
 
     /// Values of the widest hidden vector of a feed-forward part.

@@ -3,7 +3,7 @@
 //! ```text
 //! x = embedding[token]
 //! for each layer:
-//!     h = norm(x);  x += norm(attention(h))            attention.rs
+//!     h = norm(x);  x += norm(attention(h))            attention.rs, or short_conv.rs
 //!     h = norm(x);  x += norm(feed_forward(h))         feed_forward.rs, experts.rs
 //! logits = Wout norm(x)
 //! ```
@@ -13,7 +13,7 @@
 use super::config::Norms;
 use super::plan::shape;
 use super::scratch::Scratch;
-use super::weights::Norm;
+use super::weights::{Mixer, Norm};
 use super::{Model, Plan};
 use crate::kv::Cache;
 use crate::ops::rows::NormKind;
@@ -101,7 +101,10 @@ impl<'m> Decoder<'m> {
         let model = self.model;
         for (index, layer) in model.weights().layers.iter().enumerate() {
             self.normalize(&layer.attn_norm);
-            self.attention(index, layer, positions.clone());
+            match &layer.mixer {
+                Mixer::Attention(weights) => self.attention(index, weights, positions.clone()),
+                Mixer::ShortConv(weights) => self.short_conv(index, weights, positions.clone()),
+            }
             self.add(&layer.attn_post_norm);
             if layer.ffn_norm.is_some() || !model.config().parallel {
                 self.normalize(&layer.ffn_norm);
@@ -117,24 +120,35 @@ impl<'m> Decoder<'m> {
     ///
     /// If the last pass had no such row.
     pub fn logits(&mut self, row: usize) -> &[f32] {
-        assert!(row < self.rows, "row {row} of {}", self.rows);
+        let mut logits = std::mem::take(&mut self.scratch.logits);
+        self.logits_of(row..row + 1, &mut logits);
+        self.scratch.logits = logits;
+        &self.scratch.logits
+    }
+
+    /// The logits after some rows of the last pass, `rows x vocabulary`: the output projection is read once for all of them.
+    ///
+    /// # Panics
+    ///
+    /// If the last pass had no such rows, or `out` is of another size.
+    pub fn logits_of(&mut self, rows: Range<usize>, out: &mut [f32]) {
+        assert!(rows.end <= self.rows && !rows.is_empty(), "rows {rows:?} of {}", self.rows);
         let (config, weights) = (self.model.config(), self.model.weights());
         let (cpu, s, width) = (&mut self.cpu, &mut self.scratch, config.embedding);
-        let (x, h) = (&s.x[row * width..][..width], &mut s.h[..width]);
+        let (x, h) = (&s.x[rows.start * width..rows.end * width], &mut s.h[..rows.len() * width]);
         normalize(cpu, config.norms, Some(&weights.output_norm), x, h);
         let output = weights.output().view();
         let h = Activations::new(cpu, h, width, &mut s.matmul, &[output]);
-        project(cpu, h, [Projection { matrix: output, out: &mut s.logits }]);
+        project(cpu, h, [Projection { matrix: output, out: &mut *out }]);
         if let Some(bias) = &weights.output_bias {
-            cpu.kernels.add(&mut s.logits, bias);
+            rows::add_bias(cpu, out, bias);
         }
         if config.scales.logits != 1.0 {
-            cpu.kernels.scale(&mut s.logits, config.scales.logits);
+            cpu.kernels.scale(out, config.scales.logits);
         }
         if let Some(cap) = config.logits_cap {
-            cpu.kernels.soft_cap(&mut s.logits, cap);
+            cpu.kernels.soft_cap(out, cap);
         }
-        &s.logits
     }
 
     /// What [`Decoder::logits`] computed last.

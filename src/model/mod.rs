@@ -11,6 +11,7 @@ mod feed_forward;
 pub mod keys;
 pub mod plan;
 pub mod scratch;
+mod short_conv;
 pub mod weights;
 
 pub use config::Config;

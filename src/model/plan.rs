@@ -86,16 +86,31 @@ fn batch(model: &Model, capacity: usize) -> Option<usize> {
 }
 
 /// The cache of a configuration for a number of positions. A layer with a window keeps what the first token of a batch sees and the
-/// batch itself, and no more.
+/// batch itself, and no more; so does a convolution, as floats.
 pub(super) fn shape(config: &Config, capacity: usize, batch: usize, kv_type: KvType) -> Shape {
     let heads = config.heads;
-    let layer = |layer: &LayerConfig| LayerShape {
-        kv_heads: heads.kv_heads,
-        head_dim: heads.head_dim,
-        capacity: layer.window.map_or(capacity, |window| capacity.min(window.saturating_add(batch - 1))),
-        window: layer.window,
+    let held = |window: Option<usize>| {
+        window.map_or(capacity, |window| capacity.min(window.saturating_add(batch - 1)))
     };
-    Shape { layers: config.layers.iter().map(layer).collect(), positions: capacity, kv_type }
+    let layer = |layer: &LayerConfig| match layer.convolution {
+        None => LayerShape {
+            streams: 2,
+            kv_heads: heads.kv_heads,
+            head_dim: heads.head_dim,
+            capacity: held(layer.window),
+            window: layer.window,
+            kv_type,
+        },
+        Some(length) => LayerShape {
+            streams: 1,
+            kv_heads: 1,
+            head_dim: config.embedding,
+            capacity: held(Some(length)),
+            window: Some(length),
+            kv_type: KvType::F32,
+        },
+    };
+    Shape { layers: config.layers.iter().map(layer).collect(), positions: capacity }
 }
 
 /// Lengths of the scratch buffers, in elements; what [`Scratch`](super::scratch::Scratch) allocates and the plan adds up.
@@ -118,10 +133,11 @@ impl Sizes {
         let hidden = config.widest_feed_forward();
         let experts = config.experts.map_or(0, |e| e.count + 2 * config.embedding);
         let attention = 2 * config.q_values() + 2 * config.kv_values();
+        let convolution = config.convolution().map_or(0, |length| (4 + length) * config.embedding);
         Sizes {
             batch,
             embedding: config.embedding,
-            wide: attention.max(experts + 2 * hidden),
+            wide: attention.max(convolution).max(experts + 2 * hidden),
             widest: config.embedding.max(hidden).max(config.q_values()),
             used: config.experts.map_or(0, |e| e.used),
             angles: config.ropes.iter().map(|rope| rope.dims / 2).sum(),

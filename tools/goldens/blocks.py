@@ -19,6 +19,8 @@ SCALES = {
     "Q4_0": [0], "Q4_1": [0, 2], "Q5_0": [0], "Q5_1": [0, 2], "Q8_0": [0],
     "Q4_K": [0, 2], "Q5_K": [0, 2], "Q6_K": [208],
     "Q2_K": [80, 82], "Q3_K": [108],
+    "TQ1_0": [52], "TQ2_0": [64], "MXFP4": [], "IQ1_M": [],
+    **{name: [0] for name in "IQ1_S IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S IQ4_NL IQ4_XS".split()},
 }  # fmt: skip
 # One, minus one, zero, minus zero, the smallest and the largest subnormal, the largest number.
 EDGES = [0x3C00, 0xBC00, 0x0000, 0x8000, 0x0001, 0x03FF, 0x7BFF]

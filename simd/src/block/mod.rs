@@ -6,7 +6,11 @@
 mod bf16;
 mod f16;
 mod f32;
+mod iq;
+mod iq4;
 mod k_scales;
+mod lattice;
+mod mxfp4;
 mod q2_k;
 mod q3_k;
 mod q4_0;
@@ -17,14 +21,22 @@ mod q5_1;
 mod q5_k;
 mod q6_k;
 mod q8_0;
+mod tq;
 
 pub use bf16::BlockBf16;
 pub use f16::{BlockF16, f16_to_f32, f32_to_f16};
 pub use f32::BlockF32;
+pub use iq::{BlockIQ1M, BlockIQ1S, BlockIQ2S, BlockIQ2XS, BlockIQ2XXS, BlockIQ3S, BlockIQ3XXS};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use iq4::IQ4_VALUES;
+pub use iq4::{BlockIQ4NL, BlockIQ4XS};
 pub(crate) use k_scales::scale_min;
+pub use mxfp4::BlockMxfp4;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+pub(crate) use mxfp4::{MXFP4_VALUES, half_scale};
 pub use q2_k::BlockQ2K;
 pub use q3_k::BlockQ3K;
-#[cfg(target_arch = "x86_64")]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 pub(crate) use q3_k::scales_q3;
 pub use q4_0::BlockQ4_0;
 pub use q4_1::BlockQ4_1;
@@ -34,6 +46,7 @@ pub use q5_1::BlockQ5_1;
 pub use q5_k::BlockQ5K;
 pub use q6_k::BlockQ6K;
 pub use q8_0::BlockQ8_0;
+pub use tq::{BlockTQ1, BlockTQ2};
 
 /// A weight format that can be computed with.
 #[allow(non_camel_case_types)]
@@ -66,6 +79,30 @@ pub enum Format {
     Q5_K,
     /// 256 quants of 6 bits, 8-bit scales per 16: 6.5625 bits a weight.
     Q6_K,
+    /// 256 ternary quants, one scale: 1.6875 bits a weight.
+    TQ1_0,
+    /// 256 ternary quants, one scale: 2.0625 bits a weight.
+    TQ2_0,
+    /// 256 weights on a ternary lattice: 1.5625 bits a weight.
+    IQ1_S,
+    /// 256 weights on the same lattice, scales per 16: 1.75 bits a weight.
+    IQ1_M,
+    /// 256 weights on a lattice of 256 points: 2.0625 bits a weight.
+    IQ2_XXS,
+    /// 256 weights on a lattice of 512 points: 2.3125 bits a weight.
+    IQ2_XS,
+    /// 256 weights on a lattice of 1,024 points: 2.5625 bits a weight.
+    IQ2_S,
+    /// 256 weights on a lattice of 256 points of four: 3.0625 bits a weight.
+    IQ3_XXS,
+    /// 256 weights on a lattice of 512 points of four: 3.4375 bits a weight.
+    IQ3_S,
+    /// 32 quants of 4 bits that choose from a list, one scale: 4.5 bits a weight.
+    IQ4_NL,
+    /// 256 such quants, 6-bit scales per 32: 4.25 bits a weight.
+    IQ4_XS,
+    /// 32 floats of 4 bits, a power of two as their scale: 4.25 bits a weight.
+    MXFP4,
 }
 
 /// The layout of a block: [`Block::LEN`] weights in `size_of::<Self>()` bytes.
@@ -175,13 +212,61 @@ macro_rules! for_block {
                 type $B = BlockQ6K;
                 $call
             }
+            Format::TQ1_0 => {
+                type $B = BlockTQ1;
+                $call
+            }
+            Format::TQ2_0 => {
+                type $B = BlockTQ2;
+                $call
+            }
+            Format::IQ1_S => {
+                type $B = BlockIQ1S;
+                $call
+            }
+            Format::IQ1_M => {
+                type $B = BlockIQ1M;
+                $call
+            }
+            Format::IQ2_XXS => {
+                type $B = BlockIQ2XXS;
+                $call
+            }
+            Format::IQ2_XS => {
+                type $B = BlockIQ2XS;
+                $call
+            }
+            Format::IQ2_S => {
+                type $B = BlockIQ2S;
+                $call
+            }
+            Format::IQ3_XXS => {
+                type $B = BlockIQ3XXS;
+                $call
+            }
+            Format::IQ3_S => {
+                type $B = BlockIQ3S;
+                $call
+            }
+            Format::IQ4_NL => {
+                type $B = BlockIQ4NL;
+                $call
+            }
+            Format::IQ4_XS => {
+                type $B = BlockIQ4XS;
+                $call
+            }
+            Format::MXFP4 => {
+                type $B = BlockMxfp4;
+                $call
+            }
         }
     };
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Format; 13] = [
+    pub const ALL: [Format; 25] = [
         Format::F32,
         Format::F16,
         Format::BF16,
@@ -195,6 +280,18 @@ impl Format {
         Format::Q4_K,
         Format::Q5_K,
         Format::Q6_K,
+        Format::TQ1_0,
+        Format::TQ2_0,
+        Format::IQ1_S,
+        Format::IQ1_M,
+        Format::IQ2_XXS,
+        Format::IQ2_XS,
+        Format::IQ2_S,
+        Format::IQ3_XXS,
+        Format::IQ3_S,
+        Format::IQ4_NL,
+        Format::IQ4_XS,
+        Format::MXFP4,
     ];
 
     /// The name that GGUF tools print.
@@ -213,6 +310,18 @@ impl Format {
             Format::Q4_K => "Q4_K",
             Format::Q5_K => "Q5_K",
             Format::Q6_K => "Q6_K",
+            Format::TQ1_0 => "TQ1_0",
+            Format::TQ2_0 => "TQ2_0",
+            Format::IQ1_S => "IQ1_S",
+            Format::IQ1_M => "IQ1_M",
+            Format::IQ2_XXS => "IQ2_XXS",
+            Format::IQ2_XS => "IQ2_XS",
+            Format::IQ2_S => "IQ2_S",
+            Format::IQ3_XXS => "IQ3_XXS",
+            Format::IQ3_S => "IQ3_S",
+            Format::IQ4_NL => "IQ4_NL",
+            Format::IQ4_XS => "IQ4_XS",
+            Format::MXFP4 => "MXFP4",
         }
     }
 

@@ -33,6 +33,18 @@ impl Kernels {
         kernels.scalar_blocks::<BlockQ4K>();
         kernels.scalar_blocks::<BlockQ5K>();
         kernels.scalar_blocks::<BlockQ6K>();
+        kernels.scalar_blocks::<BlockTQ1>();
+        kernels.scalar_blocks::<BlockTQ2>();
+        kernels.scalar_blocks::<BlockIQ1S>();
+        kernels.scalar_blocks::<BlockIQ1M>();
+        kernels.scalar_blocks::<BlockIQ2XXS>();
+        kernels.scalar_blocks::<BlockIQ2XS>();
+        kernels.scalar_blocks::<BlockIQ2S>();
+        kernels.scalar_blocks::<BlockIQ3XXS>();
+        kernels.scalar_blocks::<BlockIQ3S>();
+        kernels.scalar_blocks::<BlockIQ4NL>();
+        kernels.scalar_blocks::<BlockIQ4XS>();
+        kernels.scalar_blocks::<BlockMxfp4>();
         kernels
     }
 
@@ -81,6 +93,9 @@ impl Kernels {
             (Format::Q4_K, avx2::dot_rows_q4_k),
             (Format::Q5_K, avx2::dot_rows_q5_k),
             (Format::Q6_K, avx2::dot_rows_q6_k),
+            (Format::IQ4_NL, avx2::dot_rows_iq4_nl),
+            (Format::IQ4_XS, avx2::dot_rows_iq4_xs),
+            (Format::MXFP4, avx2::dot_rows_mxfp4),
         ]);
         let kernels = kernels.with_products([
             (Format::Q4_0, avx2::unpack_q4_0 as Unpack, avx2::multiply_4bit as Multiply),
@@ -93,6 +108,9 @@ impl Kernels {
             (Format::Q4_K, avx2::unpack_q4_k, avx2::multiply_4bit),
             (Format::Q5_K, avx2::unpack_q5_k, avx2::multiply_5bit),
             (Format::Q6_K, avx2::unpack_q6_k, avx2::multiply_6bit),
+            (Format::IQ4_NL, avx2::unpack_iq4_nl, avx2::multiply_8bit),
+            (Format::IQ4_XS, avx2::unpack_iq4_xs, avx2::multiply_8bit),
+            (Format::MXFP4, avx2::unpack_mxfp4, avx2::multiply_5bit),
         ]);
         Kernels {
             prefetch: avx2::prefetch,
@@ -118,6 +136,9 @@ impl Kernels {
             (Format::Q4_K, dot_rows_q4_k),
             (Format::Q5_K, dot_rows_q5_k),
             (Format::Q6_K, dot_rows_q6_k),
+            (Format::IQ4_NL, dot_rows_iq4_nl),
+            (Format::IQ4_XS, dot_rows_iq4_xs),
+            (Format::MXFP4, dot_rows_mxfp4),
         ])
         .with_products([
             (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
@@ -130,6 +151,9 @@ impl Kernels {
             (Format::Q4_K, unpack_q4_k, multiply_offsets32),
             (Format::Q5_K, unpack_q5_k, multiply_offsets32),
             (Format::Q6_K, unpack_q6_k, multiply_scales16),
+            (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
+            (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
+            (Format::MXFP4, unpack_mxfp4, multiply_scales32),
         ])
     }
 
@@ -147,6 +171,9 @@ impl Kernels {
             (Format::Q4_K, dot_rows_q4_k),
             (Format::Q5_K, dot_rows_q5_k),
             (Format::Q6_K, dot_rows_q6_k),
+            (Format::IQ4_NL, dot_rows_iq4_nl),
+            (Format::IQ4_XS, dot_rows_iq4_xs),
+            (Format::MXFP4, dot_rows_mxfp4),
         ])
         .with_products([
             (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
@@ -159,6 +186,9 @@ impl Kernels {
             (Format::Q4_K, unpack_q4_k, multiply_offsets32),
             (Format::Q5_K, unpack_q5_k, multiply_offsets32),
             (Format::Q6_K, unpack_q6_k, multiply_scales16),
+            (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
+            (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
+            (Format::MXFP4, unpack_mxfp4, multiply_scales32),
         ])
     }
 }
@@ -182,6 +212,9 @@ impl Kernels {
             (Format::Q4_K, neon::q4_k),
             (Format::Q5_K, neon::q5_k),
             (Format::Q6_K, neon::q6_k),
+            (Format::IQ4_NL, neon::iq4_nl),
+            (Format::IQ4_XS, neon::iq4_xs),
+            (Format::MXFP4, neon::mxfp4),
         ]);
         let kernels = kernels.with_products([
             (Format::Q4_0, neon::unpack::q4_0 as Unpack, neon::multiply::<32, false> as Multiply),
@@ -194,6 +227,9 @@ impl Kernels {
             (Format::Q4_K, neon::unpack::q4_k, neon::multiply::<32, true>),
             (Format::Q5_K, neon::unpack::q5_k, neon::multiply::<32, true>),
             (Format::Q6_K, neon::unpack::q6_k, neon::multiply::<16, false>),
+            (Format::IQ4_NL, neon::unpack::iq4_nl, neon::multiply_wide),
+            (Format::IQ4_XS, neon::unpack::iq4_xs, neon::multiply_wide),
+            (Format::MXFP4, neon::unpack::mxfp4, neon::multiply::<32, false>),
         ]);
         Kernels {
             quantize: neon::quantize,
@@ -218,6 +254,9 @@ impl Kernels {
             (Format::Q4_K, dotprod::q4_k),
             (Format::Q5_K, dotprod::q5_k),
             (Format::Q6_K, dotprod::q6_k),
+            (Format::IQ4_NL, dotprod::iq4_nl),
+            (Format::IQ4_XS, dotprod::iq4_xs),
+            (Format::MXFP4, dotprod::mxfp4),
         ])
         .with_products([
             (Format::Q4_0, dotprod::unpack::q4_0 as Unpack, dotprod::multiply::<32, false> as Multiply),
@@ -230,6 +269,9 @@ impl Kernels {
             (Format::Q4_K, dotprod::unpack::q4_k, dotprod::multiply::<32, true>),
             (Format::Q5_K, dotprod::unpack::q5_k, dotprod::multiply::<32, true>),
             (Format::Q6_K, dotprod::unpack::q6_k, dotprod::multiply::<16, false>),
+            (Format::IQ4_NL, dotprod::unpack::iq4_nl, dotprod::multiply::<32, false>),
+            (Format::IQ4_XS, dotprod::unpack::iq4_xs, dotprod::multiply::<32, false>),
+            (Format::MXFP4, dotprod::unpack::mxfp4, dotprod::multiply::<32, false>),
         ])
     }
 
@@ -247,6 +289,9 @@ impl Kernels {
             (Format::Q4_K, i8mm::unpack::q4_k, i8mm::multiply::<32, true>),
             (Format::Q5_K, i8mm::unpack::q5_k, i8mm::multiply::<32, true>),
             (Format::Q6_K, i8mm::unpack::q6_k, i8mm::multiply::<16, false>),
+            (Format::IQ4_NL, i8mm::unpack::iq4_nl, i8mm::multiply::<32, false>),
+            (Format::IQ4_XS, i8mm::unpack::iq4_xs, i8mm::multiply::<32, false>),
+            (Format::MXFP4, i8mm::unpack::mxfp4, i8mm::multiply::<32, false>),
         ])
     }
 }

@@ -43,9 +43,27 @@ impl Random {
             Format::Q2_K => &[80, 82],
             Format::Q3_K => &[108],
             Format::Q6_K => &[208],
+            Format::TQ1_0 => &[52],
+            Format::TQ2_0 => &[64],
+            Format::MXFP4 => {
+                block[0] = 120 + block[0] % 8;
+                return;
+            }
+            Format::IQ1_M => return self.mend_quarters(block),
+            Format::IQ1_S | Format::IQ2_XXS | Format::IQ2_XS | Format::IQ2_S => &[0],
+            Format::IQ3_XXS | Format::IQ3_S | Format::IQ4_NL | Format::IQ4_XS => &[0],
         };
         for &at in halves {
             block[at..at + 2].copy_from_slice(&f32_to_f16(self.float()));
+        }
+    }
+
+    /// IQ1_M keeps its scale in the upper nibbles of four numbers.
+    fn mend_quarters(&mut self, block: &mut [u8]) {
+        let bits = u16::from_le_bytes(f32_to_f16(self.float()));
+        for i in 0..4 {
+            let byte = &mut block[49 + 2 * i];
+            *byte = (*byte & 15) | ((bits >> (4 * i)) as u8 & 15) << 4;
         }
     }
 }

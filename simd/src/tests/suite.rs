@@ -89,6 +89,10 @@ fn quants_of(format: Format) -> (usize, usize) {
         Format::Q2_K => (0, 80),
         Format::Q3_K => (0, 108),
         Format::Q6_K => (0, 208),
+        Format::TQ1_0 => (0, 52),
+        Format::TQ2_0 => (0, 64),
+        Format::IQ1_M => (0, 48),
+        Format::MXFP4 => (1, 17),
         Format::Q4_1 | Format::Q5_1 | Format::Q4_K | Format::Q5_K => (4, format.block_bytes()),
         _ => (2, format.block_bytes()),
     }

@@ -22,7 +22,7 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
         None => keys.count("feed_forward_length")?,
     };
     let eps = keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?;
-    let layer = LayerConfig { window: None, rope: Some(0) };
+    let layer = LayerConfig { window: None, rope: Some(0), convolution: None };
     Ok(Config {
         family,
         layers: vec![layer; keys.count("block_count")?],
@@ -37,6 +37,7 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
             after: false,
             heads: false,
             feed_forward_name: "ffn_norm",
+            output_name: "output_norm",
         },
         ropes: vec![rope(keys, style, heads.head_dim, context)?],
         gate: Some(Gate::Silu),
@@ -62,7 +63,7 @@ pub(super) fn layer_norms(keys: &Keys<'_>, norms: Norms) -> Result<Norms, Error>
 
 fn heads(keys: &Keys<'_>, embedding: usize) -> Result<Heads, Error> {
     let heads = keys.count("attention.head_count")?;
-    let kv_heads = keys.optional_count("attention.head_count_kv")?.unwrap_or(heads);
+    let kv_heads = kv_heads(keys)?.unwrap_or(heads);
     if !heads.is_multiple_of(kv_heads) {
         let expected = format!("a divisor of the {heads} query heads");
         return Err(keys.value("attention.head_count_kv", kv_heads, &expected));
@@ -83,6 +84,26 @@ fn heads(keys: &Keys<'_>, embedding: usize) -> Result<Heads, Error> {
             Err(keys.value("attention.value_length", n, &format!("the key length {head_dim}")))
         }
         _ => Ok(Heads { heads, kv_heads, head_dim }),
+    }
+}
+
+/// Key-value heads of the layers that have any.
+fn kv_heads(keys: &Keys<'_>) -> Result<Option<usize>, Error> {
+    const KEY: &str = "attention.head_count_kv";
+    if !keys.is_list(KEY) {
+        return keys.optional_count(KEY);
+    }
+    let counts = keys.integers(KEY)?.unwrap_or_default();
+    let mut counts = counts.into_iter().filter(|&count| count != 0);
+    match counts.next() {
+        Some(n) if (1..=i64::from(LIMIT)).contains(&n) && counts.all(|other| other == n) => {
+            Ok(Some(n as usize))
+        }
+        _ => Err(keys.value(
+            KEY,
+            "a list of different counts",
+            "the same count for every layer with attention",
+        )),
     }
 }
 
@@ -172,7 +193,7 @@ pub(super) fn windows(
     }
     for (layer, windowed) in config.layers.iter_mut().zip(windowed) {
         if windowed {
-            *layer = LayerConfig { window: Some(window), rope: Some(rope) };
+            *layer = LayerConfig { window: Some(window), rope: Some(rope), ..*layer };
         }
     }
     Ok(())

@@ -7,6 +7,7 @@ mod gemma;
 mod gpt2;
 mod gpt_oss;
 mod granite;
+mod lfm2;
 mod llama;
 mod olmo;
 mod phi;
@@ -51,6 +52,7 @@ pub const FAMILIES: &[Family] = &[
     stablelm::STABLELM,
     gpt2::GPT2,
     gpt_oss::GPT_OSS,
+    lfm2::LFM2,
 ];
 
 /// The family with a name.

@@ -2,7 +2,8 @@
 //! what the family must have is missed; and a tensor that nothing asked for is refused.
 
 use super::{
-    Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Norm, RopeFactors, Stack, Vector, Weights,
+    Attention, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors, ShortConv,
+    Stack, Vector, Weights,
 };
 use crate::gguf::{Gguf, TensorInfo};
 use crate::model::{Config, Error, config};
@@ -35,7 +36,7 @@ impl<'a> Finder<'a> {
                 .then(|| self.matrix("position_embd.weight", config.context, embedding))
                 .transpose()?,
             layers: (0..config.layers.len()).map(|i| self.layer(i)).collect::<Result<_, _>>()?,
-            output_norm: self.norm("output_norm")?,
+            output_norm: self.norm(config.norms.output_name)?,
             output: self
                 .optional("output.weight", |finder, name| finder.matrix(name, vocabulary, embedding))?,
             output_bias: self.optional_vector("output.bias", vocabulary)?,
@@ -58,22 +59,15 @@ impl<'a> Finder<'a> {
 
     fn layer(&mut self, i: usize) -> Result<Layer, Error> {
         let (config, norms) = (self.config, self.config.norms);
-        let (embedding, q) = (config.embedding, config.q_values());
         let name = |part: &str| format!("blk.{i}.{part}");
-        let (qkv, qkv_bias) = self.qkv(i)?;
         let ffn_norm = name(norms.feed_forward_name);
         let without_ffn_norm = config.parallel && self.file.tensor(&format!("{ffn_norm}.weight")).is_none();
         Ok(Layer {
             attn_norm: self.norm_if(norms.before, &name("attn_norm"))?,
-            qkv,
-            qkv_bias,
-            qk_norm: [
-                self.head_norm(&name("attn_q_norm.weight"), config.heads.heads)?,
-                self.head_norm(&name("attn_k_norm.weight"), config.heads.kv_heads)?,
-            ],
-            sinks: self.optional_vector(&name("attn_sinks.weight"), config.heads.heads)?,
-            attn_output: self.matrix(&name("attn_output.weight"), embedding, q)?,
-            attn_output_bias: self.optional_vector(&name("attn_output.bias"), embedding)?,
+            mixer: match config.layers[i].convolution {
+                None => Mixer::Attention(Box::new(self.attention(i)?)),
+                Some(length) => Mixer::ShortConv(self.short_conv(i, length)?),
+            },
             attn_post_norm: self.norm_if(norms.after, &name("post_attention_norm"))?,
             ffn_norm: self.norm_if(norms.before && !without_ffn_norm, &ffn_norm)?,
             ffn: match config.experts {
@@ -81,6 +75,33 @@ impl<'a> Finder<'a> {
                 Some(experts) => FeedForward::Experts(Box::new(self.experts(&name("ffn"), experts)?)),
             },
             ffn_post_norm: self.norm_if(norms.after, &name("post_ffw_norm"))?,
+        })
+    }
+
+    fn attention(&mut self, i: usize) -> Result<Attention, Error> {
+        let (heads, embedding, q) = (self.config.heads, self.config.embedding, self.config.q_values());
+        let name = |part: &str| format!("blk.{i}.{part}");
+        let (qkv, qkv_bias) = self.qkv(i)?;
+        Ok(Attention {
+            qkv,
+            qkv_bias,
+            qk_norm: [
+                self.head_norm(&name("attn_q_norm.weight"), heads.heads)?,
+                self.head_norm(&name("attn_k_norm.weight"), heads.kv_heads)?,
+            ],
+            sinks: self.optional_vector(&name("attn_sinks.weight"), heads.heads)?,
+            output: self.matrix(&name("attn_output.weight"), embedding, q)?,
+            output_bias: self.optional_vector(&name("attn_output.bias"), embedding)?,
+        })
+    }
+
+    fn short_conv(&mut self, i: usize, length: usize) -> Result<ShortConv, Error> {
+        let (embedding, name) =
+            (self.config.embedding, |part: &str| format!("blk.{i}.shortconv.{part}.weight"));
+        Ok(ShortConv {
+            input: self.matrix(&name("in_proj"), 3 * embedding, embedding)?,
+            kernel: self.values(&name("conv"), &[length, embedding])?,
+            output: self.matrix(&name("out_proj"), embedding, embedding)?,
         })
     }
 

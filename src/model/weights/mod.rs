@@ -37,6 +37,30 @@ pub struct HeadNorm {
 pub struct Layer {
     /// Before attention.
     pub attn_norm: Option<Norm>,
+    /// What mixes tokens.
+    pub mixer: Mixer,
+    /// After attention.
+    pub attn_post_norm: Option<Norm>,
+    /// Before feed-forward.
+    pub ffn_norm: Option<Norm>,
+    /// The feed-forward part.
+    pub ffn: FeedForward,
+    /// After feed-forward.
+    pub ffn_post_norm: Option<Norm>,
+}
+
+/// The part of a layer in which a token sees those before it.
+#[derive(Debug)]
+pub enum Mixer {
+    /// Attention.
+    Attention(Box<Attention>),
+    /// A short convolution.
+    ShortConv(ShortConv),
+}
+
+/// Attention.
+#[derive(Debug)]
+pub struct Attention {
     /// `q_values x embedding`, `kv_values x embedding` twice: query, key, value.
     pub qkv: [Matrix; 3],
     /// Biases of query, key and value.
@@ -46,17 +70,20 @@ pub struct Layer {
     /// A score of each query head that goes nowhere.
     pub sinks: Option<Vector>,
     /// `embedding x q_values`.
-    pub attn_output: Matrix,
+    pub output: Matrix,
     /// `embedding`.
-    pub attn_output_bias: Option<Vector>,
-    /// After attention.
-    pub attn_post_norm: Option<Norm>,
-    /// Before feed-forward.
-    pub ffn_norm: Option<Norm>,
-    /// The feed-forward part.
-    pub ffn: FeedForward,
-    /// After feed-forward.
-    pub ffn_post_norm: Option<Norm>,
+    pub output_bias: Option<Vector>,
+}
+
+/// A gated convolution over a few positions, each value by itself.
+#[derive(Debug)]
+pub struct ShortConv {
+    /// `3 embedding x embedding`: gate of the input, gate of the output, values.
+    pub input: Matrix,
+    /// `embedding x length`, the weight of the oldest position first.
+    pub kernel: Vector,
+    /// `embedding x embedding`.
+    pub output: Matrix,
 }
 
 /// The feed-forward part of a layer.
@@ -164,8 +191,8 @@ impl Weights {
     /// output projection: otherwise a token needs one row of it.
     pub fn in_order_of_use(&self) -> Vec<&Bytes> {
         let layers = self.layers.iter().flat_map(|layer| {
-            let attention = layer.qkv.iter().chain([&layer.attn_output]);
-            attention.chain(layer.ffn.matrices()).chain(layer.ffn.stacks().map(|stack| &stack.all))
+            let mixer = layer.mixer.matrices().into_iter();
+            mixer.chain(layer.ffn.matrices()).chain(layer.ffn.stacks().map(|stack| &stack.all))
         });
         layers.chain([self.output()]).map(|matrix| &matrix.bytes).collect()
     }
@@ -203,9 +230,27 @@ impl Layer {
     fn table_values(&self) -> usize {
         let norms = [&self.attn_norm, &self.attn_post_norm, &self.ffn_norm, &self.ffn_post_norm];
         let norms: usize = norms.into_iter().flatten().map(Norm::values).sum();
-        let heads: usize = self.qk_norm.iter().flatten().map(|norm| norm.weight.len()).sum();
-        let others = self.qkv_bias.iter().chain([&self.sinks, &self.attn_output_bias]);
-        norms + heads + values(others) + self.ffn.table_values()
+        norms + self.mixer.table_values() + self.ffn.table_values()
+    }
+}
+
+impl Mixer {
+    fn matrices(&self) -> Vec<&Matrix> {
+        match self {
+            Mixer::Attention(attention) => attention.qkv.iter().chain([&attention.output]).collect(),
+            Mixer::ShortConv(conv) => vec![&conv.input, &conv.output],
+        }
+    }
+
+    fn table_values(&self) -> usize {
+        match self {
+            Mixer::Attention(attention) => {
+                let heads = attention.qk_norm.iter().flatten().map(|norm| norm.weight.len());
+                let others = attention.qkv_bias.iter().chain([&attention.sinks, &attention.output_bias]);
+                heads.sum::<usize>() + values(others)
+            }
+            Mixer::ShortConv(conv) => conv.kernel.len(),
+        }
     }
 }
 

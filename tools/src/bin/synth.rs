@@ -15,7 +15,7 @@ use siskin_tools::synth::{Mix, Model, SHAPES, Shape, Vocab};
 struct Args {
     /// Sizes and architecture: a name from the list below
     shape: String,
-    /// Format of the matrices (F32 F16 BF16 Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q2_K Q3_K Q4_K Q5_K Q6_K), a mix as llama.cpp makes it (Q4_K_M Q5_K_M),
+    /// Format of the matrices (F32 F16 BF16, Q4_0 ... Q8_0, Q2_K ... Q6_K, IQ1_S ... IQ4_XS, TQ1_0 TQ2_0, MXFP4), a mix as llama.cpp makes it (Q4_K_M Q5_K_M),
     /// or a format for all and one for the output (Q4_0+Q6_K)
     format: String,
     /// File to write; it is replaced

@@ -94,8 +94,65 @@ fn quants(format: Format, deviation: f32, rng: &mut Rng, bytes: &mut [u8]) {
             Format::Q4_K => k_with_min(block, rng, unit / 4.61, 7.5),
             Format::Q5_K => k_with_min(block, rng, unit / 9.23, 15.5),
             Format::Q6_K => q6_k(block, rng, unit),
+            Format::TQ1_0 => measured(format, block, rng, unit, 52),
+            Format::TQ2_0 => {
+                block[..64].iter_mut().for_each(|pairs| *pairs = ternary(*pairs));
+                measured(format, block, rng, unit, 64);
+            }
+            Format::MXFP4 => block[0] = mxfp4_exponent(rng, unit),
+            Format::IQ1_M => iq1_m(block, rng, unit),
+            Format::IQ1_S | Format::IQ2_XXS | Format::IQ2_XS | Format::IQ2_S => {
+                measured(format, block, rng, unit, 0);
+            }
+            Format::IQ3_XXS | Format::IQ3_S | Format::IQ4_NL | Format::IQ4_XS => {
+                measured(format, block, rng, unit, 0);
+            }
             other => unreachable!("random blocks of {}", other.name()),
         }
+    }
+}
+
+/// Sets the f16 scale at byte `at` so that the block, whatever its quants are, has the deviation.
+fn measured(format: Format, block: &mut [u8], rng: &mut Rng, unit: f32, at: usize) {
+    put(block, at, 1.0);
+    let deviation = deviation(format, block);
+    put(block, at, signed(rng, unit / deviation));
+}
+
+/// Root mean square of a block's weights.
+fn deviation(format: Format, block: &[u8]) -> f32 {
+    let mut weights = [0.0f32; 256];
+    let weights = &mut weights[..format.block_len()];
+    format.decode(block, weights);
+    (weights.iter().map(|w| w * w).sum::<f32>() / weights.len() as f32).sqrt()
+}
+
+/// Four quants 0..3 of two bits: what would be 3 becomes 1.
+fn ternary(pairs: u8) -> u8 {
+    let both = pairs >> 1 & pairs & 0x55;
+    pairs & !(both << 1)
+}
+
+/// MXFP4: one of two neighbouring powers of two, so that the mean square over many blocks is as wanted.
+fn mxfp4_exponent(rng: &mut Rng, unit: f32) -> u8 {
+    let scale = unit / 2.926; // the root mean square of the values
+    let exponent = scale.log2().floor();
+    let share = ((scale / exponent.exp2()).powi(2) - 1.0) / 3.0;
+    (exponent as i32 + 127) as u8 + u8::from(rng.uniform(0.0, 1.0) < share)
+}
+
+/// IQ1_M keeps the f16 scale in the upper nibbles of its last four numbers.
+fn iq1_m(block: &mut [u8], rng: &mut Rng, unit: f32) {
+    put_quarters(block, 1.0);
+    let deviation = deviation(Format::IQ1_M, block);
+    put_quarters(block, signed(rng, unit / deviation));
+}
+
+fn put_quarters(block: &mut [u8], value: f32) {
+    let bits = f16::from_f32(value).to_bits();
+    for i in 0..4 {
+        let byte = &mut block[49 + 2 * i];
+        *byte = (*byte & 15) | ((bits >> (4 * i)) as u8 & 15) << 4;
     }
 }
 

@@ -277,3 +277,32 @@ pub const OLMOE_1B_7B: Shape = Shape {
     },
     ..OLMOE
 };
+
+/// Convolutions over three positions and attention, in turn.
+pub const LFM2: Shape = Shape {
+    layers: 4,
+    tied: true,
+    ..tiny(
+        "tiny-lfm2",
+        "lfm2",
+        Parts {
+            convolution: Some(3),
+            output_norm: "token_embd_norm",
+            keys: &[("shortconv.l_cache", Key::U32(3))],
+            ..WITH_HEAD_NORM
+        },
+    )
+};
+
+pub const LFM2_350M: Shape = Shape {
+    name: "lfm2-350m",
+    dim: 1024,
+    ff: 4608,
+    layers: 16,
+    heads: 16,
+    kv_heads: 8,
+    vocab: 65_536,
+    context: 128_000,
+    rope_base: 1_000_000.0,
+    ..LFM2
+};

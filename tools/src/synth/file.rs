@@ -5,11 +5,11 @@
 
 use std::io::{self, Write};
 
-use ggus::{GGmlType, GGufFileHeader, GGufWriter};
+use ggus::{GGufFileHeader, GGufWriter};
 use siskin_simd::Format;
 
 use super::Tensor;
-use super::meta::Entry;
+use super::meta::{Entry, string_bytes};
 
 /// GGUF's default alignment of tensor data, in bytes.
 const ALIGNMENT: usize = 32;
@@ -84,7 +84,7 @@ fn write_to(
     }
     let mut offset = 0u64;
     for tensor in tensors {
-        writer.write_tensor_info(&tensor.name, &tensor.dims(), ggml_type(tensor.format), offset)?;
+        writer.write_data(&tensor_info(tensor, offset))?;
         offset += tensor.bytes().next_multiple_of(ALIGNMENT as u64);
     }
     writer.write_padding(ALIGNMENT)?;
@@ -97,22 +97,45 @@ fn write_to(
     Ok(writer.written_bytes())
 }
 
-/// `ggus`'s name of a format.
-fn ggml_type(format: Format) -> GGmlType {
+/// An entry of the tensor table, by hand: `ggus` does not know the newest formats.
+fn tensor_info(tensor: &Tensor, offset: u64) -> Vec<u8> {
+    let dims = tensor.dims();
+    let mut bytes = string_bytes(&tensor.name);
+    bytes.extend((dims.len() as u32).to_le_bytes());
+    dims.iter().for_each(|dim| bytes.extend(dim.to_le_bytes()));
+    bytes.extend(type_code(tensor.format).to_le_bytes());
+    bytes.extend(offset.to_le_bytes());
+    bytes
+}
+
+/// ggml's number of a format.
+fn type_code(format: Format) -> u32 {
     match format {
-        Format::F32 => GGmlType::F32,
-        Format::F16 => GGmlType::F16,
-        Format::BF16 => GGmlType::BF16,
-        Format::Q4_0 => GGmlType::Q4_0,
-        Format::Q4_1 => GGmlType::Q4_1,
-        Format::Q5_0 => GGmlType::Q5_0,
-        Format::Q5_1 => GGmlType::Q5_1,
-        Format::Q8_0 => GGmlType::Q8_0,
-        Format::Q2_K => GGmlType::Q2K,
-        Format::Q3_K => GGmlType::Q3K,
-        Format::Q4_K => GGmlType::Q4K,
-        Format::Q5_K => GGmlType::Q5K,
-        Format::Q6_K => GGmlType::Q6K,
+        Format::F32 => 0,
+        Format::F16 => 1,
+        Format::Q4_0 => 2,
+        Format::Q4_1 => 3,
+        Format::Q5_0 => 6,
+        Format::Q5_1 => 7,
+        Format::Q8_0 => 8,
+        Format::Q2_K => 10,
+        Format::Q3_K => 11,
+        Format::Q4_K => 12,
+        Format::Q5_K => 13,
+        Format::Q6_K => 14,
+        Format::IQ2_XXS => 16,
+        Format::IQ2_XS => 17,
+        Format::IQ3_XXS => 18,
+        Format::IQ1_S => 19,
+        Format::IQ4_NL => 20,
+        Format::IQ3_S => 21,
+        Format::IQ2_S => 22,
+        Format::IQ4_XS => 23,
+        Format::IQ1_M => 29,
+        Format::BF16 => 30,
+        Format::TQ1_0 => 34,
+        Format::TQ2_0 => 35,
+        Format::MXFP4 => 39,
         other => unreachable!("format {} is not written here", other.name()),
     }
 }
@@ -127,6 +150,9 @@ mod tests {
     fn ggus_reads_it_back() {
         let shape = Shape::named("tiny").unwrap();
         for format in Format::ALL {
+            if format.name().starts_with("IQ") || type_code(format) > 30 {
+                continue; // ggus does not know these, or not how large they are
+            }
             let mix = Mix::named(format.name()).unwrap();
             let mut bytes = Vec::new();
             let len = Model::new(shape, mix.clone(), 1).write(&mut bytes).unwrap();
@@ -134,7 +160,7 @@ mod tests {
             let file = ggus::GGuf::new(&bytes).unwrap();
             for tensor in crate::synth::tensors(&shape, &mix) {
                 let info = file.tensors[tensor.name.as_str()].to_info();
-                assert_eq!(info.ty(), ggml_type(tensor.format), "{}", tensor.name);
+                assert_eq!(info.ty() as u32, type_code(tensor.format), "{}", tensor.name);
                 assert_eq!(info.shape(), tensor.dims(), "{}", tensor.name);
                 assert_eq!(info.nbytes() as u64, tensor.bytes(), "{}", tensor.name);
             }

@@ -57,6 +57,16 @@ pub fn string_bytes(text: &str) -> Vec<u8> {
     bytes
 }
 
+/// Key-value heads: a number, or a list where some layers have none.
+fn kv_heads(shape: &Shape, key: &str) -> Entry {
+    if shape.parts.convolution.is_none() {
+        return Entry::u32(key, shape.kv_heads);
+    }
+    let of = |layer| if shape.is_convolution(layer) { 0 } else { shape.kv_heads as i32 };
+    let counts: Vec<i32> = (0..shape.layers).map(of).collect();
+    Entry::array(key, Type::I32, &counts, |count| count.to_le_bytes())
+}
+
 fn norm_key(shape: &Shape) -> &'static str {
     if shape.parts.layer_norm { "attention.layer_norm_epsilon" } else { "attention.layer_norm_rms_epsilon" }
 }
@@ -74,7 +84,7 @@ pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
         Entry::u32(key("block_count"), shape.layers),
         Entry::u32(key("feed_forward_length"), shape.ff),
         Entry::u32(key("attention.head_count"), shape.heads),
-        Entry::u32(key("attention.head_count_kv"), shape.kv_heads),
+        kv_heads(shape, &key("attention.head_count_kv")),
         Entry::f32(key(norm_key(shape)), shape.norm_eps),
         Entry::u32(key("rope.dimension_count"), shape.rope_dims),
         Entry::f32(key("rope.freq_base"), shape.rope_base),

@@ -76,7 +76,19 @@ impl Mix {
             (Format::Q5_K, true) => 16,
             (Format::Q5_K, false) => 17,
             (Format::Q6_K, _) => 18,
+            (Format::IQ2_XXS, _) => 19,
+            (Format::IQ2_XS, _) => 20,
+            (Format::IQ3_XXS, _) => 23,
+            (Format::IQ1_S, _) => 24,
+            (Format::IQ4_NL, _) => 25,
+            (Format::IQ3_S, _) => 26,
+            (Format::IQ2_S, _) => 28,
+            (Format::IQ4_XS, _) => 30,
+            (Format::IQ1_M, _) => 31,
             (Format::BF16, _) => 32,
+            (Format::TQ1_0, _) => 36,
+            (Format::TQ2_0, _) => 37,
+            (Format::MXFP4, _) => 38,
             (other, _) => unreachable!("format {} has no file type number here", other.name()),
         }
     }
@@ -89,7 +101,9 @@ pub fn fitting(wanted: Format, cols: usize) -> Format {
         return wanted;
     }
     let smaller = match wanted {
-        Format::Q2_K | Format::Q3_K => Format::Q4_0,
+        Format::Q2_K | Format::Q3_K | Format::TQ1_0 | Format::TQ2_0 => Format::Q4_0,
+        Format::IQ1_S | Format::IQ1_M | Format::IQ2_XXS | Format::IQ2_XS | Format::IQ2_S => Format::IQ4_NL,
+        Format::IQ3_XXS | Format::IQ3_S | Format::IQ4_XS => Format::IQ4_NL,
         Format::Q4_K => Format::Q5_0,
         Format::Q5_K => Format::Q5_1,
         Format::Q6_K => Format::Q8_0,

@@ -87,6 +87,10 @@ pub struct Parts {
     pub long_rope: bool,
     /// Experts in place of the feed-forward layer.
     pub experts: Option<Experts>,
+    /// In every other layer, from the first on, a convolution over so many positions in place of attention.
+    pub convolution: Option<usize>,
+    /// The tensor of the norm before the output projection.
+    pub output_norm: &'static str,
     /// Metadata of the family's own.
     pub keys: &'static [(&'static str, Key)],
 }
@@ -108,6 +112,8 @@ impl Parts {
         sinks: false,
         long_rope: false,
         experts: None,
+        convolution: None,
+        output_norm: "output_norm",
         keys: &[],
     };
 }
@@ -255,6 +261,8 @@ pub const SHAPES: &[Shape] = &[
     families::MIXTRAL,
     families::QWEN3MOE,
     families::GPT_OSS,
+    families::LFM2,
+    families::LFM2_350M,
     families::QWEN3_0_6B,
     families::GEMMA3_1B,
     families::OLMOE_1B_7B,
@@ -309,6 +317,11 @@ pub(super) fn names() -> String {
 }
 
 impl Shape {
+    /// Whether a layer is a convolution.
+    pub fn is_convolution(&self, layer: usize) -> bool {
+        self.parts.convolution.is_some() && layer.is_multiple_of(2)
+    }
+
     /// The shape of this name.
     ///
     /// # Errors

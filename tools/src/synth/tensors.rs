@@ -88,7 +88,7 @@ pub fn tensors(shape: &Shape, mix: &Mix) -> Vec<Tensor> {
     for layer in 0..shape.layers {
         Layer { shape, mix, layer, list: &mut list }.write();
     }
-    list.extend(norm(shape, "output_norm"));
+    list.extend(norm(shape, shape.parts.output_norm));
     if !shape.tied {
         list.push(matrix("output.weight".into(), mix.output, shape.vocab, shape.dim));
     }
@@ -118,7 +118,10 @@ impl Layer<'_> {
         if parts.norms_before {
             self.norm("attn_norm");
         }
-        self.attention();
+        match parts.convolution {
+            Some(length) if self.shape.is_convolution(self.layer) => self.convolution(length),
+            _ => self.attention(),
+        }
         if parts.norms_after {
             self.norm("post_attention_norm");
         }
@@ -179,6 +182,14 @@ impl Layer<'_> {
         }
         self.matrix("attn_output", base, shape.dim, q);
         self.bias("attn_output", parts.output_bias, shape.dim);
+    }
+
+    fn convolution(&mut self, length: usize) {
+        let (dim, base) = (self.shape.dim, self.mix.base);
+        let name = self.name("shortconv.conv.weight");
+        self.list.push(matrix(name, Format::F32, dim, length));
+        self.matrix("shortconv.in_proj", base, 3 * dim, dim);
+        self.matrix("shortconv.out_proj", base, dim, dim);
     }
 
     fn head_norm(&mut self, part: &str, heads: usize) {

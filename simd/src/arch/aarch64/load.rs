@@ -26,6 +26,14 @@ pub(super) fn i8x16(from: &[i8; 16]) -> int8x16_t {
     unsafe { vld1q_s8(from.as_ptr()) }
 }
 
+/// Eight signed bytes.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn i8x8(from: &[i8; 8]) -> int8x8_t {
+    // SAFETY: as in `u8x16`.
+    unsafe { vld1_s8(from.as_ptr()) }
+}
+
 /// Eight 16-bit integers.
 #[inline]
 #[target_feature(enable = "neon")]

@@ -1,6 +1,6 @@
 //! Packed quants to int8 vectors, for the formats that share a packing.
 
-use super::load::u8x16;
+use super::load::{i8x16, u8x16};
 use std::arch::aarch64::*;
 
 /// Sixteen bytes to the quants 0..=15 of their low nibbles, then of their high nibbles.
@@ -10,6 +10,14 @@ pub(super) fn nibbles(qs: &[u8; 16]) -> [int8x16_t; 2] {
     let qs = u8x16(qs);
     let (low, high) = (vandq_u8(qs, vdupq_n_u8(15)), vshrq_n_u8::<4>(qs));
     [vreinterpretq_s8_u8(low), vreinterpretq_s8_u8(high)]
+}
+
+/// What the low nibbles of sixteen bytes choose from sixteen values, then what the high ones do.
+#[inline]
+#[target_feature(enable = "neon")]
+pub(super) fn chosen(values: &[i8; 16], qs: &[u8; 16]) -> [int8x16_t; 2] {
+    let (qs, values) = (u8x16(qs), i8x16(values));
+    [vqtbl1q_s8(values, vandq_u8(qs, vdupq_n_u8(15))), vqtbl1q_s8(values, vshrq_n_u8::<4>(qs))]
 }
 
 /// Nibbles and fifth bits to quants less 16, thus -16..=15: the low nibbles with `clear[0]`, then the high ones with `clear[1]`.

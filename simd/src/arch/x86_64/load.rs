@@ -95,6 +95,13 @@ pub(super) fn heads<B: Pod>(blocks: &[B]) -> (__m256, __m256) {
     (_mm256_cvtph_ps(_mm_unpacklo_epi64(a, b)), _mm256_cvtph_ps(_mm_unpackhi_epi64(a, b)))
 }
 
+/// Eight small numbers as floats.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn numbers(x: &[i8; 8]) -> __m256 {
+    _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_cvtsi64_si128(i64::from_le_bytes(x.map(|x| x as u8)))))
+}
+
 /// A half-precision float, widened, in all lanes.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -8,8 +8,8 @@ use crate::activation::ActGroup;
 use crate::panel::{PANEL_ROWS, PanelGroup};
 use dots::Dotprod;
 
-instances! { "neon,dotprod", Dotprod::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k }
-unpacks! { "neon,dotprod", Dotprod::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k }
+instances! { "neon,dotprod", Dotprod::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4 }
+unpacks! { "neon,dotprod", Dotprod::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4 }
 
 /// Panels with a scale, and if `OFFSETS` an offset, per `PER` columns (16 or 32), times a tile.
 #[target_feature(enable = "neon,dotprod")]

@@ -15,8 +15,8 @@ use dots::Neon;
 use products::{Narrow, Wide};
 pub(crate) use quantize::quantize;
 
-instances! { "neon", Neon::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k }
-unpacks! { "neon", Neon::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k }
+instances! { "neon", Neon::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4 }
+unpacks! { "neon", Neon::new(); q4_0, q4_1, q5_0, q5_1, q8_0, q2_k, q3_k, q4_k, q5_k, q6_k, iq4_nl, iq4_xs, mxfp4 }
 
 /// Panels with a scale, and if `OFFSETS` an offset, per `PER` columns (16 or 32), times a tile. Weights are -16..=16 if `PER` is 32, and
 /// -32..=32 if 16: all formats but those of eight bits.

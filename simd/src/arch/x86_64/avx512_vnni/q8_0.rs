@@ -6,7 +6,7 @@
 
 use super::super::load::{floats, heads, load};
 use super::panel::unpack;
-use super::rows::{dot, dot_rows, pair, quarter, spread};
+use super::rows::{dot_rows, dot_signed, pair, quarter, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
 use crate::panel::{PanelGroup, Source};
@@ -21,8 +21,7 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
         let scales = _mm256_mul_ps(d, floats(&group.scale));
         for i in 0..4 {
             let Some(q) = quants(blocks, i) else { break };
-            let signed = negate_where(quarter(group, i), _mm512_movepi8_mask(q));
-            sums.add(i, dot(_mm512_abs_epi8(q), signed), spread(scales, i));
+            sums.add(i, dot_signed(q, quarter(group, i)), spread(scales, i));
         }
     });
 }
@@ -43,11 +42,4 @@ fn quants(blocks: &[BlockQ8_0], i: usize) -> Option<__m512i> {
     let none = BlockQ8_0::zeroed();
     let (a, b) = pair(blocks, i, &none)?;
     Some(_mm512_inserti64x4::<1>(_mm512_castsi256_si512(load(&a.qs)), load(&b.qs)))
-}
-
-/// Changes the sign of the bytes whose bit is set.
-#[inline]
-#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn negate_where(x: __m512i, bits: __mmask64) -> __m512i {
-    _mm512_mask_sub_epi8(x, bits, _mm512_setzero_si512(), x)
 }

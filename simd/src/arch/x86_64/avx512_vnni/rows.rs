@@ -89,6 +89,23 @@ pub(super) fn dot(weights: __m512i, activations: __m512i) -> __m512 {
     _mm512_cvtepi32_ps(_mm512_dpbusd_epi32(_mm512_setzero_si512(), weights, activations))
 }
 
+/// Dot products of signed bytes: the sign of each weight moves to its activation. `|-128|` is 128 as an unsigned byte, and activations are
+/// never -128.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn dot_signed(weights: __m512i, activations: __m512i) -> __m512 {
+    let negative = _mm512_movepi8_mask(weights);
+    let signed = _mm512_mask_sub_epi8(activations, negative, _mm512_setzero_si512(), activations);
+    dot(_mm512_abs_epi8(weights), signed)
+}
+
+/// What each nibble chooses from sixteen values.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn lookup(values: &[i8; 16], nibbles: __m512i) -> __m512i {
+    _mm512_shuffle_epi8(_mm512_broadcast_i32x4(load_half(values)), nibbles)
+}
+
 /// The activations of quarter `quarter` (0..4).
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]

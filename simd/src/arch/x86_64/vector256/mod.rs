@@ -7,7 +7,10 @@
 //! `instances!` makes the kernels of one instruction set. All functions down to the multiplication are `#[inline]` and need no more
 //! features than the caller has, so each kernel becomes one function with nothing left to call.
 
+mod iq4_nl;
+mod iq4_xs;
 mod multiply;
+mod mxfp4;
 mod panel;
 mod q2_k;
 mod q3_k;
@@ -21,7 +24,10 @@ mod q6_k;
 mod q8_0;
 mod rows;
 
+pub(crate) use iq4_nl::{dot_rows_iq4_nl, unpack_iq4_nl};
+pub(crate) use iq4_xs::{dot_rows_iq4_xs, unpack_iq4_xs};
 pub(crate) use multiply::{Columns, WIDTH, activations, multiply};
+pub(crate) use mxfp4::{RAISED, dot_rows_mxfp4, scales as mxfp4_scales, unpack_mxfp4};
 pub(crate) use panel::Quants;
 pub(crate) use q2_k::{dot_rows_q2_k, unpack_q2_k};
 pub(crate) use q3_k::{dot_rows_q3_k, unpack_q3_k};
@@ -40,7 +46,8 @@ macro_rules! instances {
     ($features:literal, $dot:path, $style:expr) => {
         crate::arch::x86_64::vector256::instances! { $features, $dot, $style;
             dot_rows_q4_0 unpack_q4_0, dot_rows_q4_1 unpack_q4_1, dot_rows_q5_0 unpack_q5_0, dot_rows_q5_1 unpack_q5_1,
-            dot_rows_q8_0 unpack_q8_0, dot_rows_q2_k unpack_q2_k, dot_rows_q3_k unpack_q3_k, dot_rows_q4_k unpack_q4_k, dot_rows_q5_k unpack_q5_k, dot_rows_q6_k unpack_q6_k }
+            dot_rows_q8_0 unpack_q8_0, dot_rows_q2_k unpack_q2_k, dot_rows_q3_k unpack_q3_k, dot_rows_q4_k unpack_q4_k, dot_rows_q5_k unpack_q5_k, dot_rows_q6_k unpack_q6_k,
+            dot_rows_iq4_nl unpack_iq4_nl, dot_rows_iq4_xs unpack_iq4_xs, dot_rows_mxfp4 unpack_mxfp4 }
     };
     ($features:literal, $dot:path, $style:expr; $($dot_rows:ident $unpack:ident),*) => { $(
         /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.

@@ -6,7 +6,7 @@
 
 use super::super::load::{floats, heads, load};
 use super::panel::{Quants, unpack};
-use super::rows::{Dot, dot_rows, part, spread};
+use super::rows::{Dot, dot_rows, dot_signed, part, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
 use crate::panel::{PanelGroup, Source};
@@ -22,8 +22,7 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
         for (i, scale) in scales.iter().enumerate() {
             let Some(block) = blocks.get(i) else { break };
             let q = load(&block.qs);
-            let signed = _mm256_sign_epi8(part(group, i), q);
-            sums.add(i, dot(_mm256_abs_epi8(q), signed), _mm256_set1_ps(*scale));
+            sums.add(i, dot_signed(&dot, q, part(group, i)), _mm256_set1_ps(*scale));
         }
     });
 }

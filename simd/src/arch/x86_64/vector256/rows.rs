@@ -159,3 +159,18 @@ pub(super) fn fifth_bits(bits: [u8; 4]) -> __m256i {
     let picked = _mm256_and_si256(_mm256_shuffle_epi8(all, eights), own);
     _mm256_and_si256(_mm256_cmpeq_epi8(picked, own), _mm256_set1_epi8(0x10))
 }
+
+/// What each nibble chooses from sixteen values.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn lookup(values: &[i8; 16], nibbles: __m256i) -> __m256i {
+    _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(load_half(values)), nibbles)
+}
+
+/// Dot products of signed bytes: the sign of each weight moves to its activation. `|-128|` is 128 as an unsigned byte, and
+/// activations are never -128.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn dot_signed(dot: &impl Dot, weights: __m256i, activations: __m256i) -> __m256 {
+    dot(_mm256_abs_epi8(weights), _mm256_sign_epi8(activations, weights))
+}

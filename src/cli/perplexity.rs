@@ -1,0 +1,117 @@
+//! `siskin perplexity`: how well a model predicts a text, and how far its predictions are from another model's.
+
+use super::args::Perplexity;
+use super::output::Answer;
+use super::setup::{self, Threads};
+use super::{CliError, Outcome, input};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use siskin::model::Model;
+use siskin::perplexity::{self, Error, Mean, Predictor, Score, Window};
+use siskin::tokenizer::{Encode, Tokenizer};
+use siskin::topology::Topology;
+
+/// Tokens of a window, if neither the user nor the model says less.
+const CONTEXT: usize = 512;
+
+/// `--json`.
+#[derive(Serialize)]
+struct Report {
+    perplexity: f64,
+    error: f64,
+    loss: f64,
+    tokens: usize,
+    windows: usize,
+    context: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kl: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kl_error: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    same_top: Option<f64>,
+}
+
+/// Runs the command.
+pub fn run(args: &Perplexity) -> Result<Outcome, CliError> {
+    let text = input::text(args.text.as_deref(), args.file.as_deref())?
+        .ok_or_else(|| CliError::Usage("no text given. Try -f FILE, or -f - for stdin".into()))?;
+    let file = setup::open(&args.model)?;
+    let (model, tokenizer) = (setup::model(&file)?, setup::tokenizer(&file)?);
+    let base = args.kl_base.as_deref().map(setup::open_path).transpose()?;
+    let base = base.as_ref().map(setup::model).transpose()?;
+
+    let context = args.context.unwrap_or(CONTEXT.min(model.config().context));
+    let windows = windows(args, &tokenizer, &text, context)?;
+    let mut predictor = predictor(args, &model, context)?;
+    let mut base = base.as_ref().map(|base| self::predictor(args, base, context)).transpose()?;
+    let (mut score, bar) = (Score::default(), progress(windows.len()));
+    for window in &windows {
+        perplexity::score(&mut predictor, base.as_mut(), window, &mut score).map_err(usage)?;
+        bar.inc(1);
+        bar.set_message(format!("perplexity {:.4}", score.perplexity().0));
+    }
+    bar.finish_and_clear();
+    let report = report(&score, windows.len(), context);
+    print(&report, args.json)?;
+    Ok(Outcome::Done)
+}
+
+fn usage(error: Error) -> CliError {
+    CliError::Usage(error.to_string())
+}
+
+/// The text's windows; each begins with BOS where the file wants that.
+fn windows(
+    args: &Perplexity,
+    tokenizer: &Tokenizer,
+    text: &str,
+    context: usize,
+) -> Result<Vec<Window>, CliError> {
+    let tokens = tokenizer.encode(text, Encode { add_special: true, parse_special: false });
+    let bos = tokenizer.adds_bos().then(|| tokenizer.bos()).flatten();
+    perplexity::windows(&tokens, bos, context, args.stride).map_err(usage)
+}
+
+fn predictor<'m>(args: &Perplexity, model: &'m Model, context: usize) -> Result<Predictor<'m>, CliError> {
+    let topology = Topology::this_machine();
+    let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
+    Predictor::new(model, cpu, context, args.kv_type.into()).map_err(usage)
+}
+
+/// A bar on stderr, where that is a terminal.
+fn progress(windows: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} windows, {eta} left, {msg}");
+    ProgressBar::new(windows as u64).with_style(style.expect("the template is valid"))
+}
+
+fn report(score: &Score, windows: usize, context: usize) -> Report {
+    let (perplexity, error) = score.perplexity();
+    let compared = (score.divergence.count > 0).then_some(score.divergence);
+    Report {
+        perplexity,
+        error,
+        loss: score.loss.value(),
+        tokens: score.loss.count,
+        windows,
+        context,
+        kl: compared.map(|kl| kl.value()),
+        kl_error: compared.map(|kl: Mean| kl.error()),
+        same_top: compared.map(|_| score.same_top.value()),
+    }
+}
+
+fn print(report: &Report, json: bool) -> Result<(), CliError> {
+    let mut answer = Answer::new();
+    if json {
+        let object = serde_json::to_string(report);
+        return answer.line(&object.map_err(|error| CliError::Failed(format!("json: {error}")))?);
+    }
+    let Report { perplexity, error, tokens, windows, context, .. } = report;
+    answer.line(&format!("perplexity {perplexity:.4} +- {error:.4}"))?;
+    answer.line(&format!("tokens     {tokens}, in {windows} windows of {context}"))?;
+    if let (Some(kl), Some(error), Some(same)) = (report.kl, report.kl_error, report.same_top) {
+        answer.line(&format!("divergence {kl:.3e} +- {error:.1e} nats from the other model"))?;
+        answer.line(&format!("same top   {:.2} % of the tokens", same * 100.0))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,34 @@
+//! LFM2 and 2.5 (Liquid AI 2025, arXiv:2511.23404): short convolutions in most layers, attention in the others.
+
+use super::Family;
+use super::common::llama_like;
+use crate::model::Error;
+use crate::model::config::Config;
+use crate::model::keys::Keys;
+use crate::ops::rope::RopeStyle;
+
+/// LFM2.
+pub(super) const LFM2: Family = Family { name: "lfm2", config };
+
+/// A layer without key-value heads is a convolution.
+fn config(keys: &Keys<'_>) -> Result<Config, Error> {
+    const KEY: &str = "attention.head_count_kv";
+    let mut config = llama_like(keys, LFM2.name, RopeStyle::Halves)?;
+    config.norms.output_name = "token_embd_norm";
+    config.norms.heads = true;
+    let length = keys.count("shortconv.l_cache")?;
+    let heads = keys.integers(KEY)?.ok_or_else(|| Error::MissingKey { key: keys.key(KEY) })?;
+    if heads.len() != config.layers.len() {
+        let expected = format!("one for each of {} layers", config.layers.len());
+        return Err(keys.value(KEY, format!("a list of {}", heads.len()), &expected));
+    }
+    let window = keys.nonzero("attention.sliding_window")?;
+    for (layer, heads) in config.layers.iter_mut().zip(heads) {
+        if heads == 0 {
+            layer.convolution = Some(length);
+        } else {
+            layer.window = window;
+        }
+    }
+    Ok(config)
+}
