@@ -1,5 +1,7 @@
 //! The library's error: what each room reports, and what kind of failure that is.
 
+#[cfg(feature = "download")]
+use crate::download;
 use crate::{gguf, model, sample, session, tokenizer};
 
 /// Anything that can go wrong between opening a file and the last token.
@@ -18,6 +20,10 @@ pub enum Error {
     /// The prompt does not fit the model, or the run does not fit the machine.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// A model could not be downloaded, or found in the cache.
+    #[cfg(feature = "download")]
+    #[error(transparent)]
+    Download(#[from] download::Error),
 }
 
 /// Kinds of failure that a caller may treat differently.
@@ -41,7 +47,25 @@ impl Error {
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
             Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
             Error::Session(error) => session_kind(error),
+            #[cfg(feature = "download")]
+            Error::Download(error) => download_kind(error),
         }
+    }
+}
+
+/// What cannot be named is the caller's fault, the network is nobody's.
+#[cfg(feature = "download")]
+fn download_kind(error: &download::Error) -> Kind {
+    use download::Error as Download;
+    match error {
+        Download::Reference { .. }
+        | Download::Setting { .. }
+        | Download::NoSuchModel { .. }
+        | Download::Ambiguous { .. } => Kind::Usage,
+        Download::Header(error) if error.is_io() => Kind::Failed,
+        Download::Header(_) | Download::HeaderTooLong { .. } => Kind::BadModel,
+        Download::DiskFull { .. } | Download::Refused { .. } => Kind::DoesNotFit,
+        _ => Kind::Failed,
     }
 }
 

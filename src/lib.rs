@@ -41,6 +41,7 @@
 //! | [`model`] | configuration, weights, memory plan, the pass from ids to logits |
 //! | [`tokenizer`], [`sample`], [`stop`] | text to ids and back; choosing a token; ending |
 //! | [`session`] | prefill and decode |
+//! | `download` (a feature) | models from the network, and the cache of them |
 //!
 //! # Invariants
 //!
@@ -54,6 +55,8 @@
 
 #[cfg(feature = "builtin")]
 pub mod builtin;
+#[cfg(feature = "download")]
+pub mod download;
 pub mod error;
 pub mod gguf;
 pub mod kv;

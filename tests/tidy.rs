@@ -20,7 +20,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["tensor", "threads"]),
     ("model", &["gguf", "kv", "ops", "tensor", "threads", "topology"]),
     ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
-    ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
+    ("download", &["gguf"]),
+    ("error", &["download", "gguf", "model", "sample", "session", "tokenizer"]),
 ];
 
 /// Longest source file, in lines.

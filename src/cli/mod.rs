@@ -11,6 +11,8 @@ mod json;
 mod machine;
 mod npy;
 mod output;
+#[cfg(feature = "download")]
+mod pull;
 mod report;
 mod setup;
 mod tokenize;
@@ -37,6 +39,10 @@ enum CliError {
     /// Something outside failed: a file, a stream.
     #[error("{0}")]
     Failed(String),
+    /// A model that this machine cannot run, with the exit code.
+    #[cfg(feature = "download")]
+    #[error("{text}")]
+    Refused { code: u8, text: String },
     /// Whoever reads our output went away: no failure.
     #[error("output closed")]
     ClosedPipe,
@@ -54,6 +60,8 @@ impl CliError {
             CliError::ClosedPipe => 0,
             CliError::Failed(_) => 1,
             CliError::Usage(_) => 2,
+            #[cfg(feature = "download")]
+            CliError::Refused { code, .. } => *code,
             CliError::Siskin(error) | CliError::InFile { error, .. } => match error.kind() {
                 Kind::Usage => 2,
                 Kind::BadModel => 3,
@@ -75,6 +83,8 @@ macro_rules! from_room {
     )* };
 }
 from_room!(gguf, session);
+#[cfg(feature = "download")]
+from_room!(download);
 
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {
@@ -85,6 +95,8 @@ pub fn main() -> ExitCode {
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
+        #[cfg(feature = "download")]
+        Command::Pull(args) => pull::run(&args),
         #[cfg(feature = "builtin")]
         Command::Doctor(args) => doctor::run(&args),
     };
