@@ -239,7 +239,9 @@ mod tests {
     fn what_fits_and_what_does_not() {
         let (mib, gib) = (1 << 20, 1 << 30);
         assert_eq!(on(gib, gib, 2 * mib, 1), Verdict::Fits);
-        assert!(matches!(on(gib, 2 * mib, 2 * mib, 1), Verdict::Tight(reason) if reason.contains("available")));
+        assert!(
+            matches!(on(gib, 2 * mib, 2 * mib, 1), Verdict::Tight(reason) if reason.contains("available"))
+        );
         assert!(matches!(on(gib, gib, 2 * gib, 1), Verdict::Cannot { code: 4, .. }));
         assert!(matches!(on(gib, gib, 2 * gib, 3), Verdict::Cannot { code: 4, .. }));
         let gguf = Gguf::from_static(MODEL).unwrap();

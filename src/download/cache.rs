@@ -72,10 +72,12 @@ impl Cache {
 
     /// The path of a file that is no repository's.
     pub(super) fn file(&self, url: &Url) -> PathBuf {
-        let server: String =
-            url.server().chars().map(|c| if ":[]".contains(c) { '_' } else { c }).collect();
+        let server: String = url.server().chars().map(|c| if ":[]".contains(c) { '_' } else { c }).collect();
         let folder = self.root.join("url").join(server);
-        url.path().split('/').filter(|segment| !segment.is_empty()).fold(folder, |path, segment| path.join(segment))
+        url.path()
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .fold(folder, |path, segment| path.join(segment))
     }
 
     /// The (first) file of a model that was downloaded as a whole, if it was.
@@ -170,8 +172,10 @@ fn folders_in(folder: &Path) -> Vec<String> {
 /// Names in a folder, sorted; a folder that cannot be read is empty.
 fn entries(folder: &Path, fits: fn(&Path) -> bool) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut names: Vec<String> =
-        entries.filter(|entry| fits(&entry.path())).filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries
+        .filter(|entry| fits(&entry.path()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
     names.sort();
     names
 }
@@ -215,7 +219,8 @@ mod tests {
         for name in ["a/b:Q4_K_M", "a/c", "c/b", "http://127.0.0.1/y/m.gguf"] {
             assert_eq!(find(&cache, name), None, "{name}");
         }
-        let listed: Vec<(String, u64)> = cache.models().into_iter().map(|model| (model.name, model.bytes)).collect();
+        let listed: Vec<(String, u64)> =
+            cache.models().into_iter().map(|model| (model.name, model.bytes)).collect();
         let elsewhere = cache.root().join("url/127.0.0.1_81/y/m.gguf").display().to_string();
         let mut expected = [("a/b:F16", 14), ("a/b:Q8_0", 7), ("a/b@v2:Q4_0", 7), (elsewhere.as_str(), 7)]
             .map(|(name, bytes)| (name.to_owned(), bytes));

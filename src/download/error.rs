@@ -11,23 +11,31 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// Not the name of a model.
-    #[error("{text}: not the name of a model: {reason}. Try OWNER/REPO, OWNER/REPO:Q4_K_M or the URL of a .gguf file")]
+    #[error(
+        "{text}: not the name of a model: {reason}. Try OWNER/REPO, OWNER/REPO:Q4_K_M or the URL of a .gguf file"
+    )]
     Reference { text: String, reason: &'static str },
     /// A setting from the environment that makes no sense. Its value is not shown: it may be a secret.
     #[error("{variable}: {reason}")]
     Setting { variable: &'static str, reason: String },
     /// Nowhere to put files.
-    #[error("no folder to keep models in: none of SISKIN_CACHE, XDG_CACHE_HOME and HOME is set. Try setting SISKIN_CACHE")]
+    #[error(
+        "no folder to keep models in: none of SISKIN_CACHE, XDG_CACHE_HOME and HOME is set. Try setting SISKIN_CACHE"
+    )]
     NoCacheFolder,
 
     /// The name of the server is not known, most often because there is no network.
     #[error("{server}: no such server, or no network. Try again once other programs can reach it")]
     HostNotFound { server: String },
     /// No connection.
-    #[error("{server}: cannot connect: {reason}. Try again later, or check the network, its proxy and HF_ENDPOINT")]
+    #[error(
+        "{server}: cannot connect: {reason}. Try again later, or check the network, its proxy and HF_ENDPOINT"
+    )]
     Connect { server: String, reason: String },
     /// The other side is not who it says it is.
-    #[error("{server}: no safe connection: {reason}. Try checking this machine's clock, or SSL_CERT_FILE if a proxy signs with its own certificate")]
+    #[error(
+        "{server}: no safe connection: {reason}. Try checking this machine's clock, or SSL_CERT_FILE if a proxy signs with its own certificate"
+    )]
     Tls { server: String, reason: String },
     /// The connection broke.
     #[error("{url}: the connection broke: {reason}. Try again: what is already here is kept")]
@@ -40,7 +48,11 @@ pub enum Error {
     #[error("{what}: access denied ({status}{}): {}", detail(said), denied_hint(*gated, *token, page))]
     Denied { what: String, status: u16, said: String, gated: bool, token: bool, page: Url },
     /// 404 or 410.
-    #[error("{what}: not found ({status}{}). Try checking the name; a search for it on {} shows what there is", detail(said), page)]
+    #[error(
+        "{what}: not found ({status}{}). Try checking the name; a search for it on {} shows what there is",
+        detail(said),
+        page
+    )]
     NotFound { what: String, status: u16, said: String, page: Url },
     /// 429.
     #[error("{server}: too many requests (429). Try again {}; with HF_TOKEN set, more are allowed", later(*seconds))]
@@ -63,10 +75,14 @@ pub enum Error {
     RedirectTarget { from: Url, reason: &'static str },
 
     /// The list of files cannot be understood.
-    #[error("{url}: no list of files: {reason}. Try checking HF_ENDPOINT: it must name a Hugging Face hub or a mirror of one")]
+    #[error(
+        "{url}: no list of files: {reason}. Try checking HF_ENDPOINT: it must name a Hugging Face hub or a mirror of one"
+    )]
     Answer { url: Url, reason: String },
     /// A name that would be written outside of its folder.
-    #[error("{what}: the server lists a file named {name}, which is no safe name. Refused; try another repository")]
+    #[error(
+        "{what}: the server lists a file named {name}, which is no safe name. Refused; try another repository"
+    )]
     UnsafeName { what: String, name: String },
     /// No GGUF file.
     #[error("{what}: holds no GGUF model. Try a repository whose name ends with -GGUF")]
@@ -85,7 +101,9 @@ pub enum Error {
     #[error("{url}: sent the range '{found}', expected '{expected}'. Try again; if it stays so, delete {} to begin from the start", part.display())]
     ContentRange { url: Url, found: String, expected: String, part: PathBuf },
     /// Another size than announced.
-    #[error("{url}: {found} bytes, expected {expected}. Try again later: the file may have just been replaced")]
+    #[error(
+        "{url}: {found} bytes, expected {expected}. Try again later: the file may have just been replaced"
+    )]
     Length { url: Url, found: u64, expected: u64 },
     /// No size at all.
     #[error("{url}: the server does not tell the file's size. Try downloading it with another program")]
@@ -94,7 +112,9 @@ pub enum Error {
     #[error("{url}: ended after {found} of {expected} bytes. Try again: what is already here is kept")]
     Truncated { url: Url, found: u64, expected: u64 },
     /// Two places state different hashes for one file.
-    #[error("{url}: has the SHA-256 {found}, but the list of files says {expected}. Try again later: the file may have just been replaced")]
+    #[error(
+        "{url}: has the SHA-256 {found}, but the list of files says {expected}. Try again later: the file may have just been replaced"
+    )]
     Replaced { url: Url, found: String, expected: String },
     /// The bytes are not those that were meant to come.
     #[error("{name}: damaged on its way: SHA-256 is {found}, expected {expected}. It was deleted; try again")]
@@ -127,7 +147,9 @@ impl Error {
     pub(super) fn is_transient(&self, reached: bool) -> bool {
         match self {
             Error::Broken { .. } | Error::Truncated { .. } | Error::Server { .. } => true,
-            Error::TooManyRequests { seconds, .. } => seconds.is_none_or(|seconds| seconds <= MAX_RETRY_AFTER),
+            Error::TooManyRequests { seconds, .. } => {
+                seconds.is_none_or(|seconds| seconds <= MAX_RETRY_AFTER)
+            }
             Error::HostNotFound { .. } | Error::Connect { .. } => reached,
             _ => false,
         }

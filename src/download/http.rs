@@ -322,6 +322,22 @@ mod tests {
     }
 
     #[test]
+    fn redirects_stay_encrypted_and_lead_somewhere() {
+        let url = |text| Url::parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let to = |from: &str, location: &str| {
+            let response = Response::builder().status(302).header("location", location);
+            let response = response.body(Body::builder().data("")).unwrap_or_else(|error| panic!("{error}"));
+            redirect(&url(from), &response, &Purpose { what: "a/b".into(), page: url(from) })
+        };
+        assert!(to("https://a/x", "https://b/y").is_ok_and(|to| to == url("https://b/y")));
+        assert!(to("http://a/x", "https://a/y").is_ok());
+        assert!(matches!(to("https://a/x", "http://a/x"), Err(Error::RedirectInsecure { .. })));
+        for location in ["file:///etc/passwd", "http://", "/x y"] {
+            assert!(matches!(to("http://a/x", location), Err(Error::RedirectTarget { .. })), "{location}");
+        }
+    }
+
+    #[test]
     fn tokens_are_never_shown() {
         let token = Token::new("hf_secret").unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(format!("{token:?}"), "Token(..)");

@@ -1,11 +1,11 @@
 //! The hub's list of files: `GET /api/models/OWNER/REPO` for the commit, and the tree of that commit for sizes and hashes.
 //! The format is the one of Hugging Face's public API, which mirrors copy.
 
+use super::OnEvent;
 use super::error::{self, Error};
 use super::http::{self, Answer, Client, Purpose};
 use super::reference::{self, MAIN, is_safe_name};
 use super::url::Url;
-use super::OnEvent;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -131,7 +131,8 @@ fn json<T: DeserializeOwned>(
             ureq::Error::BodyExceedsLimit(limit) => wrong(format!("it is longer than {limit} bytes")),
             error => Error::Broken { url: url.clone(), reason: error::shown(&error.to_string()) },
         })?;
-        let value = serde_json::from_slice(&bytes).map_err(|error| wrong(error::shown(&error.to_string())))?;
+        let value =
+            serde_json::from_slice(&bytes).map_err(|error| wrong(error::shown(&error.to_string())))?;
         Ok((value, next))
     })
 }
@@ -158,8 +159,10 @@ mod tests {
 
     #[test]
     fn entries_of_the_tree() {
-        let purpose = Purpose { what: "a/b".into(), page: Url::parse("http://a").unwrap_or_else(|e| panic!("{e}")) };
-        let entry = |text: &str| serde_json::from_str::<Entry>(text).unwrap_or_else(|error| panic!("{error}"));
+        let purpose =
+            Purpose { what: "a/b".into(), page: Url::parse("http://a").unwrap_or_else(|e| panic!("{e}")) };
+        let entry =
+            |text: &str| serde_json::from_str::<Entry>(text).unwrap_or_else(|error| panic!("{error}"));
         let lfs = entry(&format!(
             r#"{{"type":"file","oid":"1","size":5,"path":"x/m.gguf","lfs":{{"oid":"{}","size":7,"pointerSize":9}}}}"#,
             "ab".repeat(32)
@@ -168,7 +171,9 @@ mod tests {
         assert_eq!(listed(lfs, &purpose).unwrap_or_else(|error| panic!("{error}")), expected);
         let plain = entry(r#"{"type":"file","oid":"1","size":5,"path":"m.gguf"}"#);
         assert!(is_gguf(&plain) && listed(plain, &purpose).is_ok_and(|file| file.sha256.is_none()));
-        for path in ["../m.gguf", "/m.gguf", "a/../../m.gguf", "a\\\\m.gguf", "a//m.gguf", "\\u0000.gguf", "c:m.gguf"] {
+        for path in
+            ["../m.gguf", "/m.gguf", "a/../../m.gguf", "a\\\\m.gguf", "a//m.gguf", "\\u0000.gguf", "c:m.gguf"]
+        {
             let entry = entry(&format!(r#"{{"type":"file","size":1,"path":"{path}"}}"#));
             assert!(matches!(listed(entry, &purpose), Err(Error::UnsafeName { .. })), "{path}");
         }

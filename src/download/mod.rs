@@ -75,7 +75,8 @@ impl Options {
     ///
     /// If a variable makes no sense.
     pub fn from_env() -> Result<Options, Error> {
-        let text = |name| env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+        let text =
+            |name| env::var(name).ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let endpoint = text("HF_ENDPOINT").unwrap_or_else(|| HUB.to_owned());
         let hub = Url::parse(&endpoint)
             .map_err(|reason| Error::Setting { variable: "HF_ENDPOINT", reason: reason.to_owned() })?;
@@ -184,7 +185,7 @@ pub fn pull(
     let present: Vec<bool> = files.iter().map(is_present).collect::<Result<_, _>>()?;
     let missing = files.iter().zip(&present).filter(|(_, present)| !**present).map(|(file, _)| file);
     require_space(options, missing)?;
-    let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes).sum());
+    let (count, bytes) = (files.len(), files.iter().map(|file| file.bytes).fold(0, u64::saturating_add));
     for (index, (file, &present)) in files.iter().zip(&present).enumerate() {
         on_event(Event::File { name: &file.name, number: index + 1, count, bytes: file.bytes, present });
         if !present {
@@ -208,9 +209,8 @@ fn is_present(file: &Remote) -> Result<bool, Error> {
 
 /// Compares what is missing with the space that there is.
 fn require_space<'a>(options: &Options, missing: impl Iterator<Item = &'a Remote>) -> Result<(), Error> {
-    let left = |file: &Remote| {
-        file.bytes.saturating_sub(part::part_bytes(&file.dest, file.identity.as_deref()))
-    };
+    let left =
+        |file: &Remote| file.bytes.saturating_sub(part::part_bytes(&file.dest, file.identity.as_deref()));
     let needed = missing.map(left).fold(0, u64::saturating_add);
     let folder = options.cache.root();
     match part::free_space(folder) {
@@ -286,7 +286,10 @@ fn url_files(
     let urls = match quant::split_name(url.path()) {
         None => vec![url.clone()],
         Some(split) => {
-            let part = |no| url.join(&split.path(no)).map_err(|reason| Error::RedirectTarget { from: url.clone(), reason });
+            let part = |no| {
+                url.join(&split.path(no))
+                    .map_err(|reason| Error::RedirectTarget { from: url.clone(), reason })
+            };
             (1..=split.count).map(part).collect::<Result<_, _>>()?
         }
     };

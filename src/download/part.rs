@@ -215,12 +215,15 @@ fn sync_folder(dest: &Path) {
 
 /// Deletes parts of other versions of the file, unless somebody is writing to them.
 fn delete_other_parts(dest: &Path, keep: &Path) {
-    let (Some(folder), Some(name)) = (dest.parent(), dest.file_name().and_then(|name| name.to_str())) else { return };
+    let (Some(folder), Some(name)) = (dest.parent(), dest.file_name().and_then(|name| name.to_str())) else {
+        return;
+    };
     let prefix = format!("{name}.");
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         let is_part = entry.file_name().to_str().is_some_and(|name| {
-            name.strip_prefix(&prefix).is_some_and(|rest| rest.strip_suffix(".part").is_some_and(|id| !id.contains('.')))
+            name.strip_prefix(&prefix)
+                .is_some_and(|rest| rest.strip_suffix(".part").is_some_and(|id| !id.contains('.')))
         });
         let is_free = || File::open(&path).is_ok_and(|file| file.try_lock().is_ok());
         if is_part && path != keep && is_free() && fs::remove_file(&path).is_ok() {

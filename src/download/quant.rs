@@ -14,8 +14,8 @@ pub enum Wanted {
 
 /// Formats in the order in which one is chosen when none is named: small and good first, then what is merely near to it.
 pub const DEFAULT_ORDER: [&str; 20] = [
-    "Q4_K_M", "Q4_0", "Q8_0", "Q4_K_S", "Q5_K_M", "Q4_1", "IQ4_NL", "IQ4_XS", "MXFP4", "Q5_K_S", "Q5_0", "Q5_1",
-    "Q6_K", "Q4_K_L", "Q3_K_M", "Q3_K_L", "Q2_K", "F16", "BF16", "F32",
+    "Q4_K_M", "Q4_0", "Q8_0", "Q4_K_S", "Q5_K_M", "Q4_1", "IQ4_NL", "IQ4_XS", "MXFP4", "Q5_K_S", "Q5_0",
+    "Q5_1", "Q6_K", "Q4_K_L", "Q3_K_M", "Q3_K_L", "Q2_K", "F16", "BF16", "F32",
 ];
 
 /// How names of block formats begin; a number of bits follows.
@@ -117,7 +117,12 @@ pub fn candidates<S: AsRef<str>>(paths: &[S]) -> Vec<Candidate> {
         let place = |name: &String| paths.iter().position(|path| path.as_ref() == name);
         let names = || (1..=split.count).map(|no| split.path(no));
         let files = names().filter_map(|name| place(&name)).collect();
-        out.push(Candidate { quant, path: first, files, missing: names().find(|name| place(name).is_none()) });
+        out.push(Candidate {
+            quant,
+            path: first,
+            files,
+            missing: names().find(|name| place(name).is_none()),
+        });
     }
     out
 }
@@ -213,14 +218,22 @@ mod tests {
         ] {
             assert_eq!(quant_of(path).as_deref(), Some(quant), "{path}");
         }
-        for path in ["model.gguf", "Qwen3-4B.gguf", "F1-score.gguf", ".gguf", "x", "Q-16.gguf", "\u{e9}.gguf"] {
+        for path in ["model.gguf", "Qwen3-4B.gguf", "F1-score.gguf", ".gguf", "x", "Q-16.gguf", "\u{e9}.gguf"]
+        {
             assert_eq!(quant_of(path), None, "{path}");
         }
     }
 
     const FILES: [&str; 9] = [
-        "README.md", "m-Q8_0.gguf", "m-Q4_0.gguf", "mmproj-m-Q4_K_M.gguf", "m-q4_k_m.gguf", "m-UD-Q2_K_XL.gguf",
-        "big/m-F16-00002-of-00002.gguf", "big/m-F16-00001-of-00002.gguf", "m.imatrix.gguf",
+        "README.md",
+        "m-Q8_0.gguf",
+        "m-Q4_0.gguf",
+        "mmproj-m-Q4_K_M.gguf",
+        "m-q4_k_m.gguf",
+        "m-UD-Q2_K_XL.gguf",
+        "big/m-F16-00002-of-00002.gguf",
+        "big/m-F16-00001-of-00002.gguf",
+        "m.imatrix.gguf",
     ];
 
     fn chosen(files: &[&str], wanted: Wanted) -> Vec<usize> {

@@ -75,7 +75,9 @@ fn from_name(text: &str) -> Result<Reference, &'static str> {
         Some((name, quant)) if quant.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)) => {
             (name, Wanted::Quant(quant.to_owned()))
         }
-        Some(_) => return Err("what stands after the colon is neither a format nor a file that ends with .gguf"),
+        Some(_) => {
+            return Err("what stands after the colon is neither a format nor a file that ends with .gguf");
+        }
     };
     let Some((owner, repo)) = name.split_once('/') else { return Err("there is no slash in it") };
     let (repo, revision) = repo.split_once('@').unwrap_or((repo, MAIN));
@@ -114,9 +116,7 @@ fn from_hub_path(path: &str) -> Result<Reference, &'static str> {
 
 fn hub(owner: &str, repo: &str, revision: &str, wanted: Wanted) -> Result<Reference, &'static str> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
-    let fine = |name: &str| {
-        name.len() <= MAX_NAME && is_safe_name(name) && name.bytes().all(allowed)
-    };
+    let fine = |name: &str| name.len() <= MAX_NAME && is_safe_name(name) && name.bytes().all(allowed);
     if !fine(owner) || !fine(repo) {
         return Err("names of owners and repositories hold only letters, digits, '-', '_' and '.'");
     }
@@ -142,7 +142,11 @@ pub fn safe_path(path: &str) -> Result<String, &'static str> {
 /// A name that is neither empty, nor `.` or `..`, nor holds anything with which a path goes elsewhere.
 pub fn is_safe_name(name: &str) -> bool {
     let banned = |c: char| c.is_control() || "/\\:*?\"<>|".contains(c);
-    !name.is_empty() && name.len() <= 200 && !name.starts_with('.') && !name.ends_with(['.', ' ']) && !name.contains(banned)
+    !name.is_empty()
+        && name.len() <= 200
+        && !name.starts_with('.')
+        && !name.ends_with(['.', ' '])
+        && !name.contains(banned)
 }
 
 /// Undoes percent-encoding.
@@ -201,11 +205,29 @@ mod tests {
     #[test]
     fn what_cannot_be_meant_is_refused() {
         for text in [
-            "", "a", "a/", "/b", "a/b/c", "../b", "a/..", "a/b:", "a/b:c d", "a/b:../m.gguf", "a/b:/m.gguf",
-            "a/b:x/../m.gguf", "a b/c", "ftp://a/m.gguf", "https://a/m.bin", "https://a/../m.gguf",
-            "https://a/x//m.gguf", "https://huggingface.co/a", "https://huggingface.co/a/b/blob/main",
-            "https://huggingface.co/a/b/resolve/main/%2e%2e/m.gguf", "https://huggingface.co/a/b/resolve/main/%zz.gguf",
-            "a/b:x\\m.gguf", "a/b:.hidden.gguf",
+            "",
+            "a",
+            "a/",
+            "/b",
+            "a/b/c",
+            "../b",
+            "a/..",
+            "a/b:",
+            "a/b:c d",
+            "a/b:../m.gguf",
+            "a/b:/m.gguf",
+            "a/b:x/../m.gguf",
+            "a b/c",
+            "ftp://a/m.gguf",
+            "https://a/m.bin",
+            "https://a/../m.gguf",
+            "https://a/x//m.gguf",
+            "https://huggingface.co/a",
+            "https://huggingface.co/a/b/blob/main",
+            "https://huggingface.co/a/b/resolve/main/%2e%2e/m.gguf",
+            "https://huggingface.co/a/b/resolve/main/%zz.gguf",
+            "a/b:x\\m.gguf",
+            "a/b:.hidden.gguf",
         ] {
             assert!(matches!(Reference::parse(text), Err(Error::Reference { .. })), "{text:?}");
         }

@@ -183,8 +183,20 @@ mod tests {
     #[test]
     fn what_is_no_url_is_refused() {
         for text in [
-            "", "a/b", "ftp://a/b", "http://", "http:///b", "http://a:0/", "http://a:99999/", "http://a:/",
-            "http://me:pw@a/", "http://a b/", "http://a/b c", "http://a/\u{e9}", "http://a\r\n/", "file:///etc",
+            "",
+            "a/b",
+            "ftp://a/b",
+            "http://",
+            "http:///b",
+            "http://a:0/",
+            "http://a:99999/",
+            "http://a:/",
+            "http://me:pw@a/",
+            "http://a b/",
+            "http://a/b c",
+            "http://a/\u{e9}",
+            "http://a\r\n/",
+            "file:///etc",
         ] {
             assert!(Url::parse(text).is_err(), "{text:?}");
         }

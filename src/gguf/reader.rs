@@ -52,9 +52,7 @@ pub(super) fn read(source: Source) -> Result<Part, Error> {
 /// # Errors
 /// When they cannot be the beginning of a valid file, whatever follows.
 pub(super) fn holds_header(path: &Path, prefix: &[u8]) -> Result<bool, Error> {
-    use ErrorKind::{
-        ArrayLength, KeyCount, StringLength, TensorCount, TensorOutOfBounds, Truncated,
-    };
+    use ErrorKind::{ArrayLength, KeyCount, StringLength, TensorCount, TensorOutOfBounds, Truncated};
     if prefix.len() < PREAMBLE {
         return Ok(false);
     }
@@ -62,9 +60,11 @@ pub(super) fn holds_header(path: &Path, prefix: &[u8]) -> Result<bool, Error> {
     match error.kind() {
         // tensors are looked at once all of the table was read
         TensorOutOfBounds { .. } => Ok(true),
-        Truncated { .. } | StringLength { .. } | ArrayLength { .. } | KeyCount { .. } | TensorCount { .. } => {
-            Ok(false)
-        }
+        Truncated { .. }
+        | StringLength { .. }
+        | ArrayLength { .. }
+        | KeyCount { .. }
+        | TensorCount { .. } => Ok(false),
         _ => Err(error),
     }
 }
