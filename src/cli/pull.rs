@@ -19,8 +19,10 @@ const POSITIONS: usize = 512;
 
 /// Runs the command.
 pub fn run(args: &Pull) -> Result<Outcome, CliError> {
-    let Some(name) = &args.model else { return list() };
-    let reference = Reference::parse(name)?;
+    let Some(text) = &args.model else { return list() };
+    let reference = Reference::parse(text)?;
+    // without the query of a URL, which may be a signature
+    let name = reference.to_string();
     let options = Options { retries: args.retries, ..Options::from_env()? };
     end_on_signal();
     let bar = Bar::new();

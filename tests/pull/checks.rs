@@ -50,12 +50,12 @@ fn what_is_no_model_is_not_fetched() {
     }
 }
 
-/// The first key of this header is a string that seems to end only after 4 GB: there is no end of the header to wait for.
+/// The first key of this header is a string that ends after the file does: there is no end of the header to wait for.
 #[test]
 fn a_header_without_end_is_not_waited_for() {
     let mut bytes = b"GGUF\x03\0\0\0\0\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0".to_vec();
     bytes.extend(80_000_000u64.to_le_bytes());
-    bytes.resize(72 << 20, b'k');
+    bytes.resize(LARGE, b'k');
     let hub = hub_of(&bytes);
     let puller = Puller::new(&hub);
     puller.pull("own/repo").fails(3, &["header is longer"]);

@@ -8,5 +8,6 @@ mod resume;
 mod server;
 mod silence;
 mod success;
+mod tls;
 #[path = "../util/mod.rs"]
 mod util;

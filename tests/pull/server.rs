@@ -1,12 +1,14 @@
 //! A web server on 127.0.0.1 that does what a test tells it to, above all what a server should not do.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// No test needs more connections.
 const MAX_CONNECTIONS: usize = 200;
@@ -83,10 +85,21 @@ pub struct Server {
     sent: Arc<AtomicUsize>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
+    scheme: &'static str,
 }
 
 impl Server {
     pub fn start(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Server {
+        Server::listen(None, answer)
+    }
+
+    /// Over TLS, with the certificate of these tests.
+    pub fn start_tls(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Server {
+        Server::listen(Some(crate::tls::config()), answer)
+    }
+
+    fn listen(tls: Option<Arc<ServerConfig>>, answer: impl Fn(&Request) -> Reply + Send + 'static) -> Server {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
         let (requests, sent, stop) = (Arc::default(), Arc::default(), Arc::default());
@@ -99,14 +112,15 @@ impl Server {
                     break;
                 }
                 // A client that goes away in the middle is part of some tests.
-                let _ = serve(stream, &answer, &mut counts, &log, &bytes);
+                let mut exchange = Exchange { answer: &answer, counts: &mut counts, log: &log, sent: &bytes };
+                let _ = exchange.accept(stream, tls.as_ref());
             }
         });
-        Server { address, requests, sent, stop, thread: Some(thread) }
+        Server { address, requests, sent, stop, thread: Some(thread), scheme }
     }
 
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     pub fn port(&self) -> u16 {
@@ -140,42 +154,64 @@ impl Drop for Server {
 }
 
 /// One request, one answer.
-fn serve(
-    mut stream: TcpStream,
-    answer: &impl Fn(&Request) -> Reply,
-    counts: &mut HashMap<String, usize>,
-    log: &Mutex<Vec<Request>>,
-    sent: &AtomicUsize,
-) -> std::io::Result<()> {
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(10)))?;
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let first = lines.next().transpose()?.unwrap_or_default();
-    let target = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut headers = Vec::new();
-    for line in lines.take(100) {
-        let line = line?;
-        let Some((name, value)) = line.split_once(':') else { break };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
-    }
-    let before = counts.entry(target.clone()).or_default();
-    let request = Request { target, headers, before: *before };
-    *before += 1;
-    log.lock().expect("no panic").push(request.clone());
+struct Exchange<'a, A> {
+    answer: &'a A,
+    counts: &'a mut HashMap<String, usize>,
+    log: &'a Mutex<Vec<Request>>,
+    sent: &'a AtomicUsize,
+}
 
-    let reply = answer(&request);
-    let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
-    if !reply.headers.iter().any(|(name, _)| name == "content-length") {
-        head += &format!("content-length: {}\r\n", reply.body.len());
+impl<A: Fn(&Request) -> Reply> Exchange<'_, A> {
+    fn accept(&mut self, stream: TcpStream, tls: Option<&Arc<ServerConfig>>) -> std::io::Result<()> {
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.set_write_timeout(Some(Duration::from_secs(10)))?;
+        let Some(config) = tls else { return self.serve(stream) };
+        let connection = ServerConnection::new(Arc::clone(config)).map_err(std::io::Error::other)?;
+        let mut stream = StreamOwned::new(connection, stream);
+        self.serve(&mut stream)?;
+        stream.conn.send_close_notify();
+        stream.flush()
     }
-    let stated = reply.headers.iter().filter(|(name, value)| name != "content-length" || !value.is_empty());
-    stated.for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
-    stream.write_all(format!("{head}\r\n").as_bytes())?;
-    let end = reply.cut.unwrap_or(usize::MAX).min(reply.body.len());
-    for chunk in reply.body[..end].chunks(64 << 10) {
-        stream.write_all(chunk)?;
-        sent.fetch_add(chunk.len(), Ordering::SeqCst);
+
+    fn serve(&mut self, mut stream: impl Read + Write) -> std::io::Result<()> {
+        let Some(request) = self.read(&mut stream)? else { return Ok(()) };
+        self.log.lock().expect("no panic").push(request.clone());
+        let reply = (self.answer)(&request);
+        let mut head = format!("HTTP/1.1 {} X\r\nconnection: close\r\n", reply.status);
+        if !reply.headers.iter().any(|(name, _)| name == "content-length") {
+            head += &format!("content-length: {}\r\n", reply.body.len());
+        }
+        let stated =
+            reply.headers.iter().filter(|(name, value)| name != "content-length" || !value.is_empty());
+        stated.for_each(|(name, value)| head += &format!("{name}: {value}\r\n"));
+        stream.write_all(format!("{head}\r\n").as_bytes())?;
+        let end = reply.cut.unwrap_or(usize::MAX).min(reply.body.len());
+        for chunk in reply.body[..end].chunks(64 << 10) {
+            stream.write_all(chunk)?;
+            self.sent.fetch_add(chunk.len(), Ordering::SeqCst);
+        }
+        stream.flush()?;
+        std::thread::sleep(reply.silence);
+        Ok(())
     }
-    std::thread::sleep(reply.silence);
-    Ok(())
+
+    /// A request up to the empty line; `None` if the client only connected.
+    fn read(&mut self, stream: &mut impl Read) -> std::io::Result<Option<Request>> {
+        let mut text = Vec::new();
+        while !text.ends_with(b"\r\n\r\n") && text.len() < 64 << 10 {
+            let mut byte = [0];
+            if stream.read(&mut byte)? == 0 {
+                return Ok(None);
+            }
+            text.extend(byte);
+        }
+        let text = String::from_utf8_lossy(&text);
+        let target = text.split(' ').nth(1).unwrap_or_default().to_owned();
+        let header =
+            |line: &str| line.split_once(':').map(|(k, v)| (k.to_ascii_lowercase(), v.trim().to_owned()));
+        let headers = text.lines().skip(1).filter_map(header).collect();
+        let before = self.counts.entry(target.clone()).or_default();
+        *before += 1;
+        Ok(Some(Request { target, headers, before: *before - 1 }))
+    }
 }
