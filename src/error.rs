@@ -2,6 +2,8 @@
 
 #[cfg(feature = "chat")]
 use crate::chat;
+#[cfg(feature = "download")]
+use crate::download;
 use crate::{gguf, model, sample, session, tokenizer};
 
 /// Anything that can go wrong between opening a file and the last token.
@@ -24,6 +26,10 @@ pub enum Error {
     #[cfg(feature = "chat")]
     #[error(transparent)]
     Chat(#[from] chat::Error),
+    /// A model could not be downloaded, or found in the cache.
+    #[cfg(feature = "download")]
+    #[error(transparent)]
+    Download(#[from] download::Error),
 }
 
 /// Kinds of failure that a caller may treat differently.
@@ -49,7 +55,25 @@ impl Error {
             Error::Session(error) => session_kind(error),
             #[cfg(feature = "chat")]
             Error::Chat(error) => chat_kind(error),
+            #[cfg(feature = "download")]
+            Error::Download(error) => download_kind(error),
         }
+    }
+}
+
+/// What cannot be named is the caller's fault, the network is nobody's.
+#[cfg(feature = "download")]
+fn download_kind(error: &download::Error) -> Kind {
+    use download::Error as Download;
+    match error {
+        Download::Reference { .. }
+        | Download::Setting { .. }
+        | Download::NoSuchModel { .. }
+        | Download::Ambiguous { .. } => Kind::Usage,
+        Download::Header(error) if error.is_io() => Kind::Failed,
+        Download::Header(_) | Download::HeaderTooLong { .. } => Kind::BadModel,
+        Download::DiskFull { .. } | Download::Refused { .. } => Kind::DoesNotFit,
+        _ => Kind::Failed,
     }
 }
 

@@ -43,6 +43,7 @@
 //! | `chat` | conversations to prompts, by the model's own template (feature `chat`) |
 //! | [`session`] | prefill and decode |
 //! | [`perplexity`] | how well a model predicts a text |
+//! | `download` (a feature) | models from the network, and the cache of them |
 //!
 //! # Invariants
 //!
@@ -59,6 +60,8 @@
 pub mod builtin;
 #[cfg(feature = "chat")]
 pub mod chat;
+#[cfg(feature = "download")]
+pub mod download;
 pub mod error;
 pub mod gguf;
 pub mod kv;

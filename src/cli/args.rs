@@ -39,6 +39,12 @@ pub enum Command {
     Bench(Bench),
     /// How well a model predicts a text
     Perplexity(Perplexity),
+    /// Download a model into the cache
+    ///
+    /// Its path goes to stdout; -m takes its name from then on. HF_ENDPOINT names another hub, HF_TOKEN holds an access token,
+    /// SISKIN_CACHE names the folder.
+    #[cfg(feature = "download")]
+    Pull(Pull),
     /// Check this machine with the built-in model; paste its output into reports
     #[cfg(feature = "builtin")]
     #[command(visible_alias = "selftest")]
@@ -46,10 +52,13 @@ pub enum Command {
 }
 
 /// What `-m` takes.
-const MODEL_HELP: &str = if cfg!(feature = "builtin") {
-    "GGUF file of the model (of a split model, any part) [default: the built-in model]"
-} else {
-    "GGUF file of the model (of a split model, any part)"
+const MODEL_HELP: &str = match (cfg!(feature = "download"), cfg!(feature = "builtin")) {
+    (true, true) => {
+        "GGUF file (of a split model, any part), or the name of a pulled model [default: the built-in model]"
+    }
+    (true, false) => "GGUF file (of a split model, any part), or the name of a pulled model",
+    (false, true) => "GGUF file of the model (of a split model, any part) [default: the built-in model]",
+    (false, false) => "GGUF file of the model (of a split model, any part)",
 };
 
 /// Which model.
@@ -347,6 +356,25 @@ pub struct Perplexity {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `siskin pull`.
+#[cfg(feature = "download")]
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Pull {
+    /// OWNER/REPO, OWNER/REPO:Q4_K_M, OWNER/REPO:FILE.gguf, or the URL of a .gguf file
+    #[arg(required_unless_present = "list")]
+    pub model: Option<String>,
+    /// List the models in the cache instead
+    #[arg(short, long, conflicts_with = "model")]
+    pub list: bool,
+    /// Download it even if this machine cannot run it
+    #[arg(long)]
+    pub force: bool,
+    /// Repeat a request that failed up to N times, with growing pauses
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub retries: u32,
 }
 
 /// `siskin doctor`.

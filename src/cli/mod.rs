@@ -18,6 +18,8 @@ mod options;
 mod output;
 mod perplexity;
 mod progress;
+#[cfg(feature = "download")]
+mod pull;
 mod report;
 mod setup;
 mod signals;
@@ -52,6 +54,10 @@ enum CliError {
          start with a larger --context"
     )]
     ConversationTooLong { tokens: usize, context: usize },
+    /// A model that this machine cannot run, with the exit code.
+    #[cfg(feature = "download")]
+    #[error("{text}")]
+    Refused { code: u8, text: String },
     /// Whoever reads our output went away: no failure.
     #[error("output closed")]
     ClosedPipe,
@@ -71,6 +77,8 @@ impl CliError {
             CliError::Usage(_) => 2,
             #[cfg(feature = "chat")]
             CliError::ConversationTooLong { .. } => 4,
+            #[cfg(feature = "download")]
+            CliError::Refused { code, .. } => *code,
             CliError::Siskin(error) | CliError::InFile { error, .. } => match error.kind() {
                 Kind::Usage => 2,
                 Kind::BadModel => 3,
@@ -94,6 +102,8 @@ macro_rules! from_room {
 from_room!(gguf, session);
 #[cfg(feature = "chat")]
 from_room!(chat);
+#[cfg(feature = "download")]
+from_room!(download);
 
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {
@@ -107,6 +117,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Perplexity(args) => perplexity::run(&args),
+        #[cfg(feature = "download")]
+        Command::Pull(args) => pull::run(&args),
         #[cfg(feature = "builtin")]
         Command::Doctor(args) => doctor::run(&args),
     };
