@@ -1,5 +1,7 @@
 //! The library's error: what each room reports, and what kind of failure that is.
 
+#[cfg(feature = "chat")]
+use crate::chat;
 use crate::{gguf, model, sample, session, tokenizer};
 
 /// Anything that can go wrong between opening a file and the last token.
@@ -18,6 +20,10 @@ pub enum Error {
     /// The prompt does not fit the model, or the run does not fit the machine.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// The conversation cannot be made a prompt.
+    #[cfg(feature = "chat")]
+    #[error(transparent)]
+    Chat(#[from] chat::Error),
 }
 
 /// Kinds of failure that a caller may treat differently.
@@ -41,6 +47,8 @@ impl Error {
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
             Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
             Error::Session(error) => session_kind(error),
+            #[cfg(feature = "chat")]
+            Error::Chat(error) => chat_kind(error),
         }
     }
 }
@@ -57,5 +65,15 @@ fn session_kind(error: &session::Error) -> Kind {
         Session::PromptTooLong { .. } | Session::TooLarge { .. } => Kind::DoesNotFit,
         Session::Vocabulary { .. } => Kind::BadModel,
         Session::Sample(_) | Session::Sink(_) => Kind::Failed,
+    }
+}
+
+/// Templates are part of the model, the conversation is the caller's.
+#[cfg(feature = "chat")]
+fn chat_kind(error: &chat::Error) -> Kind {
+    match error {
+        chat::Error::Missing | chat::Error::NoDefault { .. } => Kind::Usage,
+        chat::Error::Refused { .. } | chat::Error::Thread(_) => Kind::Failed,
+        chat::Error::Invalid { .. } | chat::Error::Limit { .. } | chat::Error::Gguf(_) => Kind::BadModel,
     }
 }

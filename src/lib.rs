@@ -40,6 +40,7 @@
 //! | [`ops`] | projections, attention, normalization, rotary embedding |
 //! | [`model`] | configuration, weights, memory plan, the pass from ids to logits |
 //! | [`tokenizer`], [`sample`], [`stop`] | text to ids and back; choosing a token; ending |
+//! | `chat` | conversations to prompts, by the model's own template (feature `chat`) |
 //! | [`session`] | prefill and decode |
 //! | [`perplexity`] | how well a model predicts a text |
 //!
@@ -56,6 +57,8 @@
 
 #[cfg(feature = "builtin")]
 pub mod builtin;
+#[cfg(feature = "chat")]
+pub mod chat;
 pub mod error;
 pub mod gguf;
 pub mod kv;

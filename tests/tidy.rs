@@ -17,11 +17,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("stop", &[]),
     ("builtin", &["gguf"]),
     ("tokenizer", &["gguf"]),
+    ("chat", &["gguf", "tokenizer"]),
     ("ops", &["tensor", "threads"]),
     ("model", &["gguf", "kv", "ops", "tensor", "threads", "topology"]),
     ("perplexity", &["kv", "model", "ops"]),
     ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
-    ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
+    ("error", &["chat", "gguf", "model", "sample", "session", "tokenizer"]),
 ];
 
 /// Longest source file, in lines.
@@ -117,7 +118,7 @@ fn unsafe_stands_only_where_it_is_allowed() {
 #[test]
 fn the_readme_knows_every_flag() {
     let (siskin, readme) = (Siskin::new(), read(&root().join("README.md")));
-    for command in ["generate", "tokenize", "inspect"] {
+    for command in ["generate", "chat", "tokenize", "inspect", "bench", "perplexity"] {
         let help = siskin.run([command, "--help"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         for flag in flags.map(|flag| flag.trim_end_matches(|c: char| !c.is_alphanumeric())) {

@@ -24,6 +24,11 @@ pub enum Command {
     ///
     /// The continuation goes to stdout as it comes; everything else goes to stderr.
     Generate(Box<Generate>),
+    /// Talk with a model
+    ///
+    /// Each line is a message, and the answer goes to stdout as it comes; /help lists what else a line can be. Works piped.
+    #[cfg(feature = "chat")]
+    Chat(Box<Chat>),
     /// Turn text into token ids, or back
     Tokenize(Tokenize),
     /// Show what is in a model file, from its header alone
@@ -66,6 +71,14 @@ pub struct Generate {
     /// Prompt
     #[command(flatten)]
     pub source: PromptArgs,
+    /// Send the prompt as a message, in the format of the model's chat template
+    #[cfg(feature = "chat")]
+    #[arg(long, conflicts_with_all = ["tokens", "special"], help_heading = "Conversation")]
+    pub chat: bool,
+    /// Conversation
+    #[cfg(feature = "chat")]
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
     /// Length and stop conditions
     #[command(flatten)]
     pub stop: StopArgs,
@@ -78,6 +91,47 @@ pub struct Generate {
     /// Output
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// `siskin chat`.
+#[cfg(feature = "chat")]
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Chat {
+    /// Model
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Conversation
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
+    /// Do not remember lines for the next time
+    #[arg(long, help_heading = "Conversation")]
+    pub no_history: bool,
+    /// Length and stop conditions
+    #[command(flatten)]
+    pub stop: StopArgs,
+    /// Choice of tokens
+    #[command(flatten)]
+    pub sample: SampleArgs,
+    /// Machine
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Print times to stderr after each answer
+    #[arg(long, help_heading = "Output")]
+    pub stats: bool,
+}
+
+/// How a conversation begins, and in which format the model knows it.
+#[cfg(feature = "chat")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Conversation")]
+pub struct ConversationArgs {
+    /// Begin the conversation with this system prompt
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Use the Jinja template in this file, or the model's template of this name [default: the model's]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub chat_template: Option<String>,
 }
 
 /// Where a prompt comes from, if not from the command line.
@@ -99,9 +153,9 @@ pub struct PromptArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Length and stop conditions")]
 pub struct StopArgs {
-    /// Generate at most N tokens
-    #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N", default_value_t = 256)]
-    pub max_tokens: usize,
+    /// Generate at most N tokens [default: 256; in a chat, as many as the context has room for]
+    #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N")]
+    pub max_tokens: Option<usize>,
     /// Stop before this text; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
@@ -141,7 +195,7 @@ pub struct RunArgs {
     /// Threads for reading the prompt, if not as many as for the rest
     #[arg(long, value_name = "N")]
     pub prefill_threads: Option<usize>,
-    /// Use at most N tokens of the model's context
+    /// Use at most N tokens of the model's context [default: all; in a chat, 4096]
     #[arg(long, value_name = "N")]
     pub context: Option<usize>,
     /// How keys and values are stored

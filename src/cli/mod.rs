@@ -2,6 +2,10 @@
 
 mod args;
 mod bench;
+#[cfg(feature = "chat")]
+mod chat;
+#[cfg(feature = "chat")]
+mod conversation;
 #[cfg(feature = "builtin")]
 mod doctor;
 mod generate;
@@ -10,10 +14,13 @@ mod inspect;
 mod json;
 mod machine;
 mod npy;
+mod options;
 mod output;
 mod perplexity;
+mod progress;
 mod report;
 mod setup;
+mod signals;
 mod tokenize;
 
 use args::{Cli, Command};
@@ -38,6 +45,13 @@ enum CliError {
     /// Something outside failed: a file, a stream.
     #[error("{0}")]
     Failed(String),
+    /// No more fits.
+    #[cfg(feature = "chat")]
+    #[error(
+        "the conversation has {tokens} tokens, which leaves no room for an answer in a context of {context}. Try /reset, or another \
+         start with a larger --context"
+    )]
+    ConversationTooLong { tokens: usize, context: usize },
     /// Whoever reads our output went away: no failure.
     #[error("output closed")]
     ClosedPipe,
@@ -55,6 +69,8 @@ impl CliError {
             CliError::ClosedPipe => 0,
             CliError::Failed(_) => 1,
             CliError::Usage(_) => 2,
+            #[cfg(feature = "chat")]
+            CliError::ConversationTooLong { .. } => 4,
             CliError::Siskin(error) | CliError::InFile { error, .. } => match error.kind() {
                 Kind::Usage => 2,
                 Kind::BadModel => 3,
@@ -76,6 +92,8 @@ macro_rules! from_room {
     )* };
 }
 from_room!(gguf, session);
+#[cfg(feature = "chat")]
+from_room!(chat);
 
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {
@@ -83,6 +101,8 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Generate(args) => generate::run(&args),
+        #[cfg(feature = "chat")]
+        Command::Chat(args) => chat::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),

@@ -137,10 +137,10 @@ fn forced(model: &Model, isa: Isa, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>>
     rows
 }
 
-/// An emulated machine (`SISKIN_RUNNER`) leaves portable code to the host.
+/// All that this machine has; of an emulated one (`SISKIN_RUNNER`), which is slow, the best.
 fn instruction_sets() -> impl Iterator<Item = Isa> {
     let emulated = std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty());
-    Isa::available().filter(move |&isa| !emulated || isa != Isa::Scalar)
+    Isa::available().filter(move |&isa| !emulated || isa == Isa::best())
 }
 
 #[test]

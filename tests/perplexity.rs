@@ -1,0 +1,77 @@
+//! `siskin perplexity`, and the library behind it, against llama.cpp's number for the built-in model (recorded by
+//! `tools/goldens/perplexity.py`).
+
+mod util;
+
+use serde::Deserialize;
+use siskin::gguf::Gguf;
+use siskin::kv::KvType;
+use siskin::model::Model;
+use siskin::ops::Cpu;
+use siskin::perplexity::{Predictor, Score, score, windows};
+use siskin::threads::Team;
+use siskin::tokenizer::{Encode, Tokenizer};
+use siskin_simd::Kernels;
+use std::path::Path;
+use util::Siskin;
+
+/// What llama.cpp finds.
+#[derive(Deserialize)]
+struct Golden {
+    text: String,
+    tokens_of_text: usize,
+    context: usize,
+    tokens: usize,
+    perplexity: f64,
+    error: f64,
+}
+
+fn cpu() -> Cpu {
+    Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") }
+}
+
+#[test]
+fn perplexity_is_llama_cpps() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let golden = std::fs::read_to_string(root.join("tests/data/perplexity.json")).expect("the golden");
+    let golden: Golden = serde_json::from_str(&golden).expect("numbers");
+    let text = std::fs::read_to_string(root.join(&golden.text)).expect("the text");
+    let file = Gguf::open(&util::model()).expect("the model");
+    let (model, tokenizer) =
+        (Model::load(&file).expect("a model"), Tokenizer::from_metadata(file.metadata()));
+    let tokenizer = tokenizer.expect("a tokenizer");
+    let tokens = tokenizer.encode(&text, Encode::default());
+    let cut =
+        windows(&tokens[..golden.tokens_of_text], tokenizer.bos(), golden.context, None).expect("windows");
+
+    let predictor = || Predictor::new(&model, cpu(), golden.context, KvType::F16).expect("it fits");
+    let (mut own, mut same, mut found) = (predictor(), predictor(), Score::default());
+    for window in &cut {
+        score(&mut own, Some(&mut same), window, &mut found).expect("the same vocabulary");
+    }
+    assert_eq!(found.loss.count, golden.tokens);
+    let (perplexity, error) = found.perplexity();
+    // both round activations, each in its own way
+    let near = |ours: f64, theirs: f64, part: f64| (ours / theirs - 1.0).abs() < part;
+    assert!(near(perplexity, golden.perplexity, 0.005), "{perplexity}, expected {}", golden.perplexity);
+    assert!(near(error, golden.error, 0.02), "{error}, expected {}", golden.error);
+    assert_eq!((found.divergence.value(), found.same_top.value()), (0.0, 1.0), "a model beside itself");
+}
+
+#[test]
+fn the_command_reports_and_refuses() {
+    let siskin = Siskin::new();
+    let text = siskin.file("text", "The cat sat on the mat. ".repeat(20).as_bytes());
+    let (text, model) = (text.to_str().expect("UTF-8"), util::model());
+    let model = model.to_str().expect("UTF-8");
+    let base = ["perplexity", "-m", model, "-f", text, "--context", "32"];
+    let run = |rest: &[&str]| siskin.run(base.iter().chain(rest));
+    let report = run(&["--json", "--kl-base", model, "--stride", "8"]).json();
+    assert_eq!((report["context"].as_u64(), report["kl"].as_f64()), (Some(32), Some(0.0)));
+    assert_eq!(report["tokens"].as_u64(), report["windows"].as_u64().map(|windows| windows * 8));
+    assert!(report["perplexity"].as_f64().expect("a number") > 1.0);
+    assert!(run(&[]).ok().starts_with("perplexity "));
+    run(&["--stride", "32"]).fails(2, &["stride", "32 tokens", "1 to 31"]);
+    siskin.run(["perplexity", "-m", model, "few words"]).fails(2, &["text", "Try a longer"]);
+    siskin.run(["perplexity", "-m", model, "-f", text, "--context", "9999"]).fails(2, &["Try a longer"]);
+}
