@@ -132,28 +132,53 @@ fn even_signs(bits: u32) -> u8 {
     bits | ((bits.count_ones() as u8 & 1) << 7)
 }
 
+/// Points of `N` coordinates, written out when the crate is compiled: to look one up is one load.
+const fn written_out<const N: usize, const POINTS: usize>(
+    packed: &[u16; POINTS],
+    bits: usize,
+    values: &[i8],
+) -> [[i8; N]; POINTS] {
+    let mut points = [[0; N]; POINTS];
+    let mut at = 0;
+    while at < POINTS * N {
+        let place = packed[at / N] >> (bits * (at % N)) & ((1 << bits) - 1);
+        points[at / N][at % N] = values[place as usize];
+        at += 1;
+    }
+    points
+}
+
+static IQ1_S_POINTS: [[i8; 8]; 2048] = written_out(&IQ1_S, 2, &IQ1_S_VALUES);
+static IQ2_XXS_POINTS: [[i8; 8]; 256] = written_out(&IQ2_XXS, 2, &IQ2_XXS_VALUES);
+static IQ2_XS_POINTS: [[i8; 8]; 512] = written_out(&IQ2_XS, 2, &IQ2_XS_VALUES);
+static IQ2_S_POINTS: [[i8; 8]; 1024] = written_out(&IQ2_S, 2, &IQ2_S_VALUES);
+static IQ3_XXS_POINTS: [[i8; 4]; 256] = written_out(&IQ3_XXS, 3, &IQ3_XXS_VALUES);
+static IQ3_S_POINTS: [[i8; 4]; 512] = written_out(&IQ3_S, 3, &IQ3_S_VALUES);
+
 /// Writes a point, its coordinates negated where the bit of `signs` is set.
 #[inline(always)]
-fn point<const BITS: u32>(packed: u16, values: &[i8], signs: u8, out: &mut [i8]) {
-    for (i, out) in out.iter_mut().enumerate() {
-        let value = values[usize::from(packed >> (BITS * i as u32)) & ((1 << BITS) - 1)];
-        *out = if signs >> i & 1 == 0 { value } else { -value };
+fn point(mut point: [i8; 8], signs: u8, out: &mut [i8]) {
+    for (i, coordinate) in point.iter_mut().enumerate() {
+        // all ones where the sign changes: a negation in two's complement
+        let minus = -((signs >> i & 1) as i8);
+        *coordinate = (*coordinate ^ minus) - minus;
     }
+    out.copy_from_slice(&point);
 }
 
 /// Two points of four coordinates.
 #[inline(always)]
-fn two_points(packed: [u16; 2], values: &[i8], signs: u8, out: &mut [i8]) {
-    let (first, second) = out.split_at_mut(4);
-    point::<3>(packed[0], values, signs, first);
-    point::<3>(packed[1], values, signs >> 4, second);
+fn two_points(points: [[i8; 4]; 2], signs: u8, out: &mut [i8]) {
+    point(bytemuck::cast(points), signs, out);
 }
 
 /// Eight weights of IQ1, in eighths: the point, and an eighth more or less.
 #[inline(always)]
 fn point_in_eighths(index: usize, minus: bool, out: &mut [i8]) {
-    point::<2>(IQ1_S[index], &IQ1_S_VALUES, 0, out);
-    out.iter_mut().for_each(|out| *out = *out * 8 + if minus { -1 } else { 1 });
+    let eighth = if minus { -1 } else { 1 };
+    for (out, coordinate) in out.iter_mut().zip(IQ1_S_POINTS[index]) {
+        *out = coordinate * 8 + eighth;
+    }
 }
 
 /// Little-endian number `i` of some bytes.
@@ -182,7 +207,7 @@ impl QuantBlock for BlockIQ2XXS {
             for i in 0..4 {
                 let index = usize::from(self.qs[part * 8 + i]);
                 let to = &mut out.q[part * 32 + i * 8..][..8];
-                point::<2>(IQ2_XXS[index], &IQ2_XXS_VALUES, even_signs(signs >> (7 * i)), to);
+                point(IQ2_XXS_POINTS[index], even_signs(signs >> (7 * i)), to);
             }
             out.set32(part, d * (0.5 + (signs >> 28) as f32) * 0.25, 0.0);
         }
@@ -196,7 +221,7 @@ impl QuantBlock for BlockIQ2XS {
         for (i, out) in out.q.chunks_exact_mut(8).enumerate() {
             let packed = number16(&self.qs, i);
             let signs = even_signs(u32::from(packed >> 9));
-            point::<2>(IQ2_XS[usize::from(packed & 511)], &IQ2_XS_VALUES, signs, out);
+            point(IQ2_XS_POINTS[usize::from(packed & 511)], signs, out);
         }
         for (i, scale) in out.scale.iter_mut().enumerate() {
             *scale = d * (0.5 + nibble(&self.scales, i)) * 0.25;
@@ -212,7 +237,7 @@ impl QuantBlock for BlockIQ2S {
         for (i, out) in out.q.chunks_exact_mut(8).enumerate() {
             let high = usize::from(self.qh[i / 4] >> (2 * (i % 4)) & 3);
             let index = usize::from(self.qs[i]) | high << 8;
-            point::<2>(IQ2_S[index], &IQ2_S_VALUES, self.signs[i], out);
+            point(IQ2_S_POINTS[index], self.signs[i], out);
         }
         for (i, scale) in out.scale.iter_mut().enumerate() {
             *scale = d * (0.5 + nibble(&self.scales, i)) * 0.25;
@@ -229,9 +254,9 @@ impl QuantBlock for BlockIQ3XXS {
             let signs = number32(&self.signs, part);
             for i in 0..4 {
                 let at = part * 8 + i * 2;
-                let points = [0, 1].map(|j| IQ3_XXS[usize::from(self.qs[at + j])]);
+                let points = [0, 1].map(|j| IQ3_XXS_POINTS[usize::from(self.qs[at + j])]);
                 let to = &mut out.q[part * 32 + i * 8..][..8];
-                two_points(points, &IQ3_XXS_VALUES, even_signs(signs >> (7 * i)), to);
+                two_points(points, even_signs(signs >> (7 * i)), to);
             }
             out.set32(part, d * (0.5 + (signs >> 28) as f32) * 0.5, 0.0);
         }
@@ -246,9 +271,9 @@ impl QuantBlock for BlockIQ3S {
             let points = [0, 1].map(|j| {
                 let at = i * 2 + j;
                 let high = usize::from(self.qh[at / 8] >> (at % 8) & 1);
-                IQ3_S[usize::from(self.qs[at]) | high << 8]
+                IQ3_S_POINTS[usize::from(self.qs[at]) | high << 8]
             });
-            two_points(points, &IQ3_S_VALUES, self.signs[i], to);
+            two_points(points, self.signs[i], to);
         }
         for part in 0..8 {
             out.set32(part, d * (1.0 + 2.0 * nibble(&self.scales, part)), 0.0);
