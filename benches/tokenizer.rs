@@ -103,7 +103,7 @@ fn pieces(model: &Tokenizer) -> Vec<String> {
         model.piece(id, &mut bytes);
         String::from_utf8(bytes).ok().filter(|text| !text.is_empty()).map(|text| text.replace(' ', "▁"))
     };
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = std::collections::HashSet::from(["<unk>".to_string()]);
     (0..model.len() as u32).filter_map(piece).filter(|text| seen.insert(text.clone())).collect()
 }
 

@@ -132,53 +132,81 @@ fn even_signs(bits: u32) -> u8 {
     bits | ((bits.count_ones() as u8 & 1) << 7)
 }
 
-/// Points of `N` coordinates, written out when the crate is compiled: to look one up is one load.
+/// Points, their coordinates written out as bytes when the crate is compiled: to look one up is one load.
 const fn written_out<const N: usize, const POINTS: usize>(
     packed: &[u16; POINTS],
     bits: usize,
     values: &[i8],
-) -> [[i8; N]; POINTS] {
+) -> [[u8; N]; POINTS] {
     let mut points = [[0; N]; POINTS];
     let mut at = 0;
     while at < POINTS * N {
         let place = packed[at / N] >> (bits * (at % N)) & ((1 << bits) - 1);
-        points[at / N][at % N] = values[place as usize];
+        points[at / N][at % N] = values[place as usize] as u8;
         at += 1;
     }
     points
 }
 
-static IQ1_S_POINTS: [[i8; 8]; 2048] = written_out(&IQ1_S, 2, &IQ1_S_VALUES);
-static IQ2_XXS_POINTS: [[i8; 8]; 256] = written_out(&IQ2_XXS, 2, &IQ2_XXS_VALUES);
-static IQ2_XS_POINTS: [[i8; 8]; 512] = written_out(&IQ2_XS, 2, &IQ2_XS_VALUES);
-static IQ2_S_POINTS: [[i8; 8]; 1024] = written_out(&IQ2_S, 2, &IQ2_S_VALUES);
-static IQ3_XXS_POINTS: [[i8; 4]; 256] = written_out(&IQ3_XXS, 3, &IQ3_XXS_VALUES);
-static IQ3_S_POINTS: [[i8; 4]; 512] = written_out(&IQ3_S, 3, &IQ3_S_VALUES);
+static IQ1_S_POINTS: [[u8; 8]; 2048] = written_out(&IQ1_S, 2, &IQ1_S_VALUES);
+static IQ2_XXS_POINTS: [[u8; 8]; 256] = written_out(&IQ2_XXS, 2, &IQ2_XXS_VALUES);
+static IQ2_XS_POINTS: [[u8; 8]; 512] = written_out(&IQ2_XS, 2, &IQ2_XS_VALUES);
+static IQ2_S_POINTS: [[u8; 8]; 1024] = written_out(&IQ2_S, 2, &IQ2_S_VALUES);
+static IQ3_XXS_POINTS: [[u8; 4]; 256] = written_out(&IQ3_XXS, 3, &IQ3_XXS_VALUES);
+static IQ3_S_POINTS: [[u8; 4]; 512] = written_out(&IQ3_S, 3, &IQ3_S_VALUES);
 
-/// Writes a point, its coordinates negated where the bit of `signs` is set.
-#[inline(always)]
-fn point(mut point: [i8; 8], signs: u8, out: &mut [i8]) {
-    for (i, coordinate) in point.iter_mut().enumerate() {
-        // all ones where the sign changes: a negation in two's complement
-        let minus = -((signs >> i & 1) as i8);
-        *coordinate = (*coordinate ^ minus) - minus;
+/// For each byte of signs, eight bytes: all ones where the bit is set.
+static MINUS: [[u8; 8]; 256] = {
+    let mut minus = [[0; 8]; 256];
+    let mut at = 0;
+    while at < 256 * 8 {
+        minus[at / 8][at % 8] = if (at / 8) >> (at % 8) & 1 == 1 { 0xff } else { 0 };
+        at += 1;
     }
-    out.copy_from_slice(&point);
+    minus
+};
+
+/// One in each of eight bytes.
+const ONES: u64 = 0x0101_0101_0101_0101;
+const _: () = assert!(no_zero(&IQ2_XXS_VALUES) && no_zero(&IQ2_XS_VALUES) && no_zero(&IQ2_S_VALUES));
+const _: () = assert!(no_zero(&IQ3_XXS_VALUES) && no_zero(&IQ3_S_VALUES));
+
+const fn no_zero(values: &[i8]) -> bool {
+    let mut i = 0;
+    while i < values.len() && values[i] != 0 {
+        i += 1;
+    }
+    i == values.len()
+}
+
+/// Writes a point, its coordinates negated where the bit of `signs` is set: all eight at once, in a number of 64 bits. In two's complement the
+/// negation of a byte is its complement and one more, which does not carry into the next byte, since no coordinate is zero.
+#[inline(always)]
+fn point(point: [u8; 8], signs: u8, out: &mut [i8]) {
+    let minus = u64::from_ne_bytes(MINUS[usize::from(signs)]);
+    let signed = (u64::from_ne_bytes(point) ^ minus) + (minus & ONES);
+    write(signed, out);
 }
 
 /// Two points of four coordinates.
 #[inline(always)]
-fn two_points(points: [[i8; 4]; 2], signs: u8, out: &mut [i8]) {
+fn two_points(points: [[u8; 4]; 2], signs: u8, out: &mut [i8]) {
     point(bytemuck::cast(points), signs, out);
 }
 
-/// Eight weights of IQ1, in eighths: the point, and an eighth more or less.
+/// Eight weights of IQ1, in eighths: the point, and an eighth more or less. Bytes are added without carries between them.
 #[inline(always)]
 fn point_in_eighths(index: usize, minus: bool, out: &mut [i8]) {
-    let eighth = if minus { -1 } else { 1 };
-    for (out, coordinate) in out.iter_mut().zip(IQ1_S_POINTS[index]) {
-        *out = coordinate * 8 + eighth;
-    }
+    const SIGNS: u64 = 0x80 * ONES;
+    // coordinates are -1, 0 and 1: shifted by three, all that leaves a byte is its own sign
+    let point = (u64::from_ne_bytes(IQ1_S_POINTS[index]) << 3) & (0xf8 * ONES);
+    let eighth = if minus { 0xff * ONES } else { ONES };
+    write(((point & !SIGNS) + (eighth & !SIGNS)) ^ ((point ^ eighth) & SIGNS), out);
+}
+
+#[inline(always)]
+fn write(bytes: u64, out: &mut [i8]) {
+    out.copy_from_slice(bytemuck::cast_slice(&bytes.to_ne_bytes()));
 }
 
 /// Little-endian number `i` of some bytes.
@@ -268,10 +296,10 @@ impl QuantBlock for BlockIQ3S {
     fn unpack(&self, out: &mut Unpacked) {
         let d = f16_to_f32(self.d);
         for (i, to) in out.q.chunks_exact_mut(8).enumerate() {
+            let high = usize::from(self.qh[i / 4]) << 8 >> (2 * (i % 4));
             let points = [0, 1].map(|j| {
-                let at = i * 2 + j;
-                let high = usize::from(self.qh[at / 8] >> (at % 8) & 1);
-                IQ3_S_POINTS[usize::from(self.qs[at]) | high << 8]
+                let index = usize::from(self.qs[i * 2 + j]) | (high >> j & 0x100);
+                IQ3_S_POINTS[index]
             });
             two_points(points, self.signs[i], to);
         }
