@@ -1,7 +1,8 @@
 //! Texts -> ids by prefix: which tokens does a text begin with? What WordPiece and Unigram ask at every place.
 //!
-//! The nodes lie in one row, breadth first, so that the children of a node are neighbours and their labels can
-//! be searched in a few bytes.
+//! The nodes lie in one row, breadth first, so that the children of a node are neighbours. The one that a byte
+//! leads to is found without branches that cannot be foreseen: of up to eight children, all labels are compared
+//! at once; of more, a bit for each byte says whether there is one, and those before it are counted.
 
 use super::TokenId;
 use super::table::NO_ID;
@@ -9,8 +10,10 @@ use super::table::NO_ID;
 /// An immutable byte trie.
 pub(super) struct Trie {
     nodes: Vec<Node>,
-    /// The byte that leads to each node.
+    /// The byte that leads to each node, and as many zeros as are read too far.
     labels: Vec<u8>,
+    /// What is known of nodes with more children than [`FEW`].
+    wide: Vec<Wide>,
     /// The child of the root for each byte; [`NO_ID`] if there is none.
     roots: [u32; 256],
 }
@@ -18,21 +21,67 @@ pub(super) struct Trie {
 struct Node {
     /// The first child.
     first: u32,
-    /// Number of children, 0 to 256.
-    children: u16,
+    /// Number of children if they are few, or else [`MANY`].
+    children: u32,
     /// The token that ends here, or [`NO_ID`].
     id: u32,
+    /// Its place among the wide ones, if it is one.
+    wide: u32,
 }
 
-/// Below this many children, looking at each is faster than halving.
+/// Labels that are compared at once: bytes of a number of 64 bits.
 const FEW: usize = 8;
+/// More than a few.
+const MANY: u32 = u32::MAX;
+
+/// Which bytes lead from a node.
+#[derive(Clone, Default)]
+struct Wide {
+    bits: [u64; 4],
+    /// Number of bits in the words before each.
+    before: [u16; 4],
+}
+
+impl Wide {
+    /// The labels in ascending order.
+    fn new(labels: &[u8]) -> Wide {
+        let mut wide = Wide::default();
+        for &label in labels {
+            wide.bits[usize::from(label / 64)] |= 1 << (label % 64);
+        }
+        for word in 1..4 {
+            wide.before[word] = wide.before[word - 1] + wide.bits[word - 1].count_ones() as u16;
+        }
+        wide
+    }
+
+    /// How many labels there are before this one, if it is one.
+    #[inline]
+    fn place(&self, byte: u8) -> Option<u32> {
+        let (word, bit) = (usize::from(byte / 64), byte % 64);
+        let bits = self.bits[word];
+        let below = bits & ((1 << bit) - 1);
+        (bits >> bit & 1 == 1).then(|| u32::from(self.before[word]) + below.count_ones())
+    }
+}
+
+/// The place of a byte among the first `count` labels. Equal bytes differ by zero, and a subtraction of one from each byte makes the highest
+/// bit of the first zero rise; those of later bytes may rise falsely, which does not matter.
+#[inline]
+fn place(labels: [u8; FEW], count: u32, byte: u8) -> Option<u32> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let difference = u64::from_le_bytes(labels) ^ (ONES * u64::from(byte));
+    let zeros = difference.wrapping_sub(ONES) & !difference & (ONES << 7);
+    let place = zeros.trailing_zeros() / 8;
+    (place < count).then_some(place)
+}
 
 impl Trie {
     /// The trie of `texts`, none of which occurs twice. An empty text is never found.
     pub(super) fn new<'a>(texts: impl Iterator<Item = (&'a [u8], TokenId)>) -> Trie {
         let mut texts: Vec<(&[u8], TokenId)> = texts.filter(|text| !text.0.is_empty()).collect();
         texts.sort_unstable();
-        let mut trie = Trie { nodes: Vec::new(), labels: Vec::new(), roots: [NO_ID; 256] };
+        let mut trie = Trie { nodes: Vec::new(), labels: Vec::new(), wide: Vec::new(), roots: [NO_ID; 256] };
         // The texts below each node, and how many of their bytes led there.
         let mut below = vec![(0..texts.len(), 0)];
         trie.labels.push(0);
@@ -49,13 +98,15 @@ impl Trie {
                 trie.labels.push(group[0].0[depth]);
                 below.push((start..start + group.len(), depth + 1));
             }
-            let children = (below.len() - first) as u16;
-            trie.nodes.push(Node { first: first as u32, children, id: ends });
+            let (children, wide) = (below.len() - first, trie.wide.len() as u32);
+            if children > FEW {
+                trie.wide.push(Wide::new(&trie.labels[first..]));
+            }
+            let children = if children > FEW { MANY } else { children as u32 };
+            trie.nodes.push(Node { first: first as u32, children, id: ends, wide });
         }
-        let root = &trie.nodes[0];
-        for child in root.first..root.first + u32::from(root.children) {
-            trie.roots[usize::from(trie.labels[child as usize])] = child;
-        }
+        trie.labels.extend([0; FEW]);
+        trie.roots = std::array::from_fn(|byte| trie.child(&trie.nodes[0], byte as u8));
         trie
     }
 
@@ -87,12 +138,13 @@ impl Trie {
 
     #[inline]
     fn child(&self, node: &Node, byte: u8) -> u32 {
-        let labels = &self.labels[node.first as usize..][..usize::from(node.children)];
-        let found = match labels.len() < FEW {
-            true => labels.iter().position(|&label| label == byte),
-            false => labels.binary_search(&byte).ok(),
+        let found = if node.children == MANY {
+            self.wide[node.wide as usize].place(byte)
+        } else {
+            let labels = self.labels[node.first as usize..].first_chunk().copied().unwrap_or_default();
+            place(labels, node.children, byte)
         };
-        found.map_or(NO_ID, |place| node.first + place as u32)
+        found.map_or(NO_ID, |place| node.first + place)
     }
 }
 
