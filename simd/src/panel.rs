@@ -21,7 +21,7 @@ pub const PANEL_ROWS: usize = 16;
 pub const TILE: usize = 8;
 
 /// Groups of 256 columns that a panel holds at once: with scales and a tile of activations, what fits in 32 to 48 KiB.
-pub(crate) const SLAB: usize = 4;
+pub(crate) const SLAB: usize = 2;
 
 /// 256 columns of [`PANEL_ROWS`] weight rows. How bytes and scales lie in it is agreed between the unpacking and the multiplication of
 /// an instruction set: `w = scale * q + offset`, a scale and an offset per 16 or per 32 columns.
