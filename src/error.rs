@@ -18,6 +18,10 @@ pub enum Error {
     /// The prompt does not fit the model, or the run does not fit the machine.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// The model cannot be quantized.
+    #[cfg(feature = "quantize")]
+    #[error(transparent)]
+    Quantize(#[from] crate::quantize::Error),
 }
 
 /// Kinds of failure that a caller may treat differently.
@@ -41,7 +45,21 @@ impl Error {
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
             Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
             Error::Session(error) => session_kind(error),
+            #[cfg(feature = "quantize")]
+            Error::Quantize(error) => quantize_kind(error),
         }
+    }
+}
+
+#[cfg(feature = "quantize")]
+fn quantize_kind(error: &crate::quantize::Error) -> Kind {
+    use crate::quantize::Error as Quantize;
+    match error {
+        Quantize::Gguf(error) if error.is_io() => Kind::Failed,
+        Quantize::Gguf(_) | Quantize::AlreadyQuantized { .. } => Kind::BadModel,
+        Quantize::NotFinite { .. } | Quantize::TooLarge { .. } => Kind::BadModel,
+        Quantize::SameFile { .. } => Kind::Usage,
+        Quantize::DiskFull { .. } | Quantize::Io { .. } | Quantize::Cancelled => Kind::Failed,
     }
 }
 

@@ -42,6 +42,7 @@
 //! | [`tokenizer`], [`sample`], [`stop`] | text to ids and back; choosing a token; ending |
 //! | [`session`] | prefill and decode |
 //! | [`perplexity`] | how well a model predicts a text |
+//! | `quantize` (a feature) | a smaller model file out of one with float weights |
 //!
 //! # Invariants
 //!
@@ -62,6 +63,8 @@ pub mod kv;
 pub mod model;
 pub mod ops;
 pub mod perplexity;
+#[cfg(feature = "quantize")]
+pub mod quantize;
 pub mod sample;
 pub mod session;
 pub mod stop;

@@ -20,8 +20,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["tensor", "threads"]),
     ("model", &["gguf", "kv", "ops", "tensor", "threads", "topology"]),
     ("perplexity", &["kv", "model", "ops"]),
+    ("quantize", &["gguf", "threads"]),
     ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
-    ("error", &["gguf", "model", "sample", "session", "tokenizer"]),
+    ("error", &["gguf", "model", "quantize", "sample", "session", "tokenizer"]),
 ];
 
 /// Longest source file, in lines.
@@ -117,7 +118,9 @@ fn unsafe_stands_only_where_it_is_allowed() {
 #[test]
 fn the_readme_knows_every_flag() {
     let (siskin, readme) = (Siskin::new(), read(&root().join("README.md")));
-    for command in ["generate", "tokenize", "inspect", "bench", "perplexity"] {
+    let quantize = if cfg!(feature = "quantize") { &["quantize"][..] } else { &[] };
+    let always = ["generate", "tokenize", "inspect", "bench", "perplexity"];
+    for command in always.iter().chain(quantize).copied() {
         let help = siskin.run([command, "--help"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         for flag in flags.map(|flag| flag.trim_end_matches(|c: char| !c.is_alphanumeric())) {

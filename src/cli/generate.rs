@@ -214,7 +214,7 @@ fn new_seed() -> u64 {
 }
 
 /// A flag that Ctrl-C and SIGTERM set; a second one ends the program at once.
-fn cancel_on_signal() -> Arc<AtomicBool> {
+pub fn cancel_on_signal() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = Arc::clone(&flag);
     let handler = move || {

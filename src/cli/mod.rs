@@ -12,6 +12,8 @@ mod machine;
 mod npy;
 mod output;
 mod perplexity;
+#[cfg(feature = "quantize")]
+mod quantize;
 mod report;
 mod setup;
 mod tokenize;
@@ -76,6 +78,8 @@ macro_rules! from_room {
     )* };
 }
 from_room!(gguf, session);
+#[cfg(feature = "quantize")]
+from_room!(quantize);
 
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {
@@ -87,6 +91,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Perplexity(args) => perplexity::run(&args),
+        #[cfg(feature = "quantize")]
+        Command::Quantize(args) => quantize::run(&args),
         #[cfg(feature = "builtin")]
         Command::Doctor(args) => doctor::run(&args),
     };
