@@ -1,5 +1,9 @@
 //! The library's error: what each room reports, and what kind of failure that is.
 
+#[cfg(feature = "chat")]
+use crate::chat;
+#[cfg(feature = "download")]
+use crate::download;
 use crate::{gguf, model, sample, session, tokenizer};
 
 /// Anything that can go wrong between opening a file and the last token.
@@ -22,6 +26,14 @@ pub enum Error {
     #[cfg(feature = "quantize")]
     #[error(transparent)]
     Quantize(#[from] crate::quantize::Error),
+    /// The conversation cannot be made a prompt.
+    #[cfg(feature = "chat")]
+    #[error(transparent)]
+    Chat(#[from] chat::Error),
+    /// A model could not be downloaded, or found in the cache.
+    #[cfg(feature = "download")]
+    #[error(transparent)]
+    Download(#[from] download::Error),
 }
 
 /// Kinds of failure that a caller may treat differently.
@@ -47,6 +59,10 @@ impl Error {
             Error::Session(error) => session_kind(error),
             #[cfg(feature = "quantize")]
             Error::Quantize(error) => quantize_kind(error),
+            #[cfg(feature = "chat")]
+            Error::Chat(error) => chat_kind(error),
+            #[cfg(feature = "download")]
+            Error::Download(error) => download_kind(error),
         }
     }
 }
@@ -59,7 +75,24 @@ fn quantize_kind(error: &crate::quantize::Error) -> Kind {
         Quantize::Gguf(_) | Quantize::AlreadyQuantized { .. } => Kind::BadModel,
         Quantize::NotFinite { .. } | Quantize::TooLarge { .. } => Kind::BadModel,
         Quantize::SameFile { .. } => Kind::Usage,
-        Quantize::DiskFull { .. } | Quantize::Io { .. } | Quantize::Cancelled => Kind::Failed,
+        Quantize::DiskFull { .. } => Kind::DoesNotFit,
+        Quantize::Io { .. } | Quantize::Cancelled => Kind::Failed,
+    }
+}
+
+/// What cannot be named is the caller's fault, the network is nobody's.
+#[cfg(feature = "download")]
+fn download_kind(error: &download::Error) -> Kind {
+    use download::Error as Download;
+    match error {
+        Download::Reference { .. }
+        | Download::Setting { .. }
+        | Download::NoSuchModel { .. }
+        | Download::Ambiguous { .. } => Kind::Usage,
+        Download::Header(error) if error.is_io() => Kind::Failed,
+        Download::Header(_) | Download::HeaderTooLong { .. } => Kind::BadModel,
+        Download::DiskFull { .. } | Download::Refused { .. } => Kind::DoesNotFit,
+        _ => Kind::Failed,
     }
 }
 
@@ -75,5 +108,15 @@ fn session_kind(error: &session::Error) -> Kind {
         Session::PromptTooLong { .. } | Session::TooLarge { .. } => Kind::DoesNotFit,
         Session::Vocabulary { .. } => Kind::BadModel,
         Session::Sample(_) | Session::Sink(_) => Kind::Failed,
+    }
+}
+
+/// Templates are part of the model, the conversation is the caller's.
+#[cfg(feature = "chat")]
+fn chat_kind(error: &chat::Error) -> Kind {
+    match error {
+        chat::Error::Missing | chat::Error::NoDefault { .. } => Kind::Usage,
+        chat::Error::Refused { .. } | chat::Error::Thread(_) => Kind::Failed,
+        chat::Error::Invalid { .. } | chat::Error::Limit { .. } | chat::Error::Gguf(_) => Kind::BadModel,
     }
 }

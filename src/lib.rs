@@ -40,9 +40,11 @@
 //! | [`ops`] | projections, attention, normalization, rotary embedding |
 //! | [`model`] | configuration, weights, memory plan, the pass from ids to logits |
 //! | [`tokenizer`], [`sample`], [`stop`] | text to ids and back; choosing a token; ending |
+//! | `chat` | conversations to prompts, by the model's own template (feature `chat`) |
 //! | [`session`] | prefill and decode |
 //! | [`perplexity`] | how well a model predicts a text |
 //! | `quantize` (a feature) | a smaller model file out of one with float weights |
+//! | `download` (a feature) | models from the network, and the cache of them |
 //!
 //! # Invariants
 //!
@@ -57,6 +59,10 @@
 
 #[cfg(feature = "builtin")]
 pub mod builtin;
+#[cfg(feature = "chat")]
+pub mod chat;
+#[cfg(feature = "download")]
+pub mod download;
 pub mod error;
 pub mod gguf;
 pub mod kv;

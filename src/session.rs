@@ -2,6 +2,9 @@
 //!
 //! Owns the decoder with its ring, the sampler and the stop conditions; knows no terminal. Everything it needs is allocated in
 //! [`Session::new`]; a step allocates nothing.
+//!
+//! A session for a conversation ([`Session::with_positions`]) answers one prompt after another: [`Session::resume`] keeps what the next
+//! prompt has in common with the tokens that are in the ring, so that only new ones are run.
 
 use crate::kv::KvType;
 use crate::model::{Decoder, Job, Model, Plan};
@@ -142,10 +145,12 @@ pub struct Session<'m> {
     sampler: Sampler,
     stops: Stops,
     stream: TextStream,
+    /// The tokens in the ring.
+    seen: Vec<TokenId>,
+    options: Options,
     /// Row of the last pass whose logits choose the next token.
     last_row: usize,
     ended: Option<Reason>,
-    cancelled: Option<Arc<AtomicBool>>,
     prefill_threads: usize,
     decode_threads: usize,
     timing: Timing,
@@ -167,13 +172,42 @@ impl<'m> Session<'m> {
         prompt: &[TokenId],
         options: &Options,
     ) -> Result<Self, Error> {
+        let context = context(model, options);
+        check_prompt(prompt, model.weights().vocabulary(), context, options)?;
+        let positions = prompt.len().saturating_add(options.max_tokens).min(context);
+        let mut session = Session::allocate(model, tokenizer, cpu, positions, options)?;
+        session.stops = Stops::new(stop_options(options, context, prompt.len()))?;
+        Ok(session)
+    }
+
+    /// A session for several prompts, each given to [`Session::resume`], with memory for `positions` tokens of prompt and answer
+    /// together, or for the whole context if that is less.
+    ///
+    /// # Errors
+    ///
+    /// If an option makes no sense, or tokenizer and model do not fit each other.
+    pub fn with_positions(
+        model: &'m Model,
+        tokenizer: &'m Tokenizer,
+        cpu: Cpu,
+        positions: usize,
+        options: &Options,
+    ) -> Result<Self, Error> {
+        let positions = positions.min(context(model, options)).max(1);
+        Session::allocate(model, tokenizer, cpu, positions, options)
+    }
+
+    fn allocate(
+        model: &'m Model,
+        tokenizer: &'m Tokenizer,
+        cpu: Cpu,
+        positions: usize,
+        options: &Options,
+    ) -> Result<Self, Error> {
         let vocabulary = model.weights().vocabulary();
         if tokenizer.len() > vocabulary {
             return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
         }
-        let context = options.context.map_or(model.config().context, |n| n.min(model.config().context));
-        check_prompt(prompt, vocabulary, context, options)?;
-        let positions = prompt.len().saturating_add(options.max_tokens).min(context);
         let sampler_bytes = options.sampling.scratch_bytes(vocabulary);
         let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads(), sampler_bytes };
         let (prefill_threads, decode_threads) = threads(options, cpu.team.threads());
@@ -183,7 +217,7 @@ impl<'m> Session<'m> {
             .map(|token| token.bytes.len())
             .max();
         let longest = longest.unwrap_or(0);
-        let stops = Stops::new(stop_options(options, context, prompt.len()))?;
+        let stops = Stops::new(stop_options(options, positions, 0))?;
         let held = longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0);
         Ok(Session {
             tokenizer,
@@ -192,9 +226,10 @@ impl<'m> Session<'m> {
             sampler: Sampler::new(options.sampling, vocabulary)?,
             stops,
             stream: TextStream::new(),
+            seen: Vec::with_capacity(positions),
+            options: options.clone(),
             last_row: 0,
             ended: None,
-            cancelled: options.cancelled.clone(),
             prefill_threads,
             decode_threads,
             timing: Timing::default(),
@@ -235,6 +270,11 @@ impl<'m> Session<'m> {
         self.decoder.last_logits()
     }
 
+    /// The tokens that are in the ring: prompt and answer, without what the next pass would run.
+    pub fn tokens(&self) -> &[TokenId] {
+        &self.seen
+    }
+
     /// Why generation ended, once it has.
     pub fn ended(&self) -> Option<&Reason> {
         self.ended.as_ref()
@@ -242,8 +282,32 @@ impl<'m> Session<'m> {
 }
 
 impl Session<'_> {
-    /// Runs the prompt in batches. Only its last token's logits are computed, unless a sink asks for all. `progress` is told how
-    /// many tokens are done after each batch.
+    /// Makes the session ready for another prompt, usually the last one with its answer and more behind them. Keeps the tokens that
+    /// both begin with, forgets the others, and returns how many were kept: [`Session::prefill`] runs the rest. Times, stop
+    /// conditions and held back text begin anew.
+    ///
+    /// At least the last token of the prompt is always run again, for its logits.
+    ///
+    /// # Errors
+    ///
+    /// If the prompt is empty, too long or has a token that is out of range; then nothing has changed.
+    pub fn resume(&mut self, prompt: &[TokenId]) -> Result<usize, Error> {
+        let context = self.plan.capacity;
+        check_prompt(prompt, self.decoder.last_logits().len(), context, &self.options)?;
+        let stops = Stops::new(stop_options(&self.options, context, prompt.len()))?;
+        let common = self.seen.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+        // A cache that cannot go back that far forgets more.
+        let kept = self.decoder.truncate(common.min(prompt.len() - 1));
+        self.seen.truncate(kept);
+        self.stops = stops;
+        self.stream = TextStream::new();
+        self.ended = None;
+        self.timing = Timing::default();
+        Ok(self.seen.len())
+    }
+
+    /// Runs the prompt in batches, without the tokens that [`Session::resume`] kept. Only its last token's logits are computed, unless
+    /// a sink asks for all. `progress` is told how many tokens were run after each batch.
     ///
     /// # Errors
     ///
@@ -251,7 +315,7 @@ impl Session<'_> {
     ///
     /// # Panics
     ///
-    /// If this is not the prompt that the session was made for.
+    /// If this is not the prompt that the session was made for or resumed with.
     pub fn prefill(
         &mut self,
         prompt: &[TokenId],
@@ -260,12 +324,13 @@ impl Session<'_> {
     ) -> Result<(), Error> {
         let start = Instant::now();
         self.decoder.limit_threads(self.prefill_threads);
-        for batch in prompt.chunks(even_batch(prompt.len(), self.decoder.max_batch())) {
+        let new = &prompt[self.seen.len()..];
+        for batch in new.chunks(even_batch(new.len(), self.decoder.max_batch())) {
             if self.is_cancelled() {
                 self.ended = Some(Reason::Cancelled);
                 break;
             }
-            self.decoder.forward(batch);
+            self.run(batch);
             self.last_row = batch.len() - 1;
             if let Some(sink) = sink.as_deref_mut() {
                 (0..batch.len()).try_for_each(|row| sink(self.decoder.logits(row)))?;
@@ -321,13 +386,18 @@ impl Session<'_> {
 
     fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), Error> {
         self.decoder.limit_threads(self.decode_threads);
-        self.decoder.forward(&[token]);
+        self.run(&[token]);
         self.last_row = 0;
         let logits = self.decoder.logits(0);
         match sink {
             Some(sink) => Ok(sink(logits)?),
             None => Ok(()),
         }
+    }
+
+    fn run(&mut self, tokens: &[TokenId]) {
+        self.decoder.forward(tokens);
+        self.seen.extend_from_slice(tokens);
     }
 
     /// Releases what the stop texts and the character decoder hold back.
@@ -339,7 +409,7 @@ impl Session<'_> {
     }
 
     fn is_cancelled(&self) -> bool {
-        self.cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
+        self.options.cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 }
 
@@ -348,6 +418,11 @@ impl Session<'_> {
 fn even_batch(tokens: usize, max: usize) -> usize {
     let batches = tokens.div_ceil(max).max(1);
     tokens.div_ceil(batches).max(1)
+}
+
+/// Positions of the model that are to be used.
+fn context(model: &Model, options: &Options) -> usize {
+    options.context.map_or(model.config().context, |n| n.min(model.config().context))
 }
 
 fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {

@@ -98,7 +98,12 @@ fn is_near(capacity: u64, largest: u64) -> bool {
 /// Memory in bytes that can be had without driving out what is in use, within the limit of this process's control group; `None`
 /// where the system does not tell. Cached file pages count as available.
 pub fn available_memory() -> Option<u64> {
-    System { root: PathBuf::from("/") }.available_memory()
+    System { root: PathBuf::from("/") }.memory("MemAvailable:")
+}
+
+/// All memory of this machine in bytes, within the limit of this process's control group; `None` where the system does not tell.
+pub fn total_memory() -> Option<u64> {
+    System { root: PathBuf::from("/") }.memory("MemTotal:")
 }
 
 /// Binds the calling thread, and those it starts from now on, to CPUs. Does nothing outside of Linux.
@@ -151,8 +156,9 @@ impl System {
         indices.into_iter().map(cpu).collect()
     }
 
-    fn available_memory(&self) -> Option<u64> {
-        let kib = self.field("proc/meminfo", "MemAvailable:")?;
+    /// A line of `meminfo`, in bytes, but no more than the control group may have.
+    fn memory(&self, name: &str) -> Option<u64> {
+        let kib = self.field("proc/meminfo", name)?;
         let bytes = kib.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)?;
         let limit = self.read("sys/fs/cgroup/memory.max").and_then(|limit| limit.parse().ok());
         Some(bytes.min(limit.unwrap_or(u64::MAX)))
@@ -287,13 +293,14 @@ mod tests {
     fn memory_is_what_machine_and_group_allow() {
         let board = Board::new(&[]);
         let system = System { root: board.0.path().to_owned() };
-        assert_eq!(system.available_memory(), None);
+        assert_eq!(system.memory("MemAvailable:"), None);
         board.write("proc/meminfo", "MemTotal:  100 kB\nMemAvailable:   50 kB");
-        assert_eq!(system.available_memory(), Some(50 << 10));
+        assert_eq!(system.memory("MemAvailable:"), Some(50 << 10));
+        assert_eq!(system.memory("MemTotal:"), Some(100 << 10));
         board.write("sys/fs/cgroup/memory.max", "max");
-        assert_eq!(system.available_memory(), Some(50 << 10));
+        assert_eq!(system.memory("MemAvailable:"), Some(50 << 10));
         board.write("sys/fs/cgroup/memory.max", "4096");
-        assert_eq!(system.available_memory(), Some(4096));
+        assert_eq!(system.memory("MemAvailable:"), Some(4096));
     }
 
     #[test]

@@ -68,6 +68,23 @@ fn bpe() -> Entries {
     ]
 }
 
+/// A Unigram model that works, with the defaults of T5.
+fn unigram() -> Entries {
+    let entries = with(spm(), "tokenizer.ggml.model", text("t5"));
+    let entries = with(entries, "tokenizer.ggml.tokens", texts(&["<pad>", "</s>", "<unk>", "▁", "a", "▁a"]));
+    with(entries, "tokenizer.ggml.token_type", i32s(&[3, 3, 2, 1, 1, 1]))
+}
+
+/// A WordPiece model that works.
+fn wordpiece() -> Entries {
+    let entries = with(spm(), "tokenizer.ggml.model", text("bert"));
+    let entries =
+        with(entries, "tokenizer.ggml.tokens", texts(&["[UNK]", "[CLS]", "[SEP]", "▁b", "a", "▁a"]));
+    let entries = with(entries, "tokenizer.ggml.bos_token_id", u32_value(1));
+    let entries = with(entries, "tokenizer.ggml.unknown_token_id", u32_value(0));
+    with(entries, "tokenizer.ggml.seperator_token_id", u32_value(2))
+}
+
 fn tokenizer(entries: &Entries) -> Result<Tokenizer, Error> {
     let mut bytes = [b"GGUF".as_slice(), &3u32.to_le_bytes(), &0u64.to_le_bytes()].concat();
     bytes.extend((entries.len() as u64).to_le_bytes());
@@ -102,6 +119,34 @@ fn small_files_work() {
 }
 
 #[test]
+fn small_wordpiece_and_unigram_files_work() {
+    let unigram = tokenizer(&unigram()).unwrap();
+    assert_eq!((unigram.kind(), unigram.eos(), unigram.unknown()), (Kind::Ugm, Some(1), Some(2)));
+    assert_eq!(unigram.encode("a ab", Encode::default()), [4, 5, 2, 1]);
+    let refused = with(self::unigram(), "tokenizer.ggml.add_eos_token", bool_value(false));
+    assert_eq!(tokenizer(&refused).unwrap().encode("a", Encode::default()), [4]);
+    // BOS and the separator are added whatever the flags say, as llama.cpp does.
+    let wordpiece = with(wordpiece(), "tokenizer.ggml.add_bos_token", bool_value(false));
+    let wordpiece = tokenizer(&wordpiece).unwrap();
+    assert_eq!((wordpiece.kind(), wordpiece.bos(), wordpiece.adds_bos()), (Kind::Wpm, Some(1), true));
+    assert_eq!(wordpiece.encode("AÁ, b", Encode::default()), [1, 5, 4, 0, 3, 2]);
+    let cased = with(self::wordpiece(), "tokenizer.ggml.normalizer.lowercase", bool_value(false));
+    assert_eq!(tokenizer(&cased).unwrap().encode("a Aa", Encode::default()), [1, 5, 0, 2]);
+}
+
+/// RWKV and PLaMo have algorithms of their own; the others that llama.cpp knows belong to models of other kinds.
+#[test]
+fn models_that_are_not_supported_are_named() {
+    for model in ["rwkv", "plamo2", "hybriddna", "whitespace", "none", "no_vocab", "test"] {
+        let message = tokenizer(&with(bpe(), "tokenizer.ggml.model", text(model))).err().unwrap().to_string();
+        assert!(
+            message.starts_with(&format!("tokenizer.ggml.model: '{model}' is not supported")),
+            "{message}"
+        );
+    }
+}
+
+#[test]
 fn flags_of_the_file_win() {
     let changed = with(spm(), "tokenizer.ggml.add_bos_token", bool_value(false));
     let changed = with(changed, "tokenizer.ggml.add_eos_token", bool_value(true));
@@ -132,7 +177,19 @@ fn every_damage_has_its_error() {
         (without(bpe(), "tokenizer.ggml.merges"), "tokenizer: the file has no tokenizer.ggml.merges"),
         (
             with(spm(), "tokenizer.ggml.model", text("abacus")),
-            "tokenizer.ggml.model: 'abacus' is not supported, expected one of llama, gpt2, gemma4",
+            "tokenizer.ggml.model: 'abacus' is not supported, expected one of llama, gpt2, gemma4, bert, t5",
+        ),
+        (
+            with(bpe(), "tokenizer.ggml.pre", text("whitespace")),
+            "tokenizer.ggml.pre: 'whitespace' is not supported",
+        ),
+        (
+            with(unigram(), "tokenizer.ggml.precompiled_charsmap", array(0, vec![vec![9]; 8])),
+            "tokenizer.ggml.precompiled_charsmap: found 8 bytes, expected at least",
+        ),
+        (
+            with(unigram(), "tokenizer.ggml.precompiled_charsmap", i32s(&[1])),
+            "tokenizer.ggml.precompiled_charsmap: found i32 elements, expected 8-bit integers",
         ),
         (
             with(spm(), "tokenizer.ggml.scores", f32s(&[0.0])),

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
         .filter(|&isa| isa != Isa::Scalar || Isa::best() == Isa::Scalar)
         .filter_map(|isa| Kernels::new(isa).ok())
         .collect();
-    println!("{:6} {:14} {:>8} {:>8}", "format", "kernels", "GB/s", "GOP/s");
+    println!("{:7} {:14} {:>8} {:>8}", "format", "kernels", "GB/s", "GOP/s");
     let mut wrong = Vec::new();
     for format in Format::ALL {
         let case = Case::new(format);
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
             let star = if kernels.isa() == Isa::best() { "*" } else { "" };
             let name = format!("{}{star}", kernels.isa());
             let products = products.get(i).map_or(String::new(), |rate| format!("{rate:.0}"));
-            println!("{:6} {name:14} {:8.1} {products:>8}", format.name(), dots[i]);
+            println!("{:7} {name:14} {:8.1} {products:>8}", format.name(), dots[i]);
         }
         for (what, rates) in [("one vector", &dots), ("many vectors", &products)] {
             wrong.extend(faster(&all, rates).map(|isa| format!("{} with {what}: {isa}", format.name())));

@@ -11,6 +11,8 @@
 
 use crate::activation::{ActGroup, SCALE_LEN};
 use crate::block::{Block, blocks};
+#[cfg(target_arch = "x86_64")]
+use crate::block::{QuantBlock, Unpacked};
 
 /// Weight rows of a panel.
 pub const PANEL_ROWS: usize = 16;
@@ -65,6 +67,19 @@ impl<'a> Source<'a> {
     pub fn blocks<B: Block>(&self, r: usize, start: usize, count: usize) -> &'a [B] {
         let row = blocks(self.row(r));
         &row[start.min(row.len())..(start + count).min(row.len())]
+    }
+
+    /// Block `at` of all rows, unpacked; zeros for those that are missing.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    pub fn unpack_rows<B: QuantBlock>(&self, at: usize, rows: &mut [[Unpacked; 1]; PANEL_ROWS]) {
+        const { assert!(B::LEN == ActGroup::LEN) };
+        for (r, [row]) in rows.iter_mut().enumerate() {
+            match self.blocks::<B>(r, at, 1) {
+                [block] => block.unpack(row),
+                _ => *row = Unpacked::ZERO,
+            }
+        }
     }
 
     /// As [`Source::blocks`], of all rows.

@@ -24,6 +24,11 @@ pub enum Command {
     ///
     /// The continuation goes to stdout as it comes; everything else goes to stderr.
     Generate(Box<Generate>),
+    /// Talk with a model
+    ///
+    /// Each line is a message, and the answer goes to stdout as it comes; /help lists what else a line can be. Works piped.
+    #[cfg(feature = "chat")]
+    Chat(Box<Chat>),
     /// Turn text into token ids, or back
     Tokenize(Tokenize),
     /// Show what is in a model file, from its header alone
@@ -37,6 +42,12 @@ pub enum Command {
     /// Make a smaller model file out of one with F32, F16 or BF16 weights
     #[cfg(feature = "quantize")]
     Quantize(Quantize),
+    /// Download a model into the cache
+    ///
+    /// Its path goes to stdout; -m takes its name from then on. HF_ENDPOINT names another hub, HF_TOKEN holds an access token,
+    /// SISKIN_CACHE names the folder.
+    #[cfg(feature = "download")]
+    Pull(Pull),
     /// Check this machine with the built-in model; paste its output into reports
     #[cfg(feature = "builtin")]
     #[command(visible_alias = "selftest")]
@@ -44,10 +55,13 @@ pub enum Command {
 }
 
 /// What `-m` takes.
-const MODEL_HELP: &str = if cfg!(feature = "builtin") {
-    "GGUF file of the model (of a split model, any part) [default: the built-in model]"
-} else {
-    "GGUF file of the model (of a split model, any part)"
+const MODEL_HELP: &str = match (cfg!(feature = "download"), cfg!(feature = "builtin")) {
+    (true, true) => {
+        "GGUF file (of a split model, any part), or the name of a pulled model [default: the built-in model]"
+    }
+    (true, false) => "GGUF file (of a split model, any part), or the name of a pulled model",
+    (false, true) => "GGUF file of the model (of a split model, any part) [default: the built-in model]",
+    (false, false) => "GGUF file of the model (of a split model, any part)",
 };
 
 /// Which model.
@@ -69,6 +83,14 @@ pub struct Generate {
     /// Prompt
     #[command(flatten)]
     pub source: PromptArgs,
+    /// Send the prompt as a message, in the format of the model's chat template
+    #[cfg(feature = "chat")]
+    #[arg(long, conflicts_with_all = ["tokens", "special"], help_heading = "Conversation")]
+    pub chat: bool,
+    /// Conversation
+    #[cfg(feature = "chat")]
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
     /// Length and stop conditions
     #[command(flatten)]
     pub stop: StopArgs,
@@ -81,6 +103,47 @@ pub struct Generate {
     /// Output
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// `siskin chat`.
+#[cfg(feature = "chat")]
+#[derive(Debug, Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Chat {
+    /// Model
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Conversation
+    #[command(flatten)]
+    pub conversation: ConversationArgs,
+    /// Do not remember lines for the next time
+    #[arg(long, help_heading = "Conversation")]
+    pub no_history: bool,
+    /// Length and stop conditions
+    #[command(flatten)]
+    pub stop: StopArgs,
+    /// Choice of tokens
+    #[command(flatten)]
+    pub sample: SampleArgs,
+    /// Machine
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// Print times to stderr after each answer
+    #[arg(long, help_heading = "Output")]
+    pub stats: bool,
+}
+
+/// How a conversation begins, and in which format the model knows it.
+#[cfg(feature = "chat")]
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Conversation")]
+pub struct ConversationArgs {
+    /// Begin the conversation with this system prompt
+    #[arg(long, value_name = "TEXT")]
+    pub system: Option<String>,
+    /// Use the Jinja template in this file, or the model's template of this name [default: the model's]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub chat_template: Option<String>,
 }
 
 /// Where a prompt comes from, if not from the command line.
@@ -102,9 +165,9 @@ pub struct PromptArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Length and stop conditions")]
 pub struct StopArgs {
-    /// Generate at most N tokens
-    #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N", default_value_t = 256)]
-    pub max_tokens: usize,
+    /// Generate at most N tokens [default: 256; in a chat, as many as the context has room for]
+    #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N")]
+    pub max_tokens: Option<usize>,
     /// Stop before this text; may be given several times
     #[arg(long, value_name = "TEXT")]
     pub stop: Vec<String>,
@@ -144,7 +207,7 @@ pub struct RunArgs {
     /// Threads for reading the prompt, if not as many as for the rest
     #[arg(long, value_name = "N")]
     pub prefill_threads: Option<usize>,
-    /// Use at most N tokens of the model's context
+    /// Use at most N tokens of the model's context [default: all; in a chat, 4096]
     #[arg(long, value_name = "N")]
     pub context: Option<usize>,
     /// How keys and values are stored
@@ -324,6 +387,25 @@ pub struct Quantize {
 fn recipe(name: &str) -> Result<siskin::quantize::Recipe, String> {
     let known = siskin::quantize::Recipe::named(name);
     known.ok_or_else(|| format!("expected one of {}", siskin::quantize::names()))
+}
+
+/// `siskin pull`.
+#[cfg(feature = "download")]
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Pull {
+    /// OWNER/REPO, OWNER/REPO:Q4_K_M, OWNER/REPO:FILE.gguf, or the URL of a .gguf file
+    #[arg(required_unless_present = "list")]
+    pub model: Option<String>,
+    /// List the models in the cache instead
+    #[arg(short, long, conflicts_with = "model")]
+    pub list: bool,
+    /// Download it even if this machine cannot run it
+    #[arg(long)]
+    pub force: bool,
+    /// Repeat a request that failed up to N times, with growing pauses
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub retries: u32,
 }
 
 /// `siskin doctor`.

@@ -15,7 +15,7 @@ pub fn text(direct: Option<&str>, file: Option<&Path>) -> Result<Option<String>,
 }
 
 /// Reads a text file, or stdin for `-`, whole.
-fn read(file: &Path) -> Result<String, CliError> {
+pub fn read(file: &Path) -> Result<String, CliError> {
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let bytes = if file == Path::new("-") { stdin() } else { fs::read(file) };
     let bytes = bytes.map_err(|error| CliError::Failed(format!("{name}: cannot read it: {error}")))?;

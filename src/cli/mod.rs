@@ -2,6 +2,10 @@
 
 mod args;
 mod bench;
+#[cfg(feature = "chat")]
+mod chat;
+#[cfg(feature = "chat")]
+mod conversation;
 #[cfg(feature = "builtin")]
 mod doctor;
 mod generate;
@@ -10,12 +14,17 @@ mod inspect;
 mod json;
 mod machine;
 mod npy;
+mod options;
 mod output;
 mod perplexity;
 #[cfg(feature = "quantize")]
 mod quantize;
+mod progress;
+#[cfg(feature = "download")]
+mod pull;
 mod report;
 mod setup;
+mod signals;
 mod tokenize;
 
 use args::{Cli, Command};
@@ -40,6 +49,17 @@ enum CliError {
     /// Something outside failed: a file, a stream.
     #[error("{0}")]
     Failed(String),
+    /// No more fits.
+    #[cfg(feature = "chat")]
+    #[error(
+        "the conversation has {tokens} tokens, which leaves no room for an answer in a context of {context}. Try /reset, or another \
+         start with a larger --context"
+    )]
+    ConversationTooLong { tokens: usize, context: usize },
+    /// A model that this machine cannot run, with the exit code.
+    #[cfg(feature = "download")]
+    #[error("{text}")]
+    Refused { code: u8, text: String },
     /// Whoever reads our output went away: no failure.
     #[error("output closed")]
     ClosedPipe,
@@ -57,6 +77,10 @@ impl CliError {
             CliError::ClosedPipe => 0,
             CliError::Failed(_) => 1,
             CliError::Usage(_) => 2,
+            #[cfg(feature = "chat")]
+            CliError::ConversationTooLong { .. } => 4,
+            #[cfg(feature = "download")]
+            CliError::Refused { code, .. } => *code,
             CliError::Siskin(error) | CliError::InFile { error, .. } => match error.kind() {
                 Kind::Usage => 2,
                 Kind::BadModel => 3,
@@ -80,6 +104,10 @@ macro_rules! from_room {
 from_room!(gguf, session);
 #[cfg(feature = "quantize")]
 from_room!(quantize);
+#[cfg(feature = "chat")]
+from_room!(chat);
+#[cfg(feature = "download")]
+from_room!(download);
 
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {
@@ -87,12 +115,16 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Generate(args) => generate::run(&args),
+        #[cfg(feature = "chat")]
+        Command::Chat(args) => chat::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Perplexity(args) => perplexity::run(&args),
         #[cfg(feature = "quantize")]
         Command::Quantize(args) => quantize::run(&args),
+        #[cfg(feature = "download")]
+        Command::Pull(args) => pull::run(&args),
         #[cfg(feature = "builtin")]
         Command::Doctor(args) => doctor::run(&args),
     };

@@ -3,7 +3,8 @@
 use super::args::Quantize;
 use super::output::{Answer, message};
 use super::setup::{self, Threads};
-use super::{CliError, Outcome, generate, report};
+use super::signals::Signals;
+use super::{CliError, Outcome, report};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use siskin::gguf::Gguf;
@@ -28,7 +29,7 @@ struct Report {
 
 /// Runs the command.
 pub fn run(args: &Quantize) -> Result<Outcome, CliError> {
-    let cancelled = generate::cancel_on_signal();
+    let cancelled = Signals::new().cancelled();
     let recipe = if args.pure { args.format.pure() } else { args.format };
     let file = setup::open_path(&args.input)?;
     let plan = Plan::new(&file, &recipe)?;

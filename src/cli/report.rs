@@ -1,6 +1,8 @@
 //! What a run used, as the operating system counts it.
 
+use siskin::model::Plan;
 use std::fs;
+use std::time::Duration;
 
 /// Memory of this process, in bytes; `None` where the system does not tell.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +39,27 @@ fn faults(stat: &str) -> Option<(u64, u64)> {
 fn field(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// Memory by class, planned and measured, for people.
+pub fn memory(mapped: u64, plan: &Plan) -> String {
+    let usage = usage();
+    let size = |n: Option<u64>| n.map_or("unknown".to_owned(), bytes);
+    format!(
+        "memory: mapped {}, owned {} (kv {}, scratch {}, tables {}), peak resident {}, of it anonymous {}",
+        bytes(mapped),
+        bytes(plan.owned() as u64),
+        bytes(plan.kv as u64),
+        bytes(plan.scratch as u64),
+        bytes(plan.tables as u64),
+        size(usage.peak_rss),
+        size(usage.anon),
+    )
+}
+
+/// Tokens a second.
+pub fn rate(tokens: usize, time: Duration) -> f64 {
+    tokens as f64 / time.as_secs_f64().max(1e-9)
 }
 
 /// Bytes for people: three digits and a unit.

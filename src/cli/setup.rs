@@ -33,8 +33,10 @@ fn builtin() -> Result<Gguf, CliError> {
     Err(CliError::Usage("no model given. Try -m FILE, or set SISKIN_MODEL".into()))
 }
 
-/// Opens a model file.
+/// Opens a model file, or a model of the cache by its name.
 pub fn open_path(path: &Path) -> Result<Gguf, CliError> {
+    #[cfg(feature = "download")]
+    let path = &super::pull::locate(path)?;
     Ok(Gguf::open(path)?)
 }
 

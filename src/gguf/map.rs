@@ -8,7 +8,7 @@ use std::ops::{Deref, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use memmap2::{Mmap, MmapMut};
+use memmap2::{Mmap, MmapMut, MmapOptions};
 
 use super::error::{Error, ErrorKind};
 
@@ -67,6 +67,24 @@ impl Source {
 
     pub(super) fn from_vec(bytes: Vec<u8>) -> Source {
         Source { path: PathBuf::from("model in memory"), backing: Backing::Owned(bytes) }
+    }
+
+    /// The first bytes of a file that is `len` bytes long; the rest reads as zeros, which take no memory.
+    pub(super) fn prefix(path: &Path, prefix: &[u8], len: u64) -> Result<Source, Error> {
+        let fail = |kind| Error::new(path, kind);
+        let len = usize::try_from(len).map_err(|_| fail(ErrorKind::FileTooLarge { found: len }))?;
+        let map = || -> io::Result<Mmap> {
+            let mut memory = MmapOptions::new().len(len).no_reserve_swap().map_anon()?;
+            let filled = prefix.len().min(len);
+            memory[..filled].copy_from_slice(&prefix[..filled]);
+            memory.make_read_only()
+        };
+        let backing = if len == 0 {
+            Backing::Static(&[])
+        } else {
+            Backing::Mapped(map().map_err(|source| fail(ErrorKind::Io { source }))?)
+        };
+        Ok(Source { path: path.to_path_buf(), backing })
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -122,6 +122,19 @@ impl Gguf {
         split::single(Source::from_vec(bytes))
     }
 
+    /// Validates the header of a file of which only the first bytes are there, such as one that is being downloaded; `None` if the
+    /// header is longer than these bytes. The data of tensors reads as zeros and takes no memory. A part of a split model is
+    /// opened alone: its metadata are complete only in the first part, its tensors only in all of them.
+    ///
+    /// # Errors
+    /// When no file of `file_bytes` bytes that begins like this is a valid GGUF file.
+    pub fn from_prefix(path: &Path, prefix: &[u8], file_bytes: u64) -> Result<Option<Gguf>, Error> {
+        if (prefix.len() as u64) < file_bytes && !reader::holds_header(path, prefix)? {
+            return Ok(None);
+        }
+        Gguf::join(reader::read(Source::prefix(path, prefix, file_bytes)?)?, Vec::new()).map(Some)
+    }
+
     /// Joins validated parts; the first one gives path, version and metadata.
     fn join(first: reader::Part, rest: Vec<reader::Part>) -> Result<Gguf, Error> {
         let file_bytes = first.file_bytes() + rest.iter().map(reader::Part::file_bytes).sum::<u64>();

@@ -2,6 +2,7 @@
 //!
 //! Called by `split.rs` once a file; everything later trusts what came out of here.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use byteorder::{BigEndian, LittleEndian};
@@ -44,6 +45,28 @@ pub(super) fn read(source: Source) -> Result<Part, Error> {
         ByteOrder::Big => body::<BigEndian>(&source, version, layout),
     });
     part.map_err(|kind| Error::new(source.path(), kind))
+}
+
+/// Whether these first bytes of a file hold its whole header; what they hold is checked.
+///
+/// # Errors
+/// When they cannot be the beginning of a valid file, whatever follows.
+pub(super) fn holds_header(path: &Path, prefix: &[u8]) -> Result<bool, Error> {
+    use ErrorKind::{ArrayLength, KeyCount, StringLength, TensorCount, TensorOutOfBounds, Truncated};
+    if prefix.len() < PREAMBLE {
+        return Ok(false);
+    }
+    let Err(error) = read(Source::prefix(path, prefix, prefix.len() as u64)?) else { return Ok(true) };
+    match error.kind() {
+        // tensors are looked at once all of the table was read
+        TensorOutOfBounds { .. } => Ok(true),
+        Truncated { .. }
+        | StringLength { .. }
+        | ArrayLength { .. }
+        | KeyCount { .. }
+        | TensorCount { .. } => Ok(false),
+        _ => Err(error),
+    }
 }
 
 const PREAMBLE: usize = 8;

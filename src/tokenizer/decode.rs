@@ -25,7 +25,7 @@ impl Tokenizer {
     }
 
     /// The bytes of a whole sequence: the pieces of all tokens, less the blanks that [`Tokenizer::encode`]
-    /// puts before SentencePiece texts. So a text comes back as it was.
+    /// puts before texts. So a text comes back as it was, or as WordPiece and Unigram normalize it.
     pub fn decode(&self, ids: &[TokenId]) -> Vec<u8> {
         let mut out = Vec::with_capacity(ids.len() * 4);
         let mut after_prefix = self.space_prefix;

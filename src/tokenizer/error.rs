@@ -30,6 +30,38 @@ pub enum Error {
         found: String,
     },
 
+    /// `tokenizer.ggml.pre` names a pre-tokenizer that is known and not supported.
+    #[error(
+        "tokenizer.ggml.pre: '{found}' is not supported: it belongs to an embedding model. Try `--tokens` \
+         with ids from another tokenizer"
+    )]
+    RefusedPre {
+        /// The name in the file.
+        found: String,
+    },
+
+    /// The character map of a Unigram tokenizer is not made of bytes.
+    #[error(
+        "tokenizer.ggml.precompiled_charsmap: found {found} elements, expected 8-bit integers. The file was \
+         converted wrongly"
+    )]
+    CharsmapType {
+        /// The type of the elements.
+        found: &'static str,
+    },
+
+    /// The character map of a Unigram tokenizer is damaged.
+    #[error(
+        "tokenizer.ggml.precompiled_charsmap: found {found} bytes, expected at least {expected}. The file is \
+         damaged or was converted wrongly"
+    )]
+    Charsmap {
+        /// Bytes found.
+        found: u64,
+        /// Bytes that its head asks for.
+        expected: u64,
+    },
+
     /// The list of tokens is empty.
     #[error("tokenizer.ggml.tokens: found no token, expected at least one")]
     NoTokens,
@@ -99,5 +131,5 @@ pub enum Error {
 
 impl Error {
     /// The values of `tokenizer.ggml.model` that are supported.
-    pub const MODELS: [&str; 3] = ["llama", "gpt2", "gemma4"];
+    pub const MODELS: [&str; 5] = ["llama", "gpt2", "gemma4", "bert", "t5"];
 }

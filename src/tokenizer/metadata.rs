@@ -12,6 +12,7 @@ const TOKENS: &str = "tokenizer.ggml.tokens";
 const SCORES: &str = "tokenizer.ggml.scores";
 const TYPES: &str = "tokenizer.ggml.token_type";
 const MERGES: &str = "tokenizer.ggml.merges";
+const CHARSMAP: &str = "tokenizer.ggml.precompiled_charsmap";
 
 impl Tokenizer {
     /// The tokenizer of a model file.
@@ -29,6 +30,8 @@ impl Tokenizer {
         let kind = match model {
             "llama" => Kind::Spm,
             "gpt2" | "gemma4" => Kind::Bpe,
+            "bert" => Kind::Wpm,
+            "t5" => Kind::Ugm,
             other => return Err(Error::UnknownModel { found: other.to_string() }),
         };
         let vocab = vocab(metadata)?;
@@ -39,14 +42,31 @@ impl Tokenizer {
             add_bos: metadata.bool("tokenizer.ggml.add_bos_token")?,
             add_eos: metadata.bool("tokenizer.ggml.add_eos_token")?,
             space_prefix: metadata.bool("tokenizer.ggml.add_space_prefix")?,
+            merge_spaces: metadata.bool("tokenizer.ggml.remove_extra_whitespaces")?,
+            lowercase: metadata.bool("tokenizer.ggml.normalizer.lowercase")?,
+            strip_accents: metadata.bool("tokenizer.ggml.normalizer.strip_accents")?,
+            charsmap: charsmap(metadata)?,
             names: names(metadata, model)?,
         };
-        if kind == Kind::Spm {
+        if kind != Kind::Bpe {
             return Tokenizer::build(definition, std::iter::empty(), 0);
         }
         let merges = metadata.array(MERGES)?.ok_or(Error::Missing { key: MERGES })?;
         Tokenizer::build(definition, merges.strs()?.map(|merge| Ok(merge?)), merges.len())
     }
+}
+
+/// The character map; no bytes if the file has none.
+fn charsmap(metadata: &Metadata) -> Result<Vec<u8>, Error> {
+    let Some(bytes) = metadata.array(CHARSMAP)? else { return Ok(Vec::new()) };
+    if !matches!(bytes.element_type(), ValueType::I8 | ValueType::U8) {
+        return Err(Error::CharsmapType { found: bytes.element_type().name() });
+    }
+    // Signed bytes are the same bytes.
+    Ok(bytes
+        .iter()
+        .map(|byte| Ok(byte?.integer().unwrap_or_default() as u8))
+        .collect::<Result<_, Error>>()?)
 }
 
 fn vocab(metadata: &Metadata) -> Result<Vocab, Error> {
@@ -77,13 +97,15 @@ fn token_kind(code: i32) -> TokenKind {
 
 fn special(metadata: &Metadata, model: &str, vocab: &Vocab) -> Result<Special, Error> {
     let id = |key| id(metadata, key, vocab.len());
-    let (bos, eos, unknown) = defaults(model, vocab);
+    let default = Special::default_of(model, vocab);
     Ok(Special {
-        bos: id("tokenizer.ggml.bos_token_id")?.or(bos),
-        eos: id("tokenizer.ggml.eos_token_id")?.or(eos),
+        bos: id("tokenizer.ggml.bos_token_id")?.or(default.bos),
+        eos: id("tokenizer.ggml.eos_token_id")?.or(default.eos),
         eot: id("tokenizer.ggml.eot_token_id")?,
         eom: id("tokenizer.ggml.eom_token_id")?,
-        unknown: id("tokenizer.ggml.unknown_token_id")?.or(unknown),
+        unknown: id("tokenizer.ggml.unknown_token_id")?.or(default.unknown),
+        // The name is misspelt in the format.
+        separator: id("tokenizer.ggml.seperator_token_id")?.or(default.separator),
         fim_pad: id("tokenizer.ggml.fim_pad_token_id")?,
         fim_repo: id("tokenizer.ggml.fim_rep_token_id")?,
         fim_separator: id("tokenizer.ggml.fim_sep_token_id")?,
@@ -97,23 +119,6 @@ fn id(metadata: &Metadata, key: &'static str, tokens: usize) -> Result<Option<To
         Ok(id) if id < tokens as u64 => Ok(Some(id as TokenId)),
         Ok(id) => Err(Error::IdOutOfRange { key, id, tokens }),
         Err(_) => Ok(None),
-    }
-}
-
-/// BOS, EOS and the unknown token of files that do not name them, which are old: those of Llama and of
-/// Falcon. They count only if they look the part, since nobody wants to stop at a comma that happens to be
-/// token 11.
-fn defaults(model: &str, vocab: &Vocab) -> (Option<TokenId>, Option<TokenId>, Option<TokenId>) {
-    let exists = |id: TokenId| Some(id).filter(|&id| vocab.is_token(id));
-    let looks_special = |id: &TokenId| {
-        let kind = vocab.kind(*id);
-        kind == TokenKind::Control
-            || (kind == TokenKind::Normal && matches!(vocab.text(*id), [b'<', .., b'>']))
-    };
-    match model {
-        "llama" => (exists(1).filter(looks_special), exists(2).filter(looks_special), exists(0)),
-        "gpt2" => (exists(11).filter(looks_special), exists(11).filter(looks_special), None),
-        _ => (None, None, None),
     }
 }
 

@@ -3,6 +3,8 @@
 //! ```text
 //! text -> partition at special tokens -> words -> merges -> ids -> bytes -> text
 //!         partition.rs                   split/   merge.rs        decode.rs stream.rs
+//!                                        wpm/     trie.rs
+//!                                        ugm/     trie.rs
 //! ```
 //!
 //! | file | what |
@@ -10,15 +12,20 @@
 //! | `metadata.rs`, `build.rs` | a tokenizer from the metadata of a file, or from plain parts |
 //! | `vocab.rs`, `table.rs` | texts, kinds, scores; text -> id |
 //! | `special.rs`, `partition.rs` | special tokens: which there are; finding them in text |
-//! | `encode.rs`, `merge.rs` | what the algorithms share: words, merging |
+//! | `text.rs` | the ids of a text, whatever the algorithm |
+//! | `encode.rs`, `merge.rs` | what SentencePiece and byte-pair encoding share: words, merging |
 //! | `bpe.rs`, `merges.rs`, `bytes.rs`, `split/` | byte-pair encoding and its pre-tokenizers |
 //! | `spm.rs`, `blanks.rs` | SentencePiece |
+//! | `wpm/` | WordPiece: cleaning, longest match |
+//! | `ugm/` | Unigram: normalization, best segmentation |
+//! | `trie.rs` | which tokens a text begins with, for both |
 //! | `decode.rs`, `stream.rs` | ids -> bytes; bytes -> whole characters |
 //!
-//! Results equal llama.cpp's, with these exceptions: a SentencePiece text never yields a control, unknown or
-//! byte token unless `parse_special` asks for it; a SentencePiece vocabulary without byte tokens works, with
-//! the unknown token, where llama.cpp aborts. A byte that a byte-level vocabulary has no token for is
-//! dropped, as there, unless it has an unknown token.
+//! Results equal llama.cpp's, with these exceptions: text never yields a control, unknown or byte token by
+//! itself unless `parse_special` asks for it (byte-pair encoding has its merges); a SentencePiece vocabulary
+//! without byte tokens works, with the unknown token, where llama.cpp aborts; Unigram normalizes a text that
+//! begins like a user-defined token and is none, as SentencePiece does. A byte that a byte-level vocabulary
+//! has no token for is dropped, as there, unless it has an unknown token.
 //!
 //! The room knows [`crate::gguf`] and nothing else; `model`, `session` and `cli` may call it.
 
@@ -38,7 +45,11 @@ mod split;
 mod spm;
 mod stream;
 mod table;
+mod text;
+mod trie;
+mod ugm;
 mod vocab;
+mod wpm;
 
 #[cfg(test)]
 mod tests;
@@ -46,14 +57,13 @@ mod tests;
 pub use error::Error;
 pub use stream::TextStream;
 
-use std::borrow::Cow;
-
-use bpe::{Bpe, BpeEncoder};
-use encode::{Algorithm, Encoder};
-use partition::{Fragment, Partition};
+use bpe::Bpe;
+use partition::Partition;
 use special::Special;
-use spm::{Spm, SpmEncoder};
+use spm::Spm;
+use ugm::Ugm;
 use vocab::Vocab;
+use wpm::Wpm;
 
 /// The number of a token in the vocabulary.
 pub type TokenId = u32;
@@ -83,7 +93,7 @@ pub struct Token<'a> {
     pub bytes: &'a [u8],
     /// What it is for.
     pub kind: TokenKind,
-    /// SentencePiece: log-probability or negative rank. 0 where the file has no scores.
+    /// SentencePiece and Unigram: log-probability or negative rank. 0 where the file has no scores.
     pub score: f32,
 }
 
@@ -94,6 +104,10 @@ pub enum Kind {
     Spm,
     /// Byte-pair encoding: neighbours are joined by a list of merges.
     Bpe,
+    /// WordPiece: the longest token from the start of a word, and again from its end.
+    Wpm,
+    /// Unigram: the segmentation with the highest sum of scores.
+    Ugm,
 }
 
 impl Kind {
@@ -102,6 +116,8 @@ impl Kind {
         match self {
             Kind::Spm => "SPM",
             Kind::Bpe => "BPE",
+            Kind::Wpm => "WPM",
+            Kind::Ugm => "UGM",
         }
     }
 }
@@ -134,8 +150,9 @@ pub struct Tokenizer {
     ends: Vec<TokenId>,
     partition: Partition,
     add_bos: bool,
-    add_eos: bool,
-    /// SentencePiece: a blank is put before the text, and before text that follows a special token.
+    /// Added after a text: EOS, or the separator of WordPiece.
+    last: Option<TokenId>,
+    /// A blank is put before the text, and before text that follows a special token.
     space_prefix: bool,
     pre: Option<String>,
     pre_warning: Option<String>,
@@ -145,6 +162,8 @@ pub struct Tokenizer {
 enum Rules {
     Spm(Box<Spm>),
     Bpe(Box<Bpe>),
+    Wpm(Box<Wpm>),
+    Ugm(Box<Ugm>),
 }
 
 impl Tokenizer {
@@ -200,9 +219,9 @@ impl Tokenizer {
         self.add_bos
     }
 
-    /// Whether EOS is added to a prompt.
+    /// Whether EOS, or the separator that ends a WordPiece text, is added to a prompt.
     pub fn adds_eos(&self) -> bool {
-        self.add_eos
+        self.last.is_some()
     }
 
     /// The algorithm.
@@ -210,6 +229,8 @@ impl Tokenizer {
         match self.algorithm {
             Rules::Spm(_) => Kind::Spm,
             Rules::Bpe(_) => Kind::Bpe,
+            Rules::Wpm(_) => Kind::Wpm,
+            Rules::Ugm(_) => Kind::Ugm,
         }
     }
 
@@ -222,98 +243,5 @@ impl Tokenizer {
     /// places than in training. The message was also logged.
     pub fn pre_warning(&self) -> Option<&str> {
         self.pre_warning.as_deref()
-    }
-
-    /// The ids of a text.
-    pub fn encode(&self, text: &str, options: Encode) -> Vec<TokenId> {
-        let mut out = Vec::with_capacity(text.len() / 3 + 2);
-        if options.add_special && self.add_bos {
-            out.extend(self.special.bos);
-        }
-        let fragments = self.partition.cut(text, options.parse_special);
-        match &self.algorithm {
-            Rules::Spm(spm) => {
-                let (text, fragments) = self.escape(text, fragments);
-                self.encode_spm(&SpmEncoder { spm, vocab: &self.vocab }, &text, &fragments, &mut out);
-            }
-            Rules::Bpe(bpe) => {
-                let (text, fragments) = match bpe.rule().byte_level {
-                    true => (Cow::Borrowed(text), fragments),
-                    false => self.escape(text, fragments),
-                };
-                encode_all(&BpeEncoder { bpe, vocab: &self.vocab }, &text, &fragments, &mut out, |_, _| {
-                    false
-                });
-            }
-        }
-        self.warn_double_bos(options, &out);
-        if options.add_special && self.add_eos {
-            out.extend(self.special.eos);
-        }
-        out
-    }
-
-    fn encode_spm(
-        &self,
-        encoder: &SpmEncoder<'_>,
-        text: &str,
-        fragments: &[Fragment],
-        out: &mut Vec<TokenId>,
-    ) {
-        encode_all(encoder, text, fragments, out, |from, out| encoder.spm.fuse_unknown(from, out));
-    }
-
-    /// The fragments with `▁` for each blank, and with a prefix where one is due.
-    fn escape(&self, text: &str, fragments: Vec<Fragment>) -> (Cow<'static, str>, Vec<Fragment>) {
-        let mut escaped = String::with_capacity(text.len() + text.len() / 2 + 3);
-        let mut prefix = self.space_prefix;
-        let escape = |fragment| match fragment {
-            Fragment::Text(range) => {
-                let start = escaped.len();
-                if std::mem::take(&mut prefix) {
-                    escaped.push(blanks::BLANK);
-                }
-                blanks::escape(&text[range], &mut escaped);
-                Fragment::Text(start..escaped.len())
-            }
-            token => {
-                prefix = self.space_prefix;
-                token
-            }
-        };
-        let fragments = fragments.into_iter().map(escape).collect();
-        (Cow::Owned(escaped), fragments)
-    }
-
-    fn warn_double_bos(&self, options: Encode, out: &[TokenId]) {
-        if options.add_special && self.add_bos && out.len() >= 2 && out[0] == out[1] {
-            log::warn!(
-                "the prompt begins with two BOS tokens: one in the text, one that was added. Try without the first"
-            );
-        }
-    }
-}
-
-/// Encodes `fragments` of `text`. `tidy` may take tokens out of what a fragment appended; it says whether it
-/// did.
-fn encode_all(
-    algorithm: &impl Algorithm,
-    text: &str,
-    fragments: &[Fragment],
-    out: &mut Vec<TokenId>,
-    tidy: impl Fn(usize, &mut Vec<TokenId>) -> bool,
-) {
-    let mut encoder = Encoder::new(algorithm, text);
-    for fragment in fragments {
-        match fragment {
-            Fragment::Token(id) => out.push(*id),
-            Fragment::Text(range) => {
-                let from = out.len();
-                encoder.encode(range.clone(), out);
-                if tidy(from, out) {
-                    encoder.forget();
-                }
-            }
-        }
     }
 }

@@ -17,6 +17,8 @@ pub(super) struct Special {
     /// End of message, before a tool is called.
     pub eom: Option<TokenId>,
     pub unknown: Option<TokenId>,
+    /// Ends a WordPiece text.
+    pub separator: Option<TokenId>,
     pub fim_pad: Option<TokenId>,
     pub fim_repo: Option<TokenId>,
     pub fim_separator: Option<TokenId>,
@@ -99,6 +101,22 @@ const ENDS: &[&str] = &[
 const SHOWN: &[&str] = &["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
 
 impl Special {
+    /// The special tokens of files that do not name them, which are old: those of Llama, Falcon, BERT and T5.
+    /// They count only if they look the part, since nobody wants to stop at a comma that happens to be token
+    /// 11.
+    pub(super) fn default_of(model: &str, vocab: &Vocab) -> Special {
+        let exists = |id: TokenId| Some(id).filter(|&id| vocab.is_token(id));
+        let special = |id: TokenId| exists(id).filter(|&id| looks_special(vocab, id));
+        let (bos, eos, unknown, separator) = match model {
+            "llama" => (special(1), special(2), exists(0), None),
+            "gpt2" => (special(11), special(11), None, None),
+            "bert" => (special(101), None, special(100), special(102)),
+            "t5" => (None, special(1), exists(2), None),
+            _ => (None, None, None, None),
+        };
+        Special { bos, eos, unknown, separator, ..Special::default() }
+    }
+
     /// Fills in what the file did not name, corrects the kinds of tokens that are special by text, and
     /// returns the ids that end generation, ascending.
     pub(super) fn complete(&mut self, vocab: &mut Vocab) -> Vec<TokenId> {
@@ -124,6 +142,12 @@ impl Special {
         ends.dedup();
         ends
     }
+}
+
+fn looks_special(vocab: &Vocab, id: TokenId) -> bool {
+    let in_brackets = || matches!(vocab.text(id), [b'<', .., b'>'] | [b'[', .., b']']);
+    let kind = vocab.kind(id);
+    matches!(kind, TokenKind::Control | TokenKind::Unknown) || (kind == TokenKind::Normal && in_brackets())
 }
 
 /// The first of `names` that is a token. What has such a name is a control token, whatever the file says.

@@ -6,12 +6,12 @@
 
 use std::ops::Range;
 
+use super::TokenId;
 use super::blanks::Cuts;
 use super::encode::{Algorithm, character_symbols};
 use super::merge::{Joins, Symbol};
 use super::table::{Join, NO_ID};
 use super::vocab::Vocab;
-use super::{TokenId, TokenKind};
 
 /// What SentencePiece needs to know besides the vocabulary.
 pub(super) struct Spm {
@@ -56,17 +56,10 @@ fn byte_token(vocab: &Vocab, byte: u8) -> Option<TokenId> {
     vocab.find_byte_token(byte).or_else(|| vocab.find_token(&[byte]))
 }
 
-/// Whether text alone can yield a token of this kind. A control token in a text would let the author of the
-/// text give orders in the name of the program, so those are only found where the caller asks for it
-/// (`partition.rs`).
-fn occurs_in_text(kind: TokenKind) -> bool {
-    matches!(kind, TokenKind::Normal | TokenKind::UserDefined | TokenKind::Unused)
-}
-
 fn ranks(vocab: &Vocab) -> Vec<u32> {
     // Adding zero turns -0 into 0, which is the same score.
     let score = |id: TokenId| vocab.score(id) + 0.0;
-    let mut by_score: Vec<TokenId> = vocab.ids().filter(|&id| occurs_in_text(vocab.kind(id))).collect();
+    let mut by_score: Vec<TokenId> = vocab.ids().filter(|&id| vocab.kind(id).occurs_in_text()).collect();
     by_score.sort_by(|&a, &b| score(b).total_cmp(&score(a)));
     let mut ranks = vec![NO_ID; vocab.len()];
     for equal in by_score.chunk_by(|&a, &b| score(a).total_cmp(&score(b)).is_eq()).zip(0u32..) {

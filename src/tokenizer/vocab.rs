@@ -4,6 +4,15 @@ use super::error::Error;
 use super::table::TextTable;
 use super::{Token, TokenId, TokenKind};
 
+impl TokenKind {
+    /// Whether text alone can yield a token of this kind. A control token in a text would let the author of the
+    /// text give orders in the name of the program, so those are only found where the caller asks for it
+    /// (`partition.rs`).
+    pub(super) fn occurs_in_text(self) -> bool {
+        matches!(self, TokenKind::Normal | TokenKind::UserDefined | TokenKind::Unused)
+    }
+}
+
 /// All tokens of a model. The texts lie one after the other in one arena.
 ///
 /// After the tokens there may be further texts that merges produce on their way, or by mistake, without being

@@ -31,7 +31,7 @@ def main():
         print(f"/// Coordinates of {name}; a place takes {bits} bits.")
         print(f"pub(super) const {name}_VALUES: [i8; {len(values)}] = {values};")
         print(f"/// Points of {name}.")
-        print(f"pub(super) static {name}: [u16; {len(packed)}] = [")
+        print(f"pub(super) const {name}: [u16; {len(packed)}] = [")
         print(", ".join(f"0x{p:04x}" for p in packed))
         print("];\n")
 

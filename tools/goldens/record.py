@@ -27,7 +27,8 @@ SEED = 1
 SYNTHETIC = [
     *[("narrow", f) for f in ("F32", "F16", "BF16")],
     *[(f"narrow-{variant}", "F32") for variant in ("tied", "mha", "rope")],
-    *[("tiny", f) for f in "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q5_K Q6_K Q4_K_M Q2_K Q3_K IQ4_NL IQ4_XS MXFP4 IQ2_XS IQ3_S TQ2_0".split()],
+    *[("tiny", f) for f in "Q4_0 Q4_1 Q5_0 Q5_1 Q8_0 Q4_K Q5_K Q6_K Q4_K_M Q2_K Q3_K".split()],
+    *[("tiny", f) for f in "IQ4_NL IQ4_XS MXFP4 IQ1_S IQ1_M IQ2_XXS IQ2_XS IQ2_S IQ3_XXS IQ3_S TQ1_0 TQ2_0".split()],
     ("tiny-tied", "Q4_K_M"),
 ]
 # BOS, then letters, words and bytes of the synthetic vocabulary in no order.

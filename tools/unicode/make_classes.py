@@ -13,11 +13,12 @@ import unicodedata2 as ucd
 VERSION = "15.1.0"
 # The property White_Space; it wins over the general category (U+0085 is a control character by category).
 SPACE = {0x85, 0xA0, 0x1680, 0x2028, 0x2029, 0x202F, 0x205F, 0x3000, *range(0x2000, 0x200B), *range(9, 14), 32}
-CODES = {"L": 1, "M": 2, "N": 3, "P": 4, "S": 5}
+CODES = {"L": 1, "M": 2, "N": 3, "P": 4, "S": 5, "C": 7}
 
 
 def code(cp: int) -> int:
-    return 6 if cp in SPACE else CODES.get(ucd.category(chr(cp))[0], 0)
+    category = ucd.category(chr(cp))
+    return 6 if cp in SPACE else 0 if category == "Cn" else CODES.get(category[0], 0)
 
 
 def main() -> None:

@@ -132,28 +132,81 @@ fn even_signs(bits: u32) -> u8 {
     bits | ((bits.count_ones() as u8 & 1) << 7)
 }
 
-/// Writes a point, its coordinates negated where the bit of `signs` is set.
-#[inline(always)]
-fn point<const BITS: u32>(packed: u16, values: &[i8], signs: u8, out: &mut [i8]) {
-    for (i, out) in out.iter_mut().enumerate() {
-        let value = values[usize::from(packed >> (BITS * i as u32)) & ((1 << BITS) - 1)];
-        *out = if signs >> i & 1 == 0 { value } else { -value };
+/// Points, their coordinates written out as bytes when the crate is compiled: to look one up is one load.
+const fn written_out<const N: usize, const POINTS: usize>(
+    packed: &[u16; POINTS],
+    bits: usize,
+    values: &[i8],
+) -> [[u8; N]; POINTS] {
+    let mut points = [[0; N]; POINTS];
+    let mut at = 0;
+    while at < POINTS * N {
+        let place = packed[at / N] >> (bits * (at % N)) & ((1 << bits) - 1);
+        points[at / N][at % N] = values[place as usize] as u8;
+        at += 1;
     }
+    points
+}
+
+static IQ1_S_POINTS: [[u8; 8]; 2048] = written_out(&IQ1_S, 2, &IQ1_S_VALUES);
+static IQ2_XXS_POINTS: [[u8; 8]; 256] = written_out(&IQ2_XXS, 2, &IQ2_XXS_VALUES);
+static IQ2_XS_POINTS: [[u8; 8]; 512] = written_out(&IQ2_XS, 2, &IQ2_XS_VALUES);
+static IQ2_S_POINTS: [[u8; 8]; 1024] = written_out(&IQ2_S, 2, &IQ2_S_VALUES);
+static IQ3_XXS_POINTS: [[u8; 4]; 256] = written_out(&IQ3_XXS, 3, &IQ3_XXS_VALUES);
+static IQ3_S_POINTS: [[u8; 4]; 512] = written_out(&IQ3_S, 3, &IQ3_S_VALUES);
+
+/// For each byte of signs, eight bytes: all ones where the bit is set.
+static MINUS: [[u8; 8]; 256] = {
+    let mut minus = [[0; 8]; 256];
+    let mut at = 0;
+    while at < 256 * 8 {
+        minus[at / 8][at % 8] = if (at / 8) >> (at % 8) & 1 == 1 { 0xff } else { 0 };
+        at += 1;
+    }
+    minus
+};
+
+/// One in each of eight bytes.
+const ONES: u64 = 0x0101_0101_0101_0101;
+const _: () = assert!(no_zero(&IQ2_XXS_VALUES) && no_zero(&IQ2_XS_VALUES) && no_zero(&IQ2_S_VALUES));
+const _: () = assert!(no_zero(&IQ3_XXS_VALUES) && no_zero(&IQ3_S_VALUES));
+
+const fn no_zero(values: &[i8]) -> bool {
+    let mut i = 0;
+    while i < values.len() && values[i] != 0 {
+        i += 1;
+    }
+    i == values.len()
+}
+
+/// Writes a point, its coordinates negated where the bit of `signs` is set: all eight at once, in a number of 64 bits. In two's complement the
+/// negation of a byte is its complement and one more, which does not carry into the next byte, since no coordinate is zero.
+#[inline(always)]
+fn point(point: [u8; 8], signs: u8, out: &mut [i8]) {
+    let minus = u64::from_ne_bytes(MINUS[usize::from(signs)]);
+    let signed = (u64::from_ne_bytes(point) ^ minus) + (minus & ONES);
+    write(signed, out);
 }
 
 /// Two points of four coordinates.
 #[inline(always)]
-fn two_points(packed: [u16; 2], values: &[i8], signs: u8, out: &mut [i8]) {
-    let (first, second) = out.split_at_mut(4);
-    point::<3>(packed[0], values, signs, first);
-    point::<3>(packed[1], values, signs >> 4, second);
+fn two_points(points: [[u8; 4]; 2], signs: u8, out: &mut [i8]) {
+    point(bytemuck::cast(points), signs, out);
 }
 
-/// Eight weights of IQ1, in eighths: the point, and an eighth more or less.
+/// Eight weights of IQ1, in eighths: the point, and an eighth more or less. Bytes are added without carries between them.
 #[inline(always)]
 fn point_in_eighths(index: usize, minus: bool, out: &mut [i8]) {
-    point::<2>(IQ1_S[index], &IQ1_S_VALUES, 0, out);
-    out.iter_mut().for_each(|out| *out = *out * 8 + if minus { -1 } else { 1 });
+    const SIGNS: u64 = 0x80 * ONES;
+    // coordinates are -1, 0 and 1: shifted by three, all that leaves a byte is its own sign
+    let point = (u64::from_ne_bytes(IQ1_S_POINTS[index]) << 3) & (0xf8 * ONES);
+    let eighth = if minus { 0xff * ONES } else { ONES };
+    write(((point & !SIGNS) + (eighth & !SIGNS)) ^ ((point ^ eighth) & SIGNS), out);
+}
+
+#[inline(always)]
+fn write(bytes: u64, out: &mut [i8]) {
+    out.copy_from_slice(bytemuck::cast_slice(&bytes.to_ne_bytes()));
 }
 
 /// Little-endian number `i` of some bytes.
@@ -182,7 +235,7 @@ impl QuantBlock for BlockIQ2XXS {
             for i in 0..4 {
                 let index = usize::from(self.qs[part * 8 + i]);
                 let to = &mut out.q[part * 32 + i * 8..][..8];
-                point::<2>(IQ2_XXS[index], &IQ2_XXS_VALUES, even_signs(signs >> (7 * i)), to);
+                point(IQ2_XXS_POINTS[index], even_signs(signs >> (7 * i)), to);
             }
             out.set32(part, d * (0.5 + (signs >> 28) as f32) * 0.25, 0.0);
         }
@@ -196,7 +249,7 @@ impl QuantBlock for BlockIQ2XS {
         for (i, out) in out.q.chunks_exact_mut(8).enumerate() {
             let packed = number16(&self.qs, i);
             let signs = even_signs(u32::from(packed >> 9));
-            point::<2>(IQ2_XS[usize::from(packed & 511)], &IQ2_XS_VALUES, signs, out);
+            point(IQ2_XS_POINTS[usize::from(packed & 511)], signs, out);
         }
         for (i, scale) in out.scale.iter_mut().enumerate() {
             *scale = d * (0.5 + nibble(&self.scales, i)) * 0.25;
@@ -212,7 +265,7 @@ impl QuantBlock for BlockIQ2S {
         for (i, out) in out.q.chunks_exact_mut(8).enumerate() {
             let high = usize::from(self.qh[i / 4] >> (2 * (i % 4)) & 3);
             let index = usize::from(self.qs[i]) | high << 8;
-            point::<2>(IQ2_S[index], &IQ2_S_VALUES, self.signs[i], out);
+            point(IQ2_S_POINTS[index], self.signs[i], out);
         }
         for (i, scale) in out.scale.iter_mut().enumerate() {
             *scale = d * (0.5 + nibble(&self.scales, i)) * 0.25;
@@ -229,9 +282,9 @@ impl QuantBlock for BlockIQ3XXS {
             let signs = number32(&self.signs, part);
             for i in 0..4 {
                 let at = part * 8 + i * 2;
-                let points = [0, 1].map(|j| IQ3_XXS[usize::from(self.qs[at + j])]);
+                let points = [0, 1].map(|j| IQ3_XXS_POINTS[usize::from(self.qs[at + j])]);
                 let to = &mut out.q[part * 32 + i * 8..][..8];
-                two_points(points, &IQ3_XXS_VALUES, even_signs(signs >> (7 * i)), to);
+                two_points(points, even_signs(signs >> (7 * i)), to);
             }
             out.set32(part, d * (0.5 + (signs >> 28) as f32) * 0.5, 0.0);
         }
@@ -243,12 +296,12 @@ impl QuantBlock for BlockIQ3S {
     fn unpack(&self, out: &mut Unpacked) {
         let d = f16_to_f32(self.d);
         for (i, to) in out.q.chunks_exact_mut(8).enumerate() {
+            let high = usize::from(self.qh[i / 4]) << 8 >> (2 * (i % 4));
             let points = [0, 1].map(|j| {
-                let at = i * 2 + j;
-                let high = usize::from(self.qh[at / 8] >> (at % 8) & 1);
-                IQ3_S[usize::from(self.qs[at]) | high << 8]
+                let index = usize::from(self.qs[i * 2 + j]) | (high >> j & 0x100);
+                IQ3_S_POINTS[index]
             });
-            two_points(points, &IQ3_S_VALUES, self.signs[i], to);
+            two_points(points, self.signs[i], to);
         }
         for part in 0..8 {
             out.set32(part, d * (1.0 + 2.0 * nibble(&self.scales, part)), 0.0);

@@ -39,21 +39,23 @@ unsafe impl bytemuck::Pod for BlockTQ2 {}
 
 /// Digits of some bytes, less 1: digit `n` of byte `i` at `n * bytes.len() + i`.
 #[inline(always)]
-fn digits(bytes: &[u8], out: &mut [i8]) {
-    let mut power = 1u8;
-    for out in out.chunks_exact_mut(bytes.len()) {
-        for (byte, out) in bytes.iter().zip(out) {
-            *out = ((u16::from(byte.wrapping_mul(power)) * 3) >> 8) as i8 - 1;
+fn digits<const N: usize>(bytes: &[u8; N], out: &mut [i8]) {
+    let mut rest = *bytes;
+    for out in out.chunks_exact_mut(N) {
+        for (byte, out) in rest.iter_mut().zip(out) {
+            let times3 = u16::from(*byte) * 3;
+            *out = (times3 >> 8) as i8 - 1;
+            *byte = times3 as u8;
         }
-        power = power.wrapping_mul(3);
     }
 }
 
 impl BlockTQ1 {
     #[inline(always)]
     fn quants(&self, out: &mut [i8; 256]) {
-        digits(&self.qs[..32], &mut out[..160]);
-        digits(&self.qs[32..], &mut out[160..240]);
+        let (many, few) = self.qs.split_at(32);
+        digits::<32>(many.try_into().unwrap_or(&[0; 32]), &mut out[..160]);
+        digits::<16>(few.try_into().unwrap_or(&[0; 16]), &mut out[160..240]);
         digits(&self.qh, &mut out[240..]);
     }
 }
@@ -87,8 +89,12 @@ impl QuantBlock for BlockTQ1 {
 impl BlockTQ2 {
     #[inline(always)]
     fn quants(&self, out: &mut [i8; 256]) {
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = super::q2_k::bit_pair(&self.qs, i) as i8 - 1;
+        for (half, out) in self.qs.chunks_exact(32).zip(out.chunks_exact_mut(128)) {
+            for (pair, out) in out.chunks_exact_mut(32).enumerate() {
+                for (byte, out) in half.iter().zip(out) {
+                    *out = (byte >> (2 * pair) & 3) as i8 - 1;
+                }
+            }
         }
     }
 }

@@ -55,6 +55,20 @@ impl Kernels {
     }
 }
 
+/// `others!(kernels; dot, unpack, multiply)`: the formats without kernels of their own, through those of an instruction set for any format.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! others {
+    (@each $kernels:expr, $dot:ident, $unpack:ident, $multiply:expr; $($block:ty),*) => {
+        $kernels
+            .with_dots([$((<$block>::FORMAT, $dot::<$block> as DotRows)),*])
+            .with_products([$((<$block>::FORMAT, $unpack::<$block> as Unpack, $multiply as Multiply)),*])
+    };
+    ($kernels:expr; $dot:ident, $unpack:ident, $multiply:expr) => {
+        others!(@each $kernels, $dot, $unpack, $multiply;
+            BlockTQ1, BlockTQ2, BlockIQ1S, BlockIQ1M, BlockIQ2XXS, BlockIQ2XS, BlockIQ2S, BlockIQ3XXS, BlockIQ3S)
+    };
+}
+
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 impl Kernels {
     /// Replaces the dot products of some formats.
@@ -78,7 +92,7 @@ impl Kernels {
 impl Kernels {
     /// Replaces what AVX2, FMA and F16C do better.
     pub(super) fn with_avx2(self) -> Kernels {
-        use crate::arch::x86_64::avx2;
+        use crate::arch::x86_64::avx2::{self, dot_rows_any, unpack_any};
         let kernels = self.with_dots([
             (Format::F32, avx2::dot_rows_f32 as DotRows),
             (Format::F16, avx2::dot_rows_f16),
@@ -112,6 +126,7 @@ impl Kernels {
             (Format::IQ4_XS, avx2::unpack_iq4_xs, avx2::multiply_8bit),
             (Format::MXFP4, avx2::unpack_mxfp4, avx2::multiply_5bit),
         ]);
+        let kernels = others!(kernels; dot_rows_any, unpack_any, avx2::multiply_8bit_by_16);
         Kernels {
             prefetch: avx2::prefetch,
             quantize: avx2::quantize,
@@ -125,71 +140,75 @@ impl Kernels {
     /// Replaces what AVX-VNNI does better than AVX2.
     pub(super) fn with_avx_vnni(self) -> Kernels {
         use crate::arch::x86_64::avx_vnni::*;
-        self.with_dots([
-            (Format::Q4_0, dot_rows_q4_0 as DotRows),
-            (Format::Q4_1, dot_rows_q4_1),
-            (Format::Q5_0, dot_rows_q5_0),
-            (Format::Q5_1, dot_rows_q5_1),
-            (Format::Q8_0, dot_rows_q8_0),
-            (Format::Q2_K, dot_rows_q2_k),
-            (Format::Q3_K, dot_rows_q3_k),
-            (Format::Q4_K, dot_rows_q4_k),
-            (Format::Q5_K, dot_rows_q5_k),
-            (Format::Q6_K, dot_rows_q6_k),
-            (Format::IQ4_NL, dot_rows_iq4_nl),
-            (Format::IQ4_XS, dot_rows_iq4_xs),
-            (Format::MXFP4, dot_rows_mxfp4),
-        ])
-        .with_products([
-            (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
-            (Format::Q4_1, unpack_q4_1, multiply_offsets32),
-            (Format::Q5_0, unpack_q5_0, multiply_scales32),
-            (Format::Q5_1, unpack_q5_1, multiply_offsets32),
-            (Format::Q8_0, unpack_q8_0, multiply_scales32),
-            (Format::Q2_K, unpack_q2_k, multiply_offsets16),
-            (Format::Q3_K, unpack_q3_k, multiply_scales16),
-            (Format::Q4_K, unpack_q4_k, multiply_offsets32),
-            (Format::Q5_K, unpack_q5_k, multiply_offsets32),
-            (Format::Q6_K, unpack_q6_k, multiply_scales16),
-            (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
-            (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
-            (Format::MXFP4, unpack_mxfp4, multiply_scales32),
-        ])
+        let kernels = self
+            .with_dots([
+                (Format::Q4_0, dot_rows_q4_0 as DotRows),
+                (Format::Q4_1, dot_rows_q4_1),
+                (Format::Q5_0, dot_rows_q5_0),
+                (Format::Q5_1, dot_rows_q5_1),
+                (Format::Q8_0, dot_rows_q8_0),
+                (Format::Q2_K, dot_rows_q2_k),
+                (Format::Q3_K, dot_rows_q3_k),
+                (Format::Q4_K, dot_rows_q4_k),
+                (Format::Q5_K, dot_rows_q5_k),
+                (Format::Q6_K, dot_rows_q6_k),
+                (Format::IQ4_NL, dot_rows_iq4_nl),
+                (Format::IQ4_XS, dot_rows_iq4_xs),
+                (Format::MXFP4, dot_rows_mxfp4),
+            ])
+            .with_products([
+                (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
+                (Format::Q4_1, unpack_q4_1, multiply_offsets32),
+                (Format::Q5_0, unpack_q5_0, multiply_scales32),
+                (Format::Q5_1, unpack_q5_1, multiply_offsets32),
+                (Format::Q8_0, unpack_q8_0, multiply_scales32),
+                (Format::Q2_K, unpack_q2_k, multiply_offsets16),
+                (Format::Q3_K, unpack_q3_k, multiply_scales16),
+                (Format::Q4_K, unpack_q4_k, multiply_offsets32),
+                (Format::Q5_K, unpack_q5_k, multiply_offsets32),
+                (Format::Q6_K, unpack_q6_k, multiply_scales16),
+                (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
+                (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
+                (Format::MXFP4, unpack_mxfp4, multiply_scales32),
+            ]);
+        others!(kernels; dot_rows_any, unpack_any, multiply_scales16)
     }
 
     /// Replaces what AVX-512 with VNNI does better than AVX2.
     pub(super) fn with_avx512_vnni(self) -> Kernels {
         use crate::arch::x86_64::avx512_vnni::*;
-        self.with_dots([
-            (Format::Q4_0, dot_rows_q4_0 as DotRows),
-            (Format::Q4_1, dot_rows_q4_1),
-            (Format::Q5_0, dot_rows_q5_0),
-            (Format::Q5_1, dot_rows_q5_1),
-            (Format::Q8_0, dot_rows_q8_0),
-            (Format::Q2_K, dot_rows_q2_k),
-            (Format::Q3_K, dot_rows_q3_k),
-            (Format::Q4_K, dot_rows_q4_k),
-            (Format::Q5_K, dot_rows_q5_k),
-            (Format::Q6_K, dot_rows_q6_k),
-            (Format::IQ4_NL, dot_rows_iq4_nl),
-            (Format::IQ4_XS, dot_rows_iq4_xs),
-            (Format::MXFP4, dot_rows_mxfp4),
-        ])
-        .with_products([
-            (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
-            (Format::Q4_1, unpack_q4_1, multiply_offsets32),
-            (Format::Q5_0, unpack_q5_0, multiply_scales32),
-            (Format::Q5_1, unpack_q5_1, multiply_offsets32),
-            (Format::Q8_0, unpack_q8_0, multiply_scales32),
-            (Format::Q2_K, unpack_q2_k, multiply_offsets16),
-            (Format::Q3_K, unpack_q3_k, multiply_scales16),
-            (Format::Q4_K, unpack_q4_k, multiply_offsets32),
-            (Format::Q5_K, unpack_q5_k, multiply_offsets32),
-            (Format::Q6_K, unpack_q6_k, multiply_scales16),
-            (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
-            (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
-            (Format::MXFP4, unpack_mxfp4, multiply_scales32),
-        ])
+        let kernels = self
+            .with_dots([
+                (Format::Q4_0, dot_rows_q4_0 as DotRows),
+                (Format::Q4_1, dot_rows_q4_1),
+                (Format::Q5_0, dot_rows_q5_0),
+                (Format::Q5_1, dot_rows_q5_1),
+                (Format::Q8_0, dot_rows_q8_0),
+                (Format::Q2_K, dot_rows_q2_k),
+                (Format::Q3_K, dot_rows_q3_k),
+                (Format::Q4_K, dot_rows_q4_k),
+                (Format::Q5_K, dot_rows_q5_k),
+                (Format::Q6_K, dot_rows_q6_k),
+                (Format::IQ4_NL, dot_rows_iq4_nl),
+                (Format::IQ4_XS, dot_rows_iq4_xs),
+                (Format::MXFP4, dot_rows_mxfp4),
+            ])
+            .with_products([
+                (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
+                (Format::Q4_1, unpack_q4_1, multiply_offsets32),
+                (Format::Q5_0, unpack_q5_0, multiply_scales32),
+                (Format::Q5_1, unpack_q5_1, multiply_offsets32),
+                (Format::Q8_0, unpack_q8_0, multiply_scales32),
+                (Format::Q2_K, unpack_q2_k, multiply_offsets16),
+                (Format::Q3_K, unpack_q3_k, multiply_scales16),
+                (Format::Q4_K, unpack_q4_k, multiply_offsets32),
+                (Format::Q5_K, unpack_q5_k, multiply_offsets32),
+                (Format::Q6_K, unpack_q6_k, multiply_scales16),
+                (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
+                (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
+                (Format::MXFP4, unpack_mxfp4, multiply_scales32),
+            ]);
+        others!(kernels; dot_rows_any, unpack_any, multiply_scales16)
     }
 }
 
@@ -197,7 +216,7 @@ impl Kernels {
 impl Kernels {
     /// Replaces what NEON does better.
     pub(super) fn with_neon(self) -> Kernels {
-        use crate::arch::aarch64::neon;
+        use crate::arch::aarch64::neon::{self, any as dot_any, unpack::any as unpack_any};
         let kernels = self.with_dots([
             (Format::F32, neon::f32::dot as DotRows),
             (Format::F16, neon::f16::dot),
@@ -221,16 +240,17 @@ impl Kernels {
             (Format::Q4_1, neon::unpack::q4_1, neon::multiply::<32, true>),
             (Format::Q5_0, neon::unpack::q5_0, neon::multiply::<32, false>),
             (Format::Q5_1, neon::unpack::q5_1, neon::multiply::<32, true>),
-            (Format::Q8_0, neon::unpack::q8_0, neon::multiply_wide),
+            (Format::Q8_0, neon::unpack::q8_0, neon::multiply_wide::<32>),
             (Format::Q2_K, neon::unpack::q2_k, neon::multiply::<16, true>),
             (Format::Q3_K, neon::unpack::q3_k, neon::multiply::<16, false>),
             (Format::Q4_K, neon::unpack::q4_k, neon::multiply::<32, true>),
             (Format::Q5_K, neon::unpack::q5_k, neon::multiply::<32, true>),
             (Format::Q6_K, neon::unpack::q6_k, neon::multiply::<16, false>),
-            (Format::IQ4_NL, neon::unpack::iq4_nl, neon::multiply_wide),
-            (Format::IQ4_XS, neon::unpack::iq4_xs, neon::multiply_wide),
+            (Format::IQ4_NL, neon::unpack::iq4_nl, neon::multiply_wide::<32>),
+            (Format::IQ4_XS, neon::unpack::iq4_xs, neon::multiply_wide::<32>),
             (Format::MXFP4, neon::unpack::mxfp4, neon::multiply::<32, false>),
         ]);
+        let kernels = others!(kernels; dot_any, unpack_any, neon::multiply_wide::<16>);
         Kernels {
             quantize: neon::quantize,
             add_rows_f16: neon::f16::add_rows,
@@ -242,43 +262,46 @@ impl Kernels {
 
     /// Replaces what the dot product instructions do better than plain NEON.
     pub(super) fn with_dotprod(self) -> Kernels {
-        use crate::arch::aarch64::dotprod;
-        self.with_dots([
-            (Format::Q4_0, dotprod::q4_0 as DotRows),
-            (Format::Q4_1, dotprod::q4_1),
-            (Format::Q5_0, dotprod::q5_0),
-            (Format::Q5_1, dotprod::q5_1),
-            (Format::Q8_0, dotprod::q8_0),
-            (Format::Q2_K, dotprod::q2_k),
-            (Format::Q3_K, dotprod::q3_k),
-            (Format::Q4_K, dotprod::q4_k),
-            (Format::Q5_K, dotprod::q5_k),
-            (Format::Q6_K, dotprod::q6_k),
-            (Format::IQ4_NL, dotprod::iq4_nl),
-            (Format::IQ4_XS, dotprod::iq4_xs),
-            (Format::MXFP4, dotprod::mxfp4),
-        ])
-        .with_products([
-            (Format::Q4_0, dotprod::unpack::q4_0 as Unpack, dotprod::multiply::<32, false> as Multiply),
-            (Format::Q4_1, dotprod::unpack::q4_1, dotprod::multiply::<32, true>),
-            (Format::Q5_0, dotprod::unpack::q5_0, dotprod::multiply::<32, false>),
-            (Format::Q5_1, dotprod::unpack::q5_1, dotprod::multiply::<32, true>),
-            (Format::Q8_0, dotprod::unpack::q8_0, dotprod::multiply::<32, false>),
-            (Format::Q2_K, dotprod::unpack::q2_k, dotprod::multiply::<16, true>),
-            (Format::Q3_K, dotprod::unpack::q3_k, dotprod::multiply::<16, false>),
-            (Format::Q4_K, dotprod::unpack::q4_k, dotprod::multiply::<32, true>),
-            (Format::Q5_K, dotprod::unpack::q5_k, dotprod::multiply::<32, true>),
-            (Format::Q6_K, dotprod::unpack::q6_k, dotprod::multiply::<16, false>),
-            (Format::IQ4_NL, dotprod::unpack::iq4_nl, dotprod::multiply::<32, false>),
-            (Format::IQ4_XS, dotprod::unpack::iq4_xs, dotprod::multiply::<32, false>),
-            (Format::MXFP4, dotprod::unpack::mxfp4, dotprod::multiply::<32, false>),
-        ])
+        use crate::arch::aarch64::dotprod::{self, any as dot_any, unpack::any as unpack_any};
+        let kernels = self
+            .with_dots([
+                (Format::Q4_0, dotprod::q4_0 as DotRows),
+                (Format::Q4_1, dotprod::q4_1),
+                (Format::Q5_0, dotprod::q5_0),
+                (Format::Q5_1, dotprod::q5_1),
+                (Format::Q8_0, dotprod::q8_0),
+                (Format::Q2_K, dotprod::q2_k),
+                (Format::Q3_K, dotprod::q3_k),
+                (Format::Q4_K, dotprod::q4_k),
+                (Format::Q5_K, dotprod::q5_k),
+                (Format::Q6_K, dotprod::q6_k),
+                (Format::IQ4_NL, dotprod::iq4_nl),
+                (Format::IQ4_XS, dotprod::iq4_xs),
+                (Format::MXFP4, dotprod::mxfp4),
+            ])
+            .with_products([
+                (Format::Q4_0, dotprod::unpack::q4_0 as Unpack, dotprod::multiply::<32, false> as Multiply),
+                (Format::Q4_1, dotprod::unpack::q4_1, dotprod::multiply::<32, true>),
+                (Format::Q5_0, dotprod::unpack::q5_0, dotprod::multiply::<32, false>),
+                (Format::Q5_1, dotprod::unpack::q5_1, dotprod::multiply::<32, true>),
+                (Format::Q8_0, dotprod::unpack::q8_0, dotprod::multiply::<32, false>),
+                (Format::Q2_K, dotprod::unpack::q2_k, dotprod::multiply::<16, true>),
+                (Format::Q3_K, dotprod::unpack::q3_k, dotprod::multiply::<16, false>),
+                (Format::Q4_K, dotprod::unpack::q4_k, dotprod::multiply::<32, true>),
+                (Format::Q5_K, dotprod::unpack::q5_k, dotprod::multiply::<32, true>),
+                (Format::Q6_K, dotprod::unpack::q6_k, dotprod::multiply::<16, false>),
+                (Format::IQ4_NL, dotprod::unpack::iq4_nl, dotprod::multiply::<32, false>),
+                (Format::IQ4_XS, dotprod::unpack::iq4_xs, dotprod::multiply::<32, false>),
+                (Format::MXFP4, dotprod::unpack::mxfp4, dotprod::multiply::<32, false>),
+            ]);
+        others!(kernels; dot_any, unpack_any, dotprod::multiply::<16, false>)
     }
 
     /// Replaces what the int8 matrix multiplication instructions do better: products with many vectors.
     pub(super) fn with_i8mm(self) -> Kernels {
-        use crate::arch::aarch64::i8mm;
-        self.with_products([
+        use crate::arch::aarch64::dotprod::any as dot_any;
+        use crate::arch::aarch64::i8mm::{self, unpack::any as unpack_any};
+        let kernels = self.with_products([
             (Format::Q4_0, i8mm::unpack::q4_0 as Unpack, i8mm::multiply::<32, false> as Multiply),
             (Format::Q4_1, i8mm::unpack::q4_1, i8mm::multiply::<32, true>),
             (Format::Q5_0, i8mm::unpack::q5_0, i8mm::multiply::<32, false>),
@@ -292,6 +315,7 @@ impl Kernels {
             (Format::IQ4_NL, i8mm::unpack::iq4_nl, i8mm::multiply::<32, false>),
             (Format::IQ4_XS, i8mm::unpack::iq4_xs, i8mm::multiply::<32, false>),
             (Format::MXFP4, i8mm::unpack::mxfp4, i8mm::multiply::<32, false>),
-        ])
+        ]);
+        others!(kernels; dot_any, unpack_any, i8mm::multiply::<16, false>)
     }
 }

@@ -1,12 +1,11 @@
-//! What kind of character: the few Unicode classes that pre-tokenizers distinguish. Used by the splitters
-//! only.
+//! What kind of character: the few Unicode classes that pre-tokenizers and WordPiece distinguish.
 
 use super::class_table::RUNS;
 
 /// General category of a character, reduced to its first letter; white space wins over the category.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// Control, format, private use, unassigned.
+pub(in crate::tokenizer) enum Class {
+    /// Not assigned in the Unicode version of the table.
     Other,
     /// `\p{L}`
     Letter,
@@ -20,9 +19,11 @@ pub(super) enum Class {
     Symbol,
     /// `\s`, the property White_Space.
     Space,
+    /// Control, format, surrogate, private use.
+    Control,
 }
 
-const BY_CODE: [Class; 7] = [
+const BY_CODE: [Class; 8] = [
     Class::Other,
     Class::Letter,
     Class::Mark,
@@ -30,6 +31,7 @@ const BY_CODE: [Class; 7] = [
     Class::Punctuation,
     Class::Symbol,
     Class::Space,
+    Class::Control,
 ];
 
 /// The first 128 code points, looked up directly: most text is made of them.
@@ -49,7 +51,7 @@ const ASCII: [Class; 128] = {
 
 /// Class of `c`: one load for ASCII, a binary search over about 2,000 runs otherwise.
 #[inline]
-pub(super) fn class(c: char) -> Class {
+pub(in crate::tokenizer) fn class(c: char) -> Class {
     match ASCII.get(c as usize) {
         Some(&class) => class,
         None => class_beyond_ascii(c),
@@ -107,7 +109,7 @@ mod tests {
     /// long are compared.
     #[test]
     fn agrees_with_the_standard_library_on_old_characters() {
-        for c in ('\0'..'\u{2000}').filter(|&c| class(c) != Class::Other) {
+        for c in ('\0'..'\u{2000}').filter(|&c| !matches!(class(c), Class::Other | Class::Control)) {
             assert_eq!(class(c) == Class::Space, c.is_whitespace(), "{c:?}");
             assert_eq!(class(c) == Class::Number, c.is_numeric(), "{c:?}");
             if class(c) == Class::Letter {
@@ -133,7 +135,10 @@ mod tests {
             (' ', Class::Space),
             ('\u{85}', Class::Space),
             ('\u{3000}', Class::Space),
-            ('\0', Class::Other),
+            ('\0', Class::Control),
+            ('\u{200d}', Class::Control),
+            ('\u{e000}', Class::Control),
+            ('\u{378}', Class::Other),
             ('\u{10ffff}', Class::Other),
         ];
         for (c, expected) in examples {

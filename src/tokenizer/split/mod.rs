@@ -7,24 +7,29 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `rules.rs` | the name in `tokenizer.ggml.pre` -> stages and flags |
+//! | `rules.rs`, `sets.rs` | the name in `tokenizer.ggml.pre` -> stages and flags; sets of characters |
 //! | `words.rs` | the family of Llama 3, Qwen and GPT-4o |
 //! | `runs.rs` | stages that isolate runs of one kind of character; GPT-2 |
 //! | `deepseek.rs` | character sets and rules of the DeepSeek models |
+//! | `kimi.rs`, `chameleon.rs` | words of Kimi K2 and of Chameleon |
 //! | `class.rs`, `class_table.rs` | Unicode classes |
 //!
-//! Used by `bpe.rs` only.
+//! Used by `bpe.rs`; the classes by `wpm` too.
 
+mod chameleon;
 mod class;
 mod class_table;
 mod deepseek;
+mod kimi;
 mod rules;
 mod runs;
+mod sets;
 mod words;
 
 use std::ops::Range;
 
-pub(super) use rules::{DEFAULT, Rule, rule, supported_names};
+pub(super) use class::{Class, class};
+pub(super) use rules::{DEFAULT, REFUSED, Rule, rule, supported_names};
 
 /// One expression of a pre-tokenizer.
 #[derive(Clone, Copy)]
@@ -33,6 +38,8 @@ enum Stage {
     Words(&'static words::WordShape),
     /// A word of GPT-2.
     Gpt2,
+    /// What a function finds: the end of the match at a byte, if there is one.
+    Found(fn(&str, usize) -> Option<usize>),
     /// A word of DeepSeek V3.
     DeepSeek3(deepseek::SignTail),
     /// `[of]{min,max}`
@@ -43,6 +50,8 @@ enum Stage {
     FinalSpaces,
     /// Runs of ASCII digits in groups of three from the right: `(?=(\d{3})+(?!\d))`.
     Thousands,
+    /// Runs of numbers in groups of three from the right, of AFMoE.
+    NumberGroups,
     /// Runs of spaces in powers of two.
     Powers,
 }
@@ -77,6 +86,7 @@ impl Stage {
         match *self {
             Stage::Words(words) => cut_by(segment, |at| words.word(segment, at), &mut emit),
             Stage::Gpt2 => cut_by(segment, |at| runs::gpt2_word(segment, at), &mut emit),
+            Stage::Found(word) => cut_by(segment, |at| word(segment, at), &mut emit),
             Stage::DeepSeek3(tail) => cut_by(segment, |at| deepseek::word(segment, at, tail), &mut emit),
             Stage::Runs { of, min, max } => {
                 cut_by(segment, |at| runs::bounded(segment, at, of, min, max), &mut emit)
@@ -84,6 +94,7 @@ impl Stage {
             Stage::LedRuns { lead, of } => cut_by(segment, |at| runs::led(segment, at, lead, of), &mut emit),
             Stage::FinalSpaces => runs::cut_final_spaces(segment, &mut emit),
             Stage::Thousands => runs::cut_thousands(segment, &mut emit),
+            Stage::NumberGroups => runs::cut_number_groups(segment, &mut emit),
             Stage::Powers => runs::cut_powers(segment, &mut emit),
         }
     }

@@ -2,8 +2,11 @@
 //! knows them.
 
 use super::Stage::{self, *};
+use super::chameleon;
 use super::class::{is_letter, is_newline, is_number, is_punctuation, is_space};
 use super::deepseek::{self, SignTail};
+use super::kimi;
+use super::sets::*;
 use super::words::{Letters, WordShape};
 
 /// How one pre-tokenizer cuts text, and the settings that llama.cpp ties to its name.
@@ -70,6 +73,8 @@ static TEKKEN_WORDS: WordShape = WordShape {
 };
 static YOUTU_WORDS: WordShape =
     WordShape { contraction: false, letters: Letters::MarkedSuffix, numbers: 1, tail: NEWLINES_SLASHES };
+static TINY_AYA_WORDS: WordShape =
+    WordShape { contraction: false, letters: Letters::MarkedSuffix, numbers: 3, tail: NEWLINES_SLASHES };
 
 const EACH_NUMBER: Stage = Runs { of: is_number, min: 1, max: 1 };
 const ALL_NUMBERS: Stage = Runs { of: is_number, min: 1, max: usize::MAX };
@@ -90,6 +95,7 @@ pub(in crate::tokenizer) static DEFAULT: Rule = Rule {
 static LLAMA3: Rule =
     Rule { name: "llama-bpe", stages: &[Words(&LLAMA3_WORDS)], ignore_merges: true, add_bos: true, ..PLAIN };
 static DBRX: Rule = Rule { name: "dbrx", stages: &[Words(&LLAMA3_WORDS)], ..PLAIN };
+static GLM4: Rule = Rule { name: "glm4", stages: &[Words(&LLAMA3_WORDS)], ignore_merges: true, ..PLAIN };
 static JAIS2: Rule = Rule { name: "jais-2", stages: &[Words(&LLAMA3_WORDS), Powers], ..PLAIN };
 static QWEN2: Rule = Rule { name: "qwen2", stages: &[Words(&QWEN2_WORDS)], ..PLAIN };
 static QWEN35: Rule = Rule { name: "qwen35", stages: &[Words(&QWEN35_WORDS)], ..PLAIN };
@@ -118,6 +124,21 @@ static YOUTU: Rule = Rule {
         Words(&YOUTU_WORDS),
     ],
     ignore_merges: true,
+    ..PLAIN
+};
+static TINY_AYA: Rule = Rule { name: "tiny_aya", stages: &[NumberGroups, Words(&TINY_AYA_WORDS)], ..PLAIN };
+static KIMI_K2: Rule = Rule { name: "kimi-k2", stages: &[Found(kimi::word)], ..PLAIN };
+static CHAMELEON: Rule = Rule {
+    name: "chameleon",
+    stages: &[
+        Found(chameleon::sentinel),
+        Found(chameleon::image),
+        Found(chameleon::indent),
+        EACH_NUMBER,
+        Runs { of: is_any_punctuation, min: 1, max: 1 },
+        Gpt2,
+    ],
+    add_bos: true,
     ..PLAIN
 };
 static GPT2: Rule = Rule { name: "gpt-2", stages: &[Gpt2], ..PLAIN };
@@ -158,6 +179,15 @@ static DEEPSEEK3: Rule = Rule {
     stages: &[THREE_NUMBERS, HAN_OR_KANA, DeepSeek3(SignTail::Newlines)],
     ..PLAIN
 };
+static AFMOE: Rule = Rule {
+    name: "afmoe",
+    stages: &[
+        NumberGroups,
+        Runs { of: is_east_asian, min: 1, max: usize::MAX },
+        DeepSeek3(SignTail::Newlines),
+    ],
+    ..PLAIN
+};
 static SPARK: Rule = Rule {
     name: "spark2_5",
     stages: &[THREE_NUMBERS, HAN_OR_KANA, DeepSeek3(SignTail::None), EACH_NUMBER],
@@ -187,7 +217,8 @@ static NAMES: &[(&str, &Rule)] = &[
     ("jina-v5-nano", &LLAMA3),
     ("dbrx", &DBRX),
     ("smaug-bpe", &DBRX),
-    ("glm4", &DBRX),
+    ("glm4", &GLM4),
+    ("glm5", &GLM4),
     ("chatglm-bpe", &DBRX),
     ("jais-2", &JAIS2),
     ("qwen2", &QWEN2),
@@ -216,6 +247,10 @@ static NAMES: &[(&str, &Rule)] = &[
     ("granite-embed-multi-97m", &GRANITE_EMBED),
     ("tekken", &TEKKEN),
     ("youtu", &YOUTU),
+    ("tiny_aya", &TINY_AYA),
+    ("cohere2moe", &TINY_AYA),
+    ("kimi-k2", &KIMI_K2),
+    ("chameleon", &CHAMELEON),
     ("gpt-2", &GPT2),
     ("phi-2", &GPT2),
     ("mpt", &GPT2),
@@ -255,11 +290,16 @@ static NAMES: &[(&str, &Rule)] = &[
     ("hunyuan-dense", &DEEPSEEK3),
     ("joyai-llm", &DEEPSEEK3),
     ("hy_v4", &DEEPSEEK3),
+    ("afmoe", &AFMOE),
     ("spark2_5", &SPARK),
     ("gemma4", &GEMMA4),
     ("granite-embed-multi-311m", &GEMMA4),
     ("sarvam-moe", &SARVAM),
 ];
+
+/// Names that llama.cpp knows and that are refused here: of embedding models, whose texts are changed before
+/// they are cut.
+pub(in crate::tokenizer) const REFUSED: &[&str] = &["whitespace"];
 
 /// The rule of that name, if it is known.
 pub(in crate::tokenizer) fn rule(name: &str) -> Option<&'static Rule> {
@@ -269,48 +309,4 @@ pub(in crate::tokenizer) fn rule(name: &str) -> Option<&'static Rule> {
 /// Every name that [`rule`] knows.
 pub(in crate::tokenizer) fn supported_names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().map(|(name, _)| *name)
-}
-
-fn is_newline_or_slash(c: char) -> bool {
-    is_newline(c) || c == '/'
-}
-
-fn is_not_line_feed(c: char) -> bool {
-    c != '\n'
-}
-
-fn is_blank(c: char) -> bool {
-    c == ' '
-}
-
-fn is_ascii_digit(c: char) -> bool {
-    c.is_ascii_digit()
-}
-
-/// `[\p{P}$+<=>^~|]`
-fn is_default_punctuation(c: char) -> bool {
-    is_punctuation(c) || "$+<=>^~|".contains(c)
-}
-
-/// `[\p{P}$+<=>^~|`]`
-fn is_falcon_punctuation(c: char) -> bool {
-    is_default_punctuation(c) || c == '`'
-}
-
-/// `[^(\s|.,!?…。，、।۔،)]`
-fn is_porous(c: char) -> bool {
-    !is_space(c) && !"(|.,!?…。，、।۔،)".contains(c)
-}
-
-fn is_hangul(c: char) -> bool {
-    matches!(c, '\u{ac00}'..='\u{d7a3}' | '\u{3131}'..='\u{318e}')
-}
-
-fn is_chinese_punctuation(c: char) -> bool {
-    matches!(c, '！' | '…' | '“' | '”' | '‘' | '’' | '—' | '：' | '；' | '，')
-        || matches!(c, '\u{3001}'..='\u{303f}' | '\u{fe30}'..='\u{fe4f}')
-}
-
-fn is_bopomofo(c: char) -> bool {
-    matches!(c, '\u{3105}'..='\u{312f}')
 }

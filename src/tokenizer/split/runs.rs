@@ -46,6 +46,26 @@ pub(super) fn cut_thousands(text: &str, emit: &mut impl FnMut(Range<usize>)) {
     emit(start..at);
 }
 
+/// Cuts after each group of three numbers, counted from the right end of their run. The text before a run
+/// always stays with its first group.
+pub(super) fn cut_number_groups(text: &str, emit: &mut impl FnMut(Range<usize>)) {
+    let (mut at, mut start) = (0, 0);
+    while let Some(c) = char_at(text, at) {
+        let end = run_end(text, at, is_number);
+        if end == at {
+            at += c.len_utf8();
+            continue;
+        }
+        let mut group = (text[at..end].chars().count() + 2) % 3 + 1;
+        while at < end {
+            at = run_end_max(text, at, is_number, group);
+            emit(start..at);
+            (start, group) = (at, 3);
+        }
+    }
+    emit(start..at);
+}
+
 /// `'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)` at byte `at`.
 #[inline]
 pub(super) fn gpt2_word(text: &str, at: usize) -> Option<usize> {

@@ -161,7 +161,7 @@ impl SpaceRun {
 }
 
 #[inline]
-fn folded_contraction(text: &str, at: usize) -> Option<usize> {
+pub(super) fn folded_contraction(text: &str, at: usize) -> Option<usize> {
     contraction(text, at, |byte| byte.to_ascii_lowercase())
 }
 

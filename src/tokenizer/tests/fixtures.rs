@@ -24,6 +24,9 @@ pub(super) struct Recipe {
     pub special: Special,
     pub add_bos: Option<bool>,
     pub space_prefix: Option<bool>,
+    pub merge_spaces: Option<bool>,
+    pub lowercase: Option<bool>,
+    pub charsmap: Vec<u8>,
     pub model_name: &'static str,
 }
 
@@ -38,6 +41,9 @@ impl Recipe {
             special,
             add_bos: None,
             space_prefix: None,
+            merge_spaces: None,
+            lowercase: None,
+            charsmap: Vec::new(),
             model_name: "",
         }
     }
@@ -57,6 +63,10 @@ impl Recipe {
             add_bos: self.add_bos,
             add_eos: None,
             space_prefix: self.space_prefix,
+            merge_spaces: self.merge_spaces,
+            lowercase: self.lowercase,
+            strip_accents: None,
+            charsmap: self.charsmap,
             names: Names { model: self.model_name.into(), architecture: String::new(), pre: self.pre.into() },
         };
         Tokenizer::build(definition, self.merges.iter().map(|merge| Ok(merge.as_bytes())), self.merges.len())

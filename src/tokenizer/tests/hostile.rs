@@ -69,6 +69,8 @@ fn unknown_pre_tokenizers_are_never_silent() {
             .starts_with("tokenizer.ggml.pre: 'no-such-rule' is not known, 'default' is used")
     );
     assert_eq!(unknown.pre(), Some("no-such-rule"));
+    let refused = Recipe::bpe(bpe_entries(&[]), Vec::new(), "whitespace").build().err().unwrap();
+    assert!(refused.to_string().starts_with("tokenizer.ggml.pre: 'whitespace' is not supported"));
     assert!(build("").pre_warning().unwrap().starts_with("tokenizer.ggml.pre is not set"));
 }
 
@@ -166,15 +168,18 @@ proptest! {
         scores in prop::collection::vec(any::<f32>(), 40),
         merges in prop::collection::vec("[ab▁ Ġ\n]{0,6}", 0..30),
         pre in prop::sample::select(vec!["llama-bpe", "gemma4", "tekken", "deepseek-v3", "viking", "?"]),
-        spm in any::<bool>(),
+        kind in prop::sample::select(vec![Kind::Bpe, Kind::Spm, Kind::Wpm, Kind::Ugm]),
+        charsmap in prop::collection::vec(prop_oneof![Just(0u8), Just(97u8), any::<u8>()], 0..600),
+        spaces in any::<[bool; 2]>(),
         text in prop_oneof![any::<String>(), "[ab▁ <>\n]{0,300}"],
         ids in prop::collection::vec(prop_oneof![0u32..50, any::<u32>()], 0..20),
     ) {
         let entries = texts.into_iter().zip(kinds).zip(scores).map(|((text, kind), score)| (text, kind, score)).collect();
         let mut recipe = Recipe::bpe(entries, merges, pre);
-        if spm {
-            recipe.kind = Kind::Spm;
-        }
+        recipe.kind = kind;
+        let array = charsmap.len() as u32 * 3 / 4;
+        recipe.charsmap = [&array.to_le_bytes(), charsmap.as_slice()].concat();
+        [recipe.space_prefix, recipe.merge_spaces] = spaces.map(Some);
         recipe.special = Special::default();
         let Ok(tokenizer) = recipe.build() else { return Ok(()) };
         for (add_special, parse_special) in [(false, false), (true, true)] {

@@ -76,6 +76,43 @@ fn lines_of_gemma() {
 }
 
 #[test]
+fn words_of_kimi() {
+    let text = "a  中 x'LL中't (中)\n 12345";
+    let expected = ["a", " ", " ", "中", " x'LL", "中", "'t", " (", "中", ")\n", " ", "123", "45"];
+    assert_eq!(words("kimi-k2", text), expected);
+}
+
+#[test]
+fn names_and_indents_of_chameleon() {
+    let text = "a<sentinel:12>IMGIMGAZ\t     b1!?";
+    let expected = ["a", "<", "sentinel", ":", "1", "2", ">", "IMGIMGAZ", "\t", "    ", " b", "1", "!", "?"];
+    assert_eq!(words("chameleon", text), expected);
+}
+
+#[test]
+fn numbers_in_threes_from_the_right() {
+    // The range for Thai begins at a vowel.
+    assert_eq!(words("afmoe", "x1234567 ไทย"), ["x", "1", "234", "567", " ", "ไ", "ทย"]);
+    assert_eq!(words("tiny_aya", "1234 AbC's"), ["1", "234", " AbC's"]);
+}
+
+/// `settings` in `tests/tokenizer_rules.txt`: whether BOS is added by default, and whether a word that is a token
+/// is never merged.
+#[test]
+fn settings_are_those_of_llama_cpp() {
+    let mut names = 0;
+    for line in include_str!("../../../tests/tokenizer_rules.txt").lines() {
+        let Some(settings) = line.strip_prefix("settings ") else { continue };
+        let [name, add_bos, whole] = settings.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let rule = rule(name).expect(name);
+        assert_eq!(rule.add_bos || rule.force_bos, add_bos == "1", "{name}: BOS");
+        assert_eq!(rule.ignore_merges, whole == "1", "{name}: whole words");
+        names += 1;
+    }
+    assert_eq!(names, supported_names().count());
+}
+
+#[test]
 fn phrases_of_exaone() {
     assert_eq!(words("exaone-moe", "ab cd  e. f!\n\n"), ["ab cd", " ", " e", ".", " f", "!\n", "\n"]);
 }

@@ -1,12 +1,14 @@
 //! Kernels for 64-bit ARM.
 //!
-//! Every block format has one recipe here, `FORMAT.rs`, which runs on any instruction set with exact int8 dot products ([`dots::Dots`]).
+//! Most block formats have one recipe here, `FORMAT.rs`, which runs on any instruction set with exact int8 dot products ([`dots::Dots`]); the
+//! others share [`any`].
 //! `neon` and `dotprod` supply those products and stamp the recipes; the kernels of float formats and the conversions are in `neon` only,
 //! because the dot product instructions add nothing to them. Loads, the only unsafe memory accesses, are in [`load`].
 //!
 //! Products with many vectors: the same files unpack rows into panels ([`panels`]), in the layout that the products of an instruction set
 //! ([`multiply::Products`]) want; the multiplication around those products is one.
 
+mod any;
 mod convert;
 pub(crate) mod dotprod;
 mod dots;
@@ -39,7 +41,13 @@ macro_rules! instances {
         pub(crate) fn $format(rows: &[u8], x: crate::Column<'_>, out: &mut [f32]) {
             super::$format::dot($token, rows, x, out);
         }
-    )* };
+    )*
+        /// `out[r] = rows[r] . x` for rows of a format without a recipe of its own.
+        #[target_feature(enable = $features)]
+        pub(crate) fn any<B: crate::block::QuantBlock>(rows: &[u8], x: crate::Column<'_>, out: &mut [f32]) {
+            super::any::dot::<B>($token, rows, x, out);
+        }
+    };
 }
 use instances;
 
@@ -57,6 +65,12 @@ macro_rules! unpacks {
                     super::super::$format::unpack($token, source, panel);
                 }
             )*
+
+            /// Up to sixteen rows of a format without a recipe of its own.
+            #[target_feature(enable = $features)]
+            pub(crate) fn any<B: crate::block::QuantBlock>(source: Source<'_>, panel: &mut [PanelGroup]) {
+                super::super::any::unpack::<B>($token, source, panel);
+            }
         }
     };
 }

@@ -43,7 +43,7 @@ impl Products for Wide {
         x: [&[i8; 32]; W],
     ) -> Sums<W, FOURS> {
         // SAFETY: as above.
-        unsafe { wide::<W, FOURS>(w, x) }
+        unsafe { wide::<PER, W, FOURS>(w, x) }
     }
 }
 
@@ -102,15 +102,23 @@ fn sums16([a, b, c, d]: [&[i8; 16]; 4], x: int8x16_t) -> int32x4_t {
 /// A product is at most 128 * 127 = 16,256; a lane takes two, 32,512, and is widened at once.
 #[inline]
 #[target_feature(enable = "neon")]
-fn wide<const W: usize, const FOURS: usize>(w: &[Quants; FOURS], x: [&[i8; 32]; W]) -> Sums<W, FOURS> {
+fn wide<const PER: usize, const W: usize, const FOURS: usize>(
+    w: &[Quants; FOURS],
+    x: [&[i8; 32]; W],
+) -> Sums<W, FOURS> {
     let mut sums = [[[vdupq_n_f32(0.0); FOURS]; W]; 2];
     for v in 0..W {
         let x = [i8x16(&x[v].as_chunks().0[0]), i8x16(&x[v].as_chunks().0[1])];
         for i in 0..FOURS {
             let [a0, a1, b0, b1, c0, c1, d0, d1] = &w[i];
-            let ab = vpaddq_s32(widened32(a0, a1, x), widened32(b0, b1, x));
-            let cd = vpaddq_s32(widened32(c0, c1, x), widened32(d0, d1, x));
-            sums[0][v][i] = vcvtq_f32_s32(vpaddq_s32(ab, cd));
+            if PER == 32 {
+                let ab = vpaddq_s32(widened32(a0, a1, x), widened32(b0, b1, x));
+                let cd = vpaddq_s32(widened32(c0, c1, x), widened32(d0, d1, x));
+                sums[0][v][i] = vcvtq_f32_s32(vpaddq_s32(ab, cd));
+            } else {
+                sums[0][v][i] = vcvtq_f32_s32(widened16([a0, b0, c0, d0], x[0]));
+                sums[1][v][i] = vcvtq_f32_s32(widened16([a1, b1, c1, d1], x[1]));
+            }
         }
     }
     sums
@@ -121,4 +129,13 @@ fn wide<const W: usize, const FOURS: usize>(w: &[Quants; FOURS], x: [&[i8; 32]; 
 #[target_feature(enable = "neon")]
 fn widened32(w0: &[i8; 16], w1: &[i8; 16], [x0, x1]: [int8x16_t; 2]) -> int32x4_t {
     vpadalq_s16(vpaddlq_s16(products16(w0, x0)), products16(w1, x1))
+}
+
+/// Four rows of sixteen products.
+#[inline]
+#[target_feature(enable = "neon")]
+fn widened16([a, b, c, d]: [&[i8; 16]; 4], x: int8x16_t) -> int32x4_t {
+    let ab = vpaddq_s32(vpaddlq_s16(products16(a, x)), vpaddlq_s16(products16(b, x)));
+    let cd = vpaddq_s32(vpaddlq_s16(products16(c, x)), vpaddlq_s16(products16(d, x)));
+    vpaddq_s32(ab, cd)
 }

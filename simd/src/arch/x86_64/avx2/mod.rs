@@ -15,6 +15,7 @@ pub(crate) use f16::{add_rows_f16, dot_rows_f16, narrow_f16, widen_f16};
 pub(crate) use f32::dot_rows_f32;
 pub(crate) use multiply::{
     multiply_2bit, multiply_3bit, multiply_4bit, multiply_5bit, multiply_6bit, multiply_8bit,
+    multiply_8bit_by_16,
 };
 pub(crate) use quantize::quantize;
 

@@ -71,6 +71,14 @@ pub(crate) fn multiply_8bit(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut 
     multiply::<8, false>(panel, tile, sums, |columns, half, x, part| signed_dots(columns, half, x, part * 8));
 }
 
+/// For signed bytes with a scale per 16 columns.
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(crate) fn multiply_8bit_by_16(panel: &[PanelGroup], tile: &[ActGroup], sums: &mut [[f32; PANEL_ROWS]]) {
+    multiply::<16, false>(panel, tile, sums, |columns, half, x, part| {
+        signed_dots(columns, half, x, part * 4)
+    });
+}
+
 /// Sums of which `PAIRS` pairs fit in an i16.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]

@@ -3,6 +3,7 @@
 //! Everything else is as fast on AVX2. As there, functions are safe `#[target_feature]` functions, and memory is touched only by
 //! `load.rs` and `../load.rs`.
 
+mod any;
 mod iq4_nl;
 mod iq4_xs;
 mod load;
@@ -21,6 +22,7 @@ mod q6_k;
 mod q8_0;
 mod rows;
 
+pub(crate) use any::{dot_rows_any, unpack_any};
 pub(crate) use iq4_nl::{dot_rows_iq4_nl, unpack_iq4_nl};
 pub(crate) use iq4_xs::{dot_rows_iq4_xs, unpack_iq4_xs};
 pub(crate) use multiply::{multiply_offsets16, multiply_offsets32, multiply_scales16, multiply_scales32};

@@ -39,7 +39,7 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTOR
 /// A group of 256 weights of each row.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn unpack_group<B: Block, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
+pub(super) fn unpack_group<B, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
     rows: [R; PANEL_ROWS],
     group: &mut PanelGroup,
     raise: __m512i,

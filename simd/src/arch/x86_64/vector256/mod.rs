@@ -7,6 +7,7 @@
 //! `instances!` makes the kernels of one instruction set. All functions down to the multiplication are `#[inline]` and need no more
 //! features than the caller has, so each kernel becomes one function with nothing left to call.
 
+mod any;
 mod iq4_nl;
 mod iq4_xs;
 mod multiply;
@@ -24,6 +25,7 @@ mod q6_k;
 mod q8_0;
 mod rows;
 
+pub(crate) use any::{dot_rows_any, unpack_any};
 pub(crate) use iq4_nl::{dot_rows_iq4_nl, unpack_iq4_nl};
 pub(crate) use iq4_xs::{dot_rows_iq4_xs, unpack_iq4_xs};
 pub(crate) use multiply::{Columns, WIDTH, activations, multiply};
@@ -48,6 +50,18 @@ macro_rules! instances {
             dot_rows_q4_0 unpack_q4_0, dot_rows_q4_1 unpack_q4_1, dot_rows_q5_0 unpack_q5_0, dot_rows_q5_1 unpack_q5_1,
             dot_rows_q8_0 unpack_q8_0, dot_rows_q2_k unpack_q2_k, dot_rows_q3_k unpack_q3_k, dot_rows_q4_k unpack_q4_k, dot_rows_q5_k unpack_q5_k, dot_rows_q6_k unpack_q6_k,
             dot_rows_iq4_nl unpack_iq4_nl, dot_rows_iq4_xs unpack_iq4_xs, dot_rows_mxfp4 unpack_mxfp4 }
+
+        /// `out[r] = rows[r] . x` for a format without kernels of its own: `out.len()` rows x `x.cols()` columns.
+        #[target_feature(enable = $features)]
+        pub(crate) fn dot_rows_any<B: crate::block::QuantBlock>(rows: &[u8], x: crate::activation::Column<'_>, out: &mut [f32]) {
+            crate::arch::x86_64::vector256::dot_rows_any::<B>(rows, x, out, |weights, activations| $dot(weights, activations));
+        }
+
+        /// Up to 16 rows of such a format into a panel.
+        #[target_feature(enable = $features)]
+        pub(crate) fn unpack_any<B: crate::block::QuantBlock>(source: crate::panel::Source<'_>, panel: &mut [crate::panel::PanelGroup]) {
+            crate::arch::x86_64::vector256::unpack_any::<B>(source, panel, $style);
+        }
     };
     ($features:literal, $dot:path, $style:expr; $($dot_rows:ident $unpack:ident),*) => { $(
         /// `out[r] = rows[r] . x`: `out.len()` rows x `x.cols()` columns.

@@ -50,7 +50,7 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTOR
 /// A group of 256 weights of each row.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-fn unpack_group<B: Block, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
+pub(super) fn unpack_group<B, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
     rows: [R; PANEL_ROWS],
     group: &mut PanelGroup,
     (raise, fold): (__m256i, __m256),

@@ -117,9 +117,18 @@ pub(super) fn by_sixteenths(factors: __m256, numbers: &[i8; 16]) -> [__m256; 2] 
     let numbers = load_half(numbers);
     let low = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(numbers));
     let high = _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(_mm_unpackhi_epi64(numbers, numbers)));
-    let twice_low = _mm256_permutevar8x32_ps(factors, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3));
-    let twice_high = _mm256_permutevar8x32_ps(factors, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7));
-    [_mm256_mul_ps(twice_low, low), _mm256_mul_ps(twice_high, high)]
+    let factors = twice(factors);
+    [_mm256_mul_ps(factors[0], low), _mm256_mul_ps(factors[1], high)]
+}
+
+/// Eight factors, each twice: those of 32 weights for each 16 of them.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+pub(super) fn twice(factors: __m256) -> [__m256; 2] {
+    [
+        _mm256_permutevar8x32_ps(factors, _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3)),
+        _mm256_permutevar8x32_ps(factors, _mm256_setr_epi32(4, 4, 5, 5, 6, 6, 7, 7)),
+    ]
 }
 
 /// Sixteen small numbers times the sums of 16 activations each, two neighbours to a sum.

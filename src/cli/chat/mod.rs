@@ -1,0 +1,254 @@
+//! `siskin chat`: a conversation, line by line.
+//!
+//! Each turn renders the whole conversation and runs only the tokens that are not in the cache yet. Answers go to stdout, everything
+//! else to stderr. At a terminal, mistakes are told and the conversation goes on; piped, they end the program, because nobody is there
+//! to correct them.
+
+mod commands;
+mod files;
+mod lines;
+
+use super::args::Chat;
+use super::output::{Answer, message};
+use super::setup::Threads;
+use super::signals::Signals;
+use super::{CliError, Outcome, conversation, options, progress, report, setup};
+use commands::{Command, Input};
+use lines::{Line, Lines};
+use siskin::chat::{Conversation, Message, Template};
+use siskin::session::{Session, Timing};
+use siskin::stop::Reason;
+use siskin::tokenizer::Tokenizer;
+use siskin::topology::Topology;
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+/// Tokens of a conversation when the user does not say how many: models can do with more, but memory for them is taken at once.
+const CONTEXT: usize = 4096;
+
+/// Runs the command.
+pub fn run(args: &Chat) -> Result<Outcome, CliError> {
+    let signals = Signals::new();
+    let topology = Topology::this_machine();
+    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
+    let flags = (&args.stop, &args.sample, &args.run);
+    let options = options::session(flags, usize::MAX, threads, signals.cancelled());
+    let cpu = setup::cpu(&topology, threads)?;
+    let file = setup::open(&args.model)?;
+    let (model, tokenizer) = setup::load(&file, threads, &signals.cancelled())?;
+    let template = conversation::template(&file, &args.conversation, &tokenizer)?;
+    let positions = args.run.context.unwrap_or(CONTEXT);
+    let session = Session::with_positions(&model, &tokenizer, cpu, positions, &options)?;
+    let lines = Lines::new(!args.no_history)?;
+    if lines.is_terminal() {
+        let capacity = session.plan().capacity;
+        message(&format!("a conversation of up to {capacity} tokens. /help lists commands, Ctrl-D quits"));
+    }
+    let talk = Talk {
+        tokenizer: &tokenizer,
+        template,
+        messages: conversation::beginning(&args.conversation),
+        session,
+        answer: Answer::new(),
+        signals,
+        last: None,
+        totals: Timing::default(),
+        mapped: file.file_bytes(),
+        stats: args.stats,
+    };
+    talk.run(lines)
+}
+
+/// How the last answer came about.
+struct Last {
+    /// Tokens of the prompt that were in the cache already.
+    kept: usize,
+    timing: Timing,
+    reason: Reason,
+}
+
+/// A conversation under way.
+struct Talk<'m> {
+    tokenizer: &'m Tokenizer,
+    template: Template,
+    messages: Vec<Message>,
+    session: Session<'m>,
+    answer: Answer,
+    signals: Signals,
+    last: Option<Last>,
+    totals: Timing,
+    /// Bytes of the model's file.
+    mapped: u64,
+    stats: bool,
+}
+
+/// What follows a line.
+enum Next {
+    Line,
+    Quit,
+}
+
+impl Talk<'_> {
+    fn run(mut self, mut lines: Lines) -> Result<Outcome, CliError> {
+        // Ctrl-C twice in a row quits: at the prompt, or first in an answer and then at the prompt.
+        let mut interrupted = false;
+        loop {
+            let text = match self.signals.idle(|| lines.next())? {
+                Line::Text(text) => text,
+                Line::End => return Ok(Outcome::Done),
+                Line::Interrupted if interrupted => return Ok(Outcome::Interrupted),
+                Line::Interrupted => {
+                    message("Ctrl-C again, Ctrl-D or /quit ends the conversation");
+                    interrupted = true;
+                    continue;
+                }
+            };
+            match self.take(&text) {
+                Ok(Next::Line) => {}
+                Ok(Next::Quit) => return Ok(Outcome::Done),
+                Err(error) if lines.is_terminal() && !matches!(error, CliError::ClosedPipe) => {
+                    message(&format!("error: {error}"));
+                }
+                Err(error) => return Err(error),
+            }
+            interrupted = self.signals.cancelled().load(Ordering::SeqCst);
+            if interrupted && !lines.is_terminal() {
+                return Ok(Outcome::Interrupted);
+            }
+        }
+    }
+
+    /// Does what a line says.
+    fn take(&mut self, line: &str) -> Result<Next, CliError> {
+        match commands::parse(line)? {
+            Input::Nothing => {}
+            Input::Message(text) => self.say(text)?,
+            Input::Command(command) => return self.obey(command),
+        }
+        Ok(Next::Line)
+    }
+
+    fn obey(&mut self, command: Command<'_>) -> Result<Next, CliError> {
+        match command {
+            Command::Quit => return Ok(Next::Quit),
+            Command::Help => message(&commands::help()),
+            Command::Stats => self.tell_stats(),
+            Command::Reset => self.messages.retain(|message| message.role() == "system"),
+            Command::System(text) => self.set_system(text),
+            Command::Save(path) => files::save(Path::new(path), &self.messages)?,
+            Command::Load(path) => {
+                self.messages = files::load(Path::new(path))?;
+                message(&format!("{path}: {} messages", self.messages.len()));
+            }
+        }
+        Ok(Next::Line)
+    }
+
+    /// Replaces the system prompt, or takes it out if the new one is empty.
+    fn set_system(&mut self, text: &str) {
+        self.messages.retain(|message| message.role() != "system");
+        if !text.is_empty() {
+            self.messages.insert(0, Message::new("system", text));
+        }
+    }
+
+    /// Sends a message and prints the answer. If that fails or is stopped before its first word, the message is taken back.
+    fn say(&mut self, text: &str) -> Result<(), CliError> {
+        self.messages.push(Message::new("user", text));
+        let answered = self.reply();
+        let cancelled = matches!(&self.last, Some(Last { reason: Reason::Cancelled, .. }));
+        match &answered {
+            Ok(text) if !text.is_empty() || !cancelled => self.messages.push(Message::answer(text)),
+            _ => drop(self.messages.pop()),
+        }
+        if answered.is_ok() && self.stats {
+            self.tell_last();
+        }
+        answered.map(drop)
+    }
+
+    /// The model's answer to the conversation so far.
+    fn reply(&mut self) -> Result<String, CliError> {
+        let rendered = self.template.render(Conversation::to_answer(&self.messages))?;
+        let prompt = siskin::chat::encode(self.tokenizer, &rendered);
+        let context = self.session.plan().capacity;
+        if prompt.len() >= context {
+            return Err(CliError::ConversationTooLong { tokens: prompt.len(), context });
+        }
+        let kept = self.session.resume(&prompt)?;
+        let bar = progress::prefill(prompt.len() - kept);
+        let read = self.session.prefill(&prompt, |done| bar.set_position(done as u64), None);
+        bar.finish_and_clear();
+        read?;
+        let (text, reason) = self.decode()?;
+        self.answer.print("\n")?;
+        self.note(&reason);
+        let timing = self.session.timing();
+        add(&mut self.totals, timing);
+        self.last = Some(Last { kept, timing, reason });
+        Ok(text)
+    }
+
+    /// Prints text as it comes until something ends it.
+    fn decode(&mut self) -> Result<(String, Reason), CliError> {
+        let mut text = String::new();
+        loop {
+            let step = self.session.step(None)?;
+            text.push_str(step.text);
+            if !step.text.is_empty() {
+                self.answer.print(step.text)?;
+            }
+            if let Some(reason) = step.stop {
+                return Ok((text, reason.clone()));
+            }
+        }
+    }
+
+    /// Tells a person that an answer is not whole.
+    fn note(&self, reason: &Reason) {
+        match reason {
+            Reason::Context { n } => message(&format!(
+                "the answer is cut off, because the conversation has reached {n} tokens. Try /reset, or another start with a larger --context"
+            )),
+            Reason::MaxTokens { n } => {
+                message(&format!("the answer is cut off after {n} tokens (--max-tokens)"))
+            }
+            Reason::Cancelled => message("stopped"),
+            _ => {}
+        }
+    }
+
+    fn tell_stats(&self) {
+        let used = self.session.tokens().len();
+        message(&format!(
+            "{used} of {} tokens in the cache, {} messages",
+            self.session.plan().capacity,
+            self.messages.len()
+        ));
+        self.tell_last();
+        message(&format!("all answers: {}", amounts(&self.totals)));
+        message(&report::memory(self.mapped, self.session.plan()));
+    }
+
+    fn tell_last(&self) {
+        if let Some(Last { kept, timing, reason }) = &self.last {
+            message(&format!("last answer: kept {kept} tokens, {}; {reason}", amounts(timing)));
+        }
+    }
+}
+
+fn add(totals: &mut Timing, timing: Timing) {
+    totals.prefill += timing.prefill;
+    totals.prefill_tokens += timing.prefill_tokens;
+    totals.decode += timing.decode;
+    totals.decode_tokens += timing.decode_tokens;
+}
+
+fn amounts(timing: &Timing) -> String {
+    let Timing { prefill, prefill_tokens, decode, decode_tokens } = *timing;
+    format!(
+        "read {prefill_tokens} ({:.1} tokens/s), wrote {decode_tokens} ({:.1} tokens/s)",
+        report::rate(prefill_tokens, prefill),
+        report::rate(decode_tokens, decode),
+    )
+}

@@ -1,0 +1,20 @@
+//! What a person sees while a long prompt is read.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+
+/// Prompts from this many tokens on get a progress bar.
+const LONG_PROMPT: usize = 64;
+
+/// A bar on stderr for a long prompt, if a person watches.
+pub fn prefill(tokens: usize) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(tokens as u64), ProgressDrawTarget::hidden());
+    if tokens >= LONG_PROMPT && std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+    }
+    if let Ok(style) = ProgressStyle::with_template("reading prompt {bar:30} {pos}/{len} tokens, {eta} left")
+    {
+        bar.set_style(style);
+    }
+    bar
+}
