@@ -68,7 +68,7 @@ enum CliError {
     Siskin(#[from] siskin::Error),
     /// The library's, about a file that its message does not name.
     #[error("{}: {error}", path.display())]
-    InFile { path: PathBuf, error: siskin::Error },
+    InFile { path: PathBuf, error: Box<siskin::Error> },
 }
 
 impl CliError {
@@ -81,13 +81,19 @@ impl CliError {
             CliError::ConversationTooLong { .. } => 4,
             #[cfg(feature = "download")]
             CliError::Refused { code, .. } => *code,
-            CliError::Siskin(error) | CliError::InFile { error, .. } => match error.kind() {
-                Kind::Usage => 2,
-                Kind::BadModel => 3,
-                Kind::DoesNotFit => 4,
-                _ => 1,
-            },
+            CliError::Siskin(error) => exit_code(error.kind()),
+            CliError::InFile { error, .. } => exit_code(error.kind()),
         }
+    }
+}
+
+/// The exit code of one of the library's errors.
+fn exit_code(kind: Kind) -> u8 {
+    match kind {
+        Kind::Usage => 2,
+        Kind::BadModel => 3,
+        Kind::DoesNotFit => 4,
+        _ => 1,
     }
 }
 

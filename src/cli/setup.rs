@@ -44,7 +44,7 @@ pub fn open_path(path: &Path) -> Result<Gguf, CliError> {
 pub fn model(file: &Gguf) -> Result<Model, CliError> {
     Model::load(file).map_err(|error| match error {
         model::Error::Gguf(error) => error.into(),
-        error => CliError::InFile { path: file.path().to_owned(), error: error.into() },
+        error => CliError::InFile { path: file.path().to_owned(), error: Box::new(error.into()) },
     })
 }
 
@@ -52,7 +52,7 @@ pub fn model(file: &Gguf) -> Result<Model, CliError> {
 pub fn tokenizer(file: &Gguf) -> Result<Tokenizer, CliError> {
     Tokenizer::from_metadata(file.metadata()).map_err(|error| {
         let path = file.path().to_owned();
-        CliError::InFile { path, error: error.into() }
+        CliError::InFile { path, error: Box::new(error.into()) }
     })
 }
 

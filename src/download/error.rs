@@ -99,7 +99,7 @@ pub enum Error {
 
     /// Another range of bytes than asked for.
     #[error("{url}: sent the range '{found}', expected '{expected}'. Try again; if it stays so, delete {} to begin from the start", part.display())]
-    ContentRange { url: Url, found: String, expected: String, part: PathBuf },
+    ContentRange { url: Url, found: Box<str>, expected: Box<str>, part: PathBuf },
     /// Another size than announced.
     #[error(
         "{url}: {found} bytes, expected {expected}. Try again later: the file may have just been replaced"

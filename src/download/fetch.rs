@@ -165,7 +165,8 @@ impl Transfer<'_> {
             let found = http::text(headers, "content-range").unwrap_or_default();
             let expected = format!("bytes {from}-{}/{bytes}", bytes - 1);
             if from == 0 || found.trim() != expected {
-                let (found, part) = (error::shown(found), self.part.path().to_owned());
+                let (found, expected) = (error::shown(found).into(), expected.into());
+                let part = self.part.path().to_owned();
                 return Err(Error::ContentRange { url: url.clone(), found, expected, part });
             }
             return Ok(Begins::WhereAsked);

@@ -250,7 +250,11 @@ mod tests {
         assert_eq!(part_bytes(&dest, Some("1")), 2);
         let mut part = Part::open(&dest, Some("1")).unwrap();
         let mut seen = Vec::new();
-        part.read_back(3, |bytes, _| Ok(seen.extend(bytes))).unwrap();
+        part.read_back(3, |bytes, _| {
+            seen.extend(bytes);
+            Ok(())
+        })
+        .unwrap();
         part.write(b"c").unwrap();
         assert_eq!((seen.as_slice(), part.len(), part.sha256().as_str()), (&b"ab"[..], 3, ABC));
         part.finish(Some(ABC)).unwrap();

@@ -193,7 +193,7 @@ fn reads_like_a_quant(text: &str) -> bool {
         let mut rest = rest.chars();
         rest.next().is_some_and(|c| c.is_ascii_digit()) && rest.next().is_none_or(|c| c == '_')
     };
-    FLOATS.contains(&text) || FAMILIES.iter().any(|family| is_block(&family))
+    FLOATS.contains(&text) || FAMILIES.iter().any(is_block)
 }
 
 #[cfg(test)]

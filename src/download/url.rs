@@ -9,10 +9,10 @@ use std::fmt;
 pub struct Url {
     https: bool,
     /// Lower case; an IPv6 address stands in brackets.
-    host: String,
+    host: Box<str>,
     port: u16,
     /// Path and query; begins with a slash.
-    target: String,
+    target: Box<str>,
 }
 
 impl Url {
@@ -35,7 +35,7 @@ impl Url {
         let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
         let (host, port) = authority_parts(authority, https)?;
         let slash = if target.starts_with('/') { "" } else { "/" };
-        Ok(Url { https, host, port, target: format!("{slash}{target}") })
+        Ok(Url { https, host: host.into(), port, target: format!("{slash}{target}").into() })
     }
 
     /// What a `Location` header names, seen from here.
@@ -67,12 +67,12 @@ impl Url {
             target.push('/');
             target.push_str(&escape(segment));
         }
-        Url { target, ..self.clone() }
+        Url { target: target.into(), ..self.clone() }
     }
 
     /// The same with a query, which must be escaped where needed.
     pub fn with_query(&self, query: &str) -> Url {
-        Url { target: format!("{}?{query}", self.path()), ..self.clone() }
+        Url { target: format!("{}?{query}", self.path()).into(), ..self.clone() }
     }
 
     /// Whether both name the same server: same scheme, same host and same port. Anything less could be somebody else's.
@@ -87,13 +87,13 @@ impl Url {
 
     /// Whether the server is this machine.
     pub fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host == "[::1]" || self.host.starts_with("127.")
+        &*self.host == "localhost" || &*self.host == "[::1]" || self.host.starts_with("127.")
     }
 
     /// The host, with the port unless it is the scheme's own.
     pub fn server(&self) -> String {
         let default = if self.https { 443 } else { 80 };
-        if self.port == default { self.host.clone() } else { format!("{}:{}", self.host, self.port) }
+        if self.port == default { self.host.to_string() } else { format!("{}:{}", self.host, self.port) }
     }
 
     /// The path, without the query.

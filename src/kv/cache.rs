@@ -44,8 +44,13 @@ pub struct LayerShape {
 impl LayerShape {
     /// Bytes of the layer; `None` if that does not fit in `usize`.
     fn bytes(&self) -> Option<usize> {
+        self.rows_bytes(self.capacity)
+    }
+
+    /// Bytes of so many positions.
+    fn rows_bytes(&self, positions: usize) -> Option<usize> {
         let row = self.kv_type.format().row_bytes(self.head_dim)?;
-        [self.kv_heads, self.capacity, row].iter().try_fold(self.streams, |n, &m| n.checked_mul(m))
+        [self.kv_heads, positions, row].iter().try_fold(self.streams, |n, &m| n.checked_mul(m))
     }
 }
 
@@ -62,6 +67,12 @@ impl Shape {
     /// Bytes of the whole cache; `None` if that does not fit in `usize`.
     pub fn bytes(&self) -> Option<usize> {
         self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.bytes()?))
+    }
+
+    /// Bytes that a token reads which sees `positions`, itself included: in layers with a window no more than that.
+    pub fn read_bytes(&self, positions: usize) -> Option<usize> {
+        let seen = |layer: &LayerShape| layer.window.map_or(positions, |window| positions.min(window));
+        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.rows_bytes(seen(layer))?))
     }
 }
 
@@ -263,6 +274,8 @@ mod tests {
         cache.append(9);
         assert_eq!((cache.end(), cache.free()), (10, 10));
         assert_eq!(cache.slots(0), [0..10, 0..0]);
+        let shape = Shape { layers: vec![all, LayerShape { window: Some(3), ..all }], positions: 20 };
+        assert_eq!((shape.read_bytes(2), shape.read_bytes(10)), (Some(2 * 2 * 8), Some((10 + 3) * 8)));
         // positions 5..10 are held
         assert_eq!(cache.truncate(7), 7);
         assert_eq!(cache.slots(1), [0..2, 0..0]);

@@ -68,6 +68,12 @@ impl Plan {
         })
     }
 
+    /// Bytes of keys and values that a token reads which sees `positions`, itself included.
+    pub fn kv_read(&self, model: &Model, positions: usize) -> usize {
+        let shape = shape(model.config(), self.capacity, self.batch, self.kv_type);
+        shape.read_bytes(positions).unwrap_or(usize::MAX)
+    }
+
     /// All that is allocated.
     pub fn owned(&self) -> usize {
         self.kv.saturating_add(self.scratch).saturating_add(self.tables)

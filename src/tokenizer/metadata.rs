@@ -63,10 +63,7 @@ fn charsmap(metadata: &Metadata) -> Result<Vec<u8>, Error> {
         return Err(Error::CharsmapType { found: bytes.element_type().name() });
     }
     // Signed bytes are the same bytes.
-    Ok(bytes
-        .iter()
-        .map(|byte| Ok(byte?.integer().unwrap_or_default() as u8))
-        .collect::<Result<_, Error>>()?)
+    bytes.iter().map(|byte| Ok(byte?.integer().unwrap_or_default() as u8)).collect()
 }
 
 fn vocab(metadata: &Metadata) -> Result<Vocab, Error> {

@@ -67,7 +67,7 @@ pub fn run(args: &Bench) -> Result<Outcome, CliError> {
         first_token,
         samples,
         weight_bytes: model.weights().bytes_per_token(),
-        kv_bytes: kv_bytes(args, &plan),
+        kv_bytes: kv_bytes(args, &model, &plan),
         formats: formats(&file),
         isa,
         threads,
@@ -100,9 +100,8 @@ fn plan(args: &Bench, model: &Model, threads: usize) -> Result<Plan, CliError> {
 }
 
 /// Bytes of keys and values that a generated token reads, halfway through the generation.
-fn kv_bytes(args: &Bench, plan: &Plan) -> usize {
-    let mean = args.depth + args.prompt + args.max_tokens / 2;
-    plan.kv / plan.capacity * mean
+fn kv_bytes(args: &Bench, model: &Model, plan: &Plan) -> usize {
+    plan.kv_read(model, args.depth + args.prompt + args.max_tokens / 2)
 }
 
 /// Bytes of each format among the tensors.
