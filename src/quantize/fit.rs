@@ -134,7 +134,8 @@ pub enum Offset {
     NotPositive,
 }
 
-/// The best line for quants from 0 to `top`, found from a grid: each start is the number of levels that the weights span.
+/// The best line for quants from 0 to `top`, found from a grid: each start is the number of levels that the weights span,
+/// from either end.
 pub fn line<const N: usize>(x: &[f32; N], w: &[f32; N], top: f32, offset: Offset, starts: &[f32]) -> Line {
     let (mut low, mut high) = x.iter().fold((x[0], x[0]), |(low, high), &x| (low.min(x), high.max(x)));
     if offset == Offset::NotPositive {
@@ -147,9 +148,11 @@ pub fn line<const N: usize>(x: &[f32; N], w: &[f32; N], top: f32, offset: Offset
     let mut best = (f32::NEG_INFINITY, Line { scale: 0.0, offset: low });
     for start in starts {
         let scale = (high - low) / start;
-        // the middle of the quants lies on the middle of the weights
-        let offset = 0.5 * (low + high - scale * top);
-        take_better(&mut best, fit.with(Line { scale, offset }));
+        // the first quant on the smallest weight, the last on the largest, or what is left shared between the two ends
+        let last = high - scale * top;
+        for offset in [low, last, 0.5 * (low + last)] {
+            take_better(&mut best, fit.with(Line { scale, offset }));
+        }
     }
     for _ in 0..ROUNDS {
         let next = fit.with(best.1);

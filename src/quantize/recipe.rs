@@ -213,7 +213,7 @@ impl Kind {
 }
 
 /// Parts of the names of matrices that stay as they are: small ones that do much.
-const KEPT: [&str; 19] = [
+const KEPT: [&str; 29] = [
     "_norm.weight",
     "ffn_gate_inp.weight",
     "altup",
@@ -224,15 +224,25 @@ const KEPT: [&str; 19] = [
     "ssm_conv1d",
     "shortconv.conv.weight",
     "attn_rel_b.weight",
+    ".rel_pos",
+    "ffn_gate_tid2eid.weight",
+    "indexer.k_proj.weight",
+    "indexer.q_proj.weight",
     "time_mix_first.weight",
-    "time_mix_w",
-    "time_mix_v",
-    "time_mix_a",
+    "time_mix_w0.weight",
+    "time_mix_w1.weight",
+    "time_mix_w2.weight",
+    "time_mix_v0.weight",
+    "time_mix_v1.weight",
+    "time_mix_v2.weight",
+    "time_mix_a0.weight",
+    "time_mix_a1.weight",
+    "time_mix_a2.weight",
     "time_mix_g1.weight",
     "time_mix_g2.weight",
-    "time_mix_decay_w",
+    "time_mix_decay_w1.weight",
+    "time_mix_decay_w2.weight",
     "time_mix_lerp_fused.weight",
-    ".rel_pos",
 ];
 
 /// Whether a tensor is quantized at all: matrices of weights, but not those that [`KEPT`] names.

@@ -119,7 +119,7 @@ fn scaled<const N: usize, const PARTS: usize>(
     largest: f32,
     spans: &[f32],
 ) -> (Scales<PARTS>, [u8; 256]) {
-    let w = importance().of(x);
+    let w = importance(x);
     let (levels, parts) = (Levels { lo: 0.0, hi: top }, (parts::<N, PARTS>(x), parts::<N, PARTS>(&w)));
     let scales = Weights { x: &parts.0, w: &parts.1, levels, largest }.scales(spans);
     let inverse = scales.lines.map(|line| fit::inverse(line.scale));

@@ -91,7 +91,7 @@ impl Weights<'_> {
 
 /// Scales, and quants that count from the lowest level.
 fn scaled(x: &[f32; 256], levels: Levels, starts: &[f32], lowest: i8) -> (Scales, [u8; 256]) {
-    let w = importance().of(x);
+    let w = importance(x);
     let (x_parts, w_parts) = (parts(x), parts(&w));
     let scales = Weights { x: &x_parts, w: w_parts, levels }.scales(starts, lowest);
     let inverse = scales.parts.map(fit::inverse);
