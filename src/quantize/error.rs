@@ -32,8 +32,8 @@ pub enum Error {
         /// The first such row.
         row: u64,
     },
-    /// A weight beyond the range of f16, which all formats but BF16 and F32 need.
-    #[error("tensor \"{tensor}\", row {row}: a weight is above 65504, the most that {} can hold. Try BF16", format.name())]
+    /// A weight beyond the range of f16, in which all formats but BF16 and F32 store weights or scales.
+    #[error("tensor \"{tensor}\", row {row}: a weight is beyond 65504, more than {} is made for. Try BF16", format.name())]
     TooLarge {
         /// The tensor.
         tensor: String,

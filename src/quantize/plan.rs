@@ -2,7 +2,7 @@
 
 use super::recipe::{self, Model, Recipe};
 use super::Error;
-use crate::gguf::{Array, ErrorKind, GgmlType, Gguf, Metadata, TensorInfo, Value, ValueType};
+use crate::gguf::{self, Array, ErrorKind, GgmlType, Gguf, Metadata, TensorInfo, Value, ValueType};
 use ggus::{GGufFileHeader, GGufWriter};
 use siskin_simd::Format;
 use std::collections::BTreeMap;
@@ -130,10 +130,7 @@ fn entries(metadata: &Metadata, file_type: u32) -> Result<Vec<(&str, Vec<u8>)>, 
     let mut entries = Vec::with_capacity(metadata.len() + changed.len());
     for (key, value) in metadata.iter().filter(|(key, _)| !SPLIT_KEYS.contains(key)) {
         let value = changed.remove(key).map_or(value, Value::U32);
-        let mut bytes = (value.value_type() as u32).to_le_bytes().to_vec();
-        refuse_bytes(metadata, key, &value)?;
-        put(&mut bytes, &value)?;
-        entries.push((key, bytes));
+        entries.push((key, entry(metadata, key, &value)?));
     }
     let added = changed.into_iter().map(|(key, value)| {
         (key, [(ValueType::U32 as u32).to_le_bytes(), value.to_le_bytes()].concat())
@@ -142,15 +139,22 @@ fn entries(metadata: &Metadata, file_type: u32) -> Result<Vec<(&str, Vec<u8>)>, 
     Ok(entries)
 }
 
-/// A string that is not UTF-8 reads as an array of bytes, and would be written as one.
-fn refuse_bytes(metadata: &Metadata, key: &str, value: &Value<'_>) -> Result<(), Error> {
-    if !matches!(value, Value::Array(array) if array.element_type() == ValueType::U8) {
-        return Ok(());
+/// Type and value. A string that is not UTF-8 reads as an array of bytes, and is written as it was.
+fn entry(metadata: &Metadata, key: &str, value: &Value<'_>) -> Result<Vec<u8>, Error> {
+    let is_text = |error: &gguf::Error| matches!(error.kind(), ErrorKind::ValueUtf8 { .. });
+    let mut bytes = Vec::new();
+    match value {
+        Value::Array(array) if metadata.str(key).is_err_and(|error| is_text(&error)) => {
+            bytes.extend((ValueType::Str as u32).to_le_bytes());
+            bytes.extend((array.len() as u64).to_le_bytes());
+            array.iter().try_for_each(|byte| put(&mut bytes, &byte?))?;
+        }
+        value => {
+            bytes.extend((value.value_type() as u32).to_le_bytes());
+            put(&mut bytes, value)?;
+        }
     }
-    match metadata.str(key) {
-        Err(error) if matches!(error.kind(), ErrorKind::ValueUtf8 { .. }) => Err(error.into()),
-        _ => Ok(()),
-    }
+    Ok(bytes)
 }
 
 /// Appends a value as it stands in a file of version 3.

@@ -1,5 +1,5 @@
 //! Which tensor gets which format. A recipe is data; the rules are those of llama.cpp's quantizer (`llama-quant.cpp`), so that a name means the same
-//! mix of formats in both.
+//! mix of formats in both. Left out: its mixes that need data about activations (an "imatrix"), such as Q2_K_S, and its exceptions for Falcon.
 
 use crate::gguf::{Gguf, TensorInfo, Value};
 use siskin_simd::Format;
@@ -141,6 +141,8 @@ pub struct Model {
     layers: usize,
     /// Layers that have a value projection, in order.
     value_layers: Vec<usize>,
+    /// Layers that have a down projection, in order.
+    down_layers: Vec<usize>,
     experts: usize,
     /// Query heads to a value head; 0 if the first layer has none.
     grouped: usize,
@@ -157,16 +159,20 @@ impl Model {
         let heads = number("attention.head_count").unwrap_or(0);
         let kv_heads = number("attention.head_count_kv").unwrap_or(heads);
         let layers = number("block_count").unwrap_or(0);
-        let of_value = |tensor: &&TensorInfo| Kind::of(tensor.name()) == Kind::Value;
-        let value_layers: BTreeSet<usize> =
-            file.tensors().iter().filter(of_value).filter_map(|tensor| layer(tensor.name())).collect();
+        let layers_with = |kind| {
+            let of_kind = file.tensors().iter().filter(|tensor| Kind::of(tensor.name()) == kind);
+            let layers: BTreeSet<usize> = of_kind.filter_map(|tensor| layer(tensor.name())).collect();
+            layers.into_iter().collect::<Vec<_>>()
+        };
         Model {
             tied: file.tensor("output.weight").is_none(),
             layers,
-            value_layers: value_layers.into_iter().collect(),
+            value_layers: layers_with(Kind::Value),
+            down_layers: layers_with(Kind::Down),
             experts: number("expert_count").unwrap_or(0),
             grouped: heads.checked_div(kv_heads).unwrap_or(0),
-            is_70b: layers == 80 && (arch == "qwen2" || arch == "llama" && heads != kv_heads),
+            is_70b: layers == 80
+                && (matches!(arch, "qwen2" | "deci" | "olmo") || arch == "llama" && heads != kv_heads),
         }
     }
 }
@@ -259,21 +265,25 @@ pub fn wanted(recipe: &Recipe, model: &Model, name: &str) -> Format {
         return base;
     }
     let (kind, layer) = (Kind::of(name), layer(name).unwrap_or(0));
-    let apply = |rule| apply(rule, base, model, layer, model.layers);
+    let rank = |layers: &[usize]| layers.binary_search(&layer).unwrap_or(0);
     match kind {
         Kind::Output => output(base),
         Kind::Embedding if model.tied => output(base),
         Kind::Value | Kind::Key if model.experts == 8 => Q8_0,
         Kind::Value => {
-            let rank = model.value_layers.binary_search(&layer).unwrap_or(0);
-            let format = self::apply(recipe.value, base, model, rank, model.value_layers.len());
+            let (at, of) = (rank(&model.value_layers), model.value_layers.len());
+            let format = apply(recipe.value, base, model, at, of);
             if model.is_70b && [Q3_K, Q4_K].contains(&format) { Q5_K } else { format }
         }
-        Kind::Down => apply(recipe.down),
+        Kind::Down => {
+            // with experts the layer counts, otherwise how many such tensors came before
+            let at = if model.experts > 1 { layer } else { rank(&model.down_layers) };
+            apply(recipe.down, base, model, at, model.layers)
+        }
         Kind::AttentionOutput if model.experts == 8 => {
             if recipe.experts_output { Q5_K } else { base }
         }
-        Kind::AttentionOutput => apply(recipe.attention_output),
+        Kind::AttentionOutput => apply(recipe.attention_output, base, model, layer, model.layers),
         _ => base,
     }
 }

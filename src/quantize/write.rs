@@ -4,7 +4,7 @@ use super::encode::{MAX_F16, encode};
 use super::{Error, Plan, Planned};
 use crate::threads::Team;
 use siskin_simd::Format;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -32,6 +32,10 @@ impl Plan<'_> {
     ) -> Result<(), Error> {
         self.refuse_input(path)?;
         let failed = |source| Error::Io { path: path.to_owned(), source };
+        // a folder cannot be replaced by a file, and a device must not be
+        if fs::metadata(path).is_ok_and(|known| !known.is_file()) {
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+        }
         let partial = Partial::create(path).map_err(failed)?;
         let outcome = partial.reserve(self.bytes()).map_err(failed);
         outcome
@@ -189,7 +193,8 @@ impl Partial {
         let mut name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?.to_owned();
         name.push(format!(".{}.part", std::process::id()));
         let path = target.with_file_name(name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
+        // one that is there already is of a process that was killed
+        let file = File::create(&path)?;
         Ok(Partial { file, path })
     }
 

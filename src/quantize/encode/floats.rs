@@ -16,11 +16,11 @@ pub fn f16(weights: &[f32], out: &mut [u8]) {
     }
 }
 
-/// The upper half of a float, after rounding. Finite weights only: a NaN could become an infinity.
+/// The upper half of a float, after rounding. What is not a number stays so.
 pub fn bf16(weights: &[f32], out: &mut [u8]) {
     for (x, out) in weights.iter().zip(out.as_chunks_mut().0) {
         let bits = x.to_bits();
-        let rounded = bits + 0x7fff + (bits >> 16 & 1);
+        let rounded = if x.is_nan() { bits | 1 << 22 } else { bits + 0x7fff + (bits >> 16 & 1) };
         *out = ((rounded >> 16) as u16).to_le_bytes();
     }
 }

@@ -15,11 +15,12 @@ use siskin_simd::block::{Block, f16_to_f32, f32_to_f16};
 /// Largest weight that can be stored by all formats but BF16: the largest f16.
 pub const MAX_F16: f32 = 65504.0;
 
-/// Encodes a row of weights, or several that follow each other. They must be finite and, for all formats but BF16, at most [`MAX_F16`].
+/// Encodes a row of weights, or several that follow each other. For a block with one that is not finite, or above
+/// [`MAX_F16`] in a format other than F32 and BF16, the bytes mean nothing.
 ///
 /// # Panics
 ///
-/// If the format is not [`is_supported`], or `out` does not hold exactly the blocks of `weights`.
+/// If no [recipe](super::RECIPES) uses the format, or `out` does not hold exactly the blocks of `weights`.
 pub fn encode(format: Format, weights: &[f32], out: &mut [u8]) {
     assert_eq!(Some(out.len()), format.row_bytes(weights.len()), "bytes of {} weights", weights.len());
     match format {
