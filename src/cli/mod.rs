@@ -17,11 +17,11 @@ mod npy;
 mod options;
 mod output;
 mod perplexity;
-#[cfg(feature = "quantize")]
-mod quantize;
 mod progress;
 #[cfg(feature = "download")]
 mod pull;
+#[cfg(feature = "quantize")]
+mod quantize;
 mod report;
 mod setup;
 mod signals;

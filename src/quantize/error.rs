@@ -25,7 +25,9 @@ pub enum Error {
         found: GgmlType,
     },
     /// A weight that is no number.
-    #[error("tensor \"{tensor}\", row {row}: a weight is not a number or infinite. Try making the file again: it is damaged")]
+    #[error(
+        "tensor \"{tensor}\", row {row}: a weight is not a number or infinite. Try making the file again: it is damaged"
+    )]
     NotFinite {
         /// The tensor.
         tensor: String,

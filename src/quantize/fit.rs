@@ -15,6 +15,8 @@
 
 /// Sums run in this many lanes, which the compiler turns into vectors; the order, and with it the result, is the same on every CPU.
 const LANES: usize = 8;
+/// Variance of equal numbers, as a part of their mean square, at most.
+const SAME: f32 = 1e-5;
 /// Steps of the alternation after the grid.
 const ROUNDS: usize = 6;
 
@@ -74,6 +76,12 @@ pub fn sums<const N: usize, const K: usize>(term: impl Fn(usize) -> [f32; K]) ->
         }
     }
     lanes.map(|lanes| lanes.iter().sum())
+}
+
+/// `E` of zeros.
+pub fn power<const N: usize>(x: &[f32; N], w: &[f32; N]) -> f32 {
+    let [power] = sums::<N, 1>(|i| [w[i] * x[i] * x[i]]);
+    power
 }
 
 /// `E` of a line, each weight with its nearest quant.
@@ -144,7 +152,13 @@ pub fn line<const N: usize>(x: &[f32; N], w: &[f32; N], top: f32, offset: Offset
     if low == high {
         return Line { scale: 0.0, offset: low };
     }
-    let fit = Regression { x, w, levels: Levels { lo: 0.0, hi: top }, offset, plain: sums::<N, 2>(|i| [w[i], w[i] * x[i]]) };
+    let fit = Regression {
+        x,
+        w,
+        levels: Levels { lo: 0.0, hi: top },
+        offset,
+        plain: sums::<N, 2>(|i| [w[i], w[i] * x[i]]),
+    };
     let mut best = (f32::NEG_INFINITY, Line { scale: 0.0, offset: low });
     for start in starts {
         let scale = (high - low) / start;
@@ -185,7 +199,8 @@ impl<const N: usize> Regression<'_, N> {
         });
         let [w, x] = self.plain;
         let (covariance, variance) = (xq - x * q / w, qq - q * q / w);
-        let scale = covariance / variance;
+        // quants that are all the same say nothing about a scale, and what is left of their variance is rounding
+        let scale = if variance > SAME * qq { covariance / variance } else { 0.0 };
         let offset = (x - scale * q) / w;
         if self.offset == Offset::NotPositive && offset > 0.0 {
             return (xq * xq / qq, Line { scale: xq / qq, offset: 0.0 });

@@ -1,7 +1,7 @@
 //! What the new file will hold: a format and a place for each tensor, and the header.
 
-use super::recipe::{self, Model, Recipe};
 use super::Error;
+use super::recipe::{self, Model, Recipe};
 use crate::gguf::{self, Array, ErrorKind, GgmlType, Gguf, Metadata, TensorInfo, Value, ValueType};
 use ggus::{GGufFileHeader, GGufWriter};
 use siskin_simd::Format;
@@ -125,16 +125,18 @@ fn header(file: &Gguf, tensors: &[Planned<'_>], file_type: u32, alignment: u64) 
 
 /// Keys in their order, with type and value as they stand in a file.
 fn entries(metadata: &Metadata, file_type: u32) -> Result<Vec<(&str, Vec<u8>)>, Error> {
-    let mut changed =
-        BTreeMap::from([("general.file_type", file_type), ("general.quantization_version", QUANTIZATION_VERSION)]);
+    let mut changed = BTreeMap::from([
+        ("general.file_type", file_type),
+        ("general.quantization_version", QUANTIZATION_VERSION),
+    ]);
     let mut entries = Vec::with_capacity(metadata.len() + changed.len());
     for (key, value) in metadata.iter().filter(|(key, _)| !SPLIT_KEYS.contains(key)) {
         let value = changed.remove(key).map_or(value, Value::U32);
         entries.push((key, entry(metadata, key, &value)?));
     }
-    let added = changed.into_iter().map(|(key, value)| {
-        (key, [(ValueType::U32 as u32).to_le_bytes(), value.to_le_bytes()].concat())
-    });
+    let added = changed
+        .into_iter()
+        .map(|(key, value)| (key, [(ValueType::U32 as u32).to_le_bytes(), value.to_le_bytes()].concat()));
     entries.extend(added);
     Ok(entries)
 }

@@ -75,12 +75,7 @@ pub const RECIPES: [Recipe; 17] = [
         experts_output: true,
         ..plain("Q3_K_M", Q3_K, 12)
     },
-    Recipe {
-        value: All(Q5_K),
-        down: All(Q5_K),
-        attention_output: All(Q5_K),
-        ..plain("Q3_K_L", Q3_K, 13)
-    },
+    Recipe { value: All(Q5_K), down: All(Q5_K), attention_output: All(Q5_K), ..plain("Q3_K_L", Q3_K, 13) },
     plain("Q4_0", Q4_0, 2),
     Recipe {
         value: First(4, Q5_K, Q4_K),
@@ -98,12 +93,7 @@ pub const RECIPES: [Recipe; 17] = [
     plain("Q4_1", Q4_1, 3),
     plain("Q5_0", Q5_0, 8),
     plain("Q5_K_S", Q5_K, 16),
-    Recipe {
-        aliases: &["Q5_K"],
-        value: Sensitive(Q6_K),
-        down: Sensitive(Q6_K),
-        ..plain("Q5_K_M", Q5_K, 17)
-    },
+    Recipe { aliases: &["Q5_K"], value: Sensitive(Q6_K), down: Sensitive(Q6_K), ..plain("Q5_K_M", Q5_K, 17) },
     plain("Q5_1", Q5_1, 9),
     plain("Q6_K", Q6_K, 18),
     plain("Q8_0", Q8_0, 7),
@@ -281,7 +271,11 @@ pub fn wanted(recipe: &Recipe, model: &Model, name: &str) -> Format {
             apply(recipe.down, base, model, at, model.layers)
         }
         Kind::AttentionOutput if model.experts == 8 => {
-            if recipe.experts_output { Q5_K } else { base }
+            if recipe.experts_output {
+                Q5_K
+            } else {
+                base
+            }
         }
         Kind::AttentionOutput => apply(recipe.attention_output, base, model, layer, model.layers),
         _ => base,

@@ -163,7 +163,10 @@ impl Rows {
             match self.fault(floats) {
                 None => encode(self.to, floats, out),
                 Some(fault) => {
-                    first_bad.fetch_min((row as u64) << 1 | u64::from(fault == Fault::TooLarge), Ordering::Relaxed);
+                    first_bad.fetch_min(
+                        (row as u64) << 1 | u64::from(fault == Fault::TooLarge),
+                        Ordering::Relaxed,
+                    );
                 }
             }
         });

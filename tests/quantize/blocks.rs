@@ -50,17 +50,20 @@ fn distance(a: &[f32], b: &[f32]) -> f64 {
 
 /// Rows of the golden, in order: this many like those of trained models, then others.
 const TYPICAL: usize = 16;
-/// How far a row's squared error may exceed the other encoder's: in the formats of 256 the search weighs large weights more.
-const SLACK: f64 = 1.08;
+/// How far the squared error of a row may exceed the other encoder's.
+const SLACK: f64 = 1.01;
+/// The same in formats of 256, where the search gives large weights more weight.
+const SLACK_256: f64 = 1.25;
 
 #[test]
 fn errors_are_at_most_those_of_other_encoders() {
     let golden: Golden = golden("blocks.json");
     for (name, theirs) in &golden.bytes {
         let format = Format::ALL.into_iter().find(|format| format.name() == name).expect("a format");
-        let (mut typical, mut total) = ((0.0, 0.0), 0.0);
+        let mut typical = (0.0, 0.0);
         for (row, (weights, theirs)) in golden.weights.iter().zip(theirs).enumerate() {
-            let weights: Vec<f32> = from_hex(weights).as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect();
+            let weights: Vec<f32> =
+                from_hex(weights).as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect();
             let (ours, theirs) = (encoded(format, &weights), from_hex(theirs));
             if EXACT.contains(&format) {
                 assert_eq!(ours, theirs, "{name}, row {row}");
@@ -68,16 +71,20 @@ fn errors_are_at_most_those_of_other_encoders() {
             }
             let error = |bytes: &[u8]| distance(&weights, &decoded(format, bytes, weights.len()));
             let (ours, theirs) = (error(&ours), error(&theirs));
+            // beside rounding of the last bit of a scale
             let power = distance(&weights, &vec![0.0; weights.len()]);
-            println!("{name} row {row}: {ours:.3e}, other {theirs:.3e}, {:.3}", ours / theirs);
-            assert!(ours <= theirs * SLACK + power * 1e-7, "{name}, row {row}: {ours:e}, the other's {theirs:e}");
-            total += ours;
+            let slack = if format.block_len() == 256 { SLACK_256 } else { SLACK };
+            assert!(
+                ours <= theirs * slack + power * 3e-7,
+                "{name}, row {row}: {ours:e}, the other's {theirs:e}"
+            );
             if row < TYPICAL {
                 typical = (typical.0 + ours, typical.1 + theirs);
             }
         }
-        println!("{name}: {:.3} of the other's squared error ({total:e})", typical.0 / typical.1);
-        assert!(typical.0 <= typical.1, "{name}: {typical:?}");
+        let (ours, theirs) = typical;
+        println!("{name}: squared error {ours:.3e}, the other's {theirs:.3e}");
+        assert!(ours <= theirs, "{name}: {ours:e}, the other's {theirs:e}");
     }
 }
 
@@ -97,7 +104,8 @@ fn hostile() -> impl Strategy<Value = Vec<f32>> {
         MAX_F16,
         -MAX_F16,
     ]);
-    let near = (-30i32..16).prop_flat_map(|exponent| (-1.0f32..1.0).prop_map(move |x| x * 2f32.powi(exponent)));
+    let near =
+        (-30i32..16).prop_flat_map(|exponent| (-1.0f32..1.0).prop_map(move |x| x * 2f32.powi(exponent)));
     prop::collection::vec(prop_oneof![1 => any, 1 => special, 6 => near], 256)
 }
 
@@ -151,7 +159,9 @@ fn equal_and_missing_weights_are_exact_or_nearly() {
 #[test]
 fn bf16_rounds_as_a_wider_sum_would() {
     let around = |bits: u32| (bits.saturating_sub(2)..=bits.saturating_add(2)).collect::<Vec<_>>();
-    for bits in [0, 0x3f80_8000, 0x3f81_8000, 0xbf80_8000, 0x0000_8000, 0x7f7f_7fff].into_iter().flat_map(around) {
+    for bits in
+        [0, 0x3f80_8000, 0x3f81_8000, 0xbf80_8000, 0x0000_8000, 0x7f7f_7fff].into_iter().flat_map(around)
+    {
         let x = f32::from_bits(bits);
         let found = decoded(Format::BF16, &encoded(Format::BF16, &[x]), 1)[0];
         assert_eq!(found, half::bf16::from_f32(x).to_f32(), "{bits:08x}");

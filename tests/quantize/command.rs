@@ -1,6 +1,6 @@
 //! The real command: what it writes, what it says, and what it refuses.
 
-use crate::build::{File, Item, LAYOUTS, tensor};
+use crate::build::{File, Item, LAYOUTS, Tensor, tensor};
 use crate::util::Siskin;
 use crate::{synthetic, tiny};
 use siskin::gguf::{GgmlType, Gguf};
@@ -64,7 +64,8 @@ fn every_recipe_makes_a_model_that_runs_and_keeps_its_metadata() {
         let size = fs::metadata(&path).expect("the file").len();
         assert_eq!((report["format"].as_str(), report["bytes"].as_u64()), (Some(recipe.name), Some(size)));
         read_by_ggus(&fs::read(&path).expect("the file"), input.tensors().len());
-        let run = siskin.run(["generate", "-m", "new.gguf", "--tokens", "1,5,9", "-n", "3", "--temp", "0", "--json"]);
+        let run = siskin
+            .run(["generate", "-m", "new.gguf", "--tokens", "1,5,9", "-n", "3", "--temp", "0", "--json"]);
         assert_eq!(run.json()["tokens"].as_array().map(Vec::len), Some(3), "{}", recipe.name);
     }
     assert_eq!(files(&siskin), ["f32.gguf", "new.gguf"]);
@@ -111,7 +112,10 @@ fn the_report_is_for_people_too() {
     let report = siskin.run(["quantize", "f32.gguf", "new.gguf", "Q4_K_M"]).ok();
     let lines: Vec<&str> = report.lines().collect();
     assert!(lines[0].starts_with("size ") && lines[0].ends_with(" bits a weight"), "{report}");
-    assert!(lines[1].starts_with("tensors ") && lines[1].contains(" Q4_K") && lines[1].contains(" Q6_K"), "{report}");
+    assert!(
+        lines[1].starts_with("tensors ") && lines[1].contains(" Q4_K") && lines[1].contains(" Q6_K"),
+        "{report}"
+    );
     let pure = siskin.run(["quantize", "f32.gguf", "pure.gguf", "Q4_K_M", "--pure", "--json"]).json();
     assert_eq!((pure["format"].as_str(), &pure["tensors"]["Q6_K"]), (Some("Q4_K"), &serde_json::Value::Null));
 }
@@ -162,7 +166,9 @@ fn quantized_weights_are_refused_and_what_stood_there_stays() {
     let siskin = prepared();
     siskin.run(["quantize", "f32.gguf", "q8.gguf", "Q8_0"]).ok();
     siskin.file("new.gguf", b"from before");
-    siskin.run(["quantize", "q8.gguf", "new.gguf", "Q4_0"]).fails(3, &["q8.gguf", "is Q8_0", "F32, F16 or BF16", "Try"]);
+    siskin
+        .run(["quantize", "q8.gguf", "new.gguf", "Q4_0"])
+        .fails(3, &["q8.gguf", "is Q8_0", "F32, F16 or BF16", "Try"]);
     assert_eq!(fs::read(siskin.dir.path().join("new.gguf")).expect("the file"), b"from before");
     siskin.run(["quantize", "f32.gguf", "new.gguf", "Q4_0"]).ok();
     Gguf::open(&siskin.dir.path().join("new.gguf")).expect("the new file");
@@ -194,11 +200,18 @@ fn weights_that_cannot_be_stored_are_named() {
     siskin.run(["quantize", "in.gguf", "new.gguf", "BF16"]).ok();
 }
 
+/// Rows of 32 weights in F16; finite ones.
+fn matrix(name: &str, rows: u64) -> Tensor {
+    let mut matrix = tensor(name, GgmlType::F16.code(), &[32, rows], rows as usize * 64);
+    matrix.data.iter_mut().for_each(|byte| *byte &= 0x3f);
+    matrix
+}
+
 /// Every type of value, strings that are not UTF-8, nested arrays, another alignment, an older version.
 #[test]
 fn strange_metadata_are_kept() {
     let siskin = Siskin::new();
-    let matrix = tensor("blk.0.ffn_up.weight", GgmlType::F16.code(), &[32, 3], 192);
+    let matrix = matrix("blk.0.ffn_up.weight", 3);
     for version in [LAYOUTS[0], LAYOUTS[2], LAYOUTS[4]] {
         let mut file = File::sample(version).key("raw", Item::Text(vec![0xff, 0xfe])).tensor(matrix.clone());
         file.tensors.retain(|tensor| tensor.code != GgmlType::Q4_0.code());
@@ -236,8 +249,7 @@ fn a_split_model_becomes_whole() {
         let file = File::empty(LAYOUTS[0]).key("general.name", Item::text("whole"));
         let file = file.key("split.no", number(no)).key("split.count", number(2));
         let file = file.key("split.tensors.count", Item::Number(5, 2i32.to_le_bytes().into()));
-        let matrix = tensor(&name, GgmlType::F16.code(), &[32, 2], 128);
-        siskin.file(&format!("m-{:05}-of-00002.gguf", no + 1), &file.tensor(matrix).bytes())
+        siskin.file(&format!("m-{:05}-of-00002.gguf", no + 1), &file.tensor(matrix(&name, 2)).bytes())
     };
     let parts: Vec<_> = (0..2).map(part).collect();
     siskin.run(["quantize", "m-00002-of-00002.gguf", "new.gguf", "Q8_0"]).ok();

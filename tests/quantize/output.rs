@@ -75,5 +75,6 @@ fn an_output_that_fails_is_reported() {
         let is_full = |error: &Error| matches!(error, Error::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull);
         assert!(outcome.is_err_and(|error| is_full(&error)), "room for {room}");
     }
-    plan.write(Full(plan.bytes() as usize), &mut team(), |_| ControlFlow::Continue(())).expect("room for all");
+    plan.write(Full(plan.bytes() as usize), &mut team(), |_| ControlFlow::Continue(()))
+        .expect("room for all");
 }

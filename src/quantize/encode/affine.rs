@@ -39,8 +39,7 @@ struct Weights<'a, const N: usize, const PARTS: usize> {
 impl<const N: usize, const PARTS: usize> Weights<'_, N, PARTS> {
     /// The scales with the least error that were found.
     fn scales(&self, spans: &[f32]) -> Scales<PARTS> {
-        let line =
-            |part| fit::line(&self.x[part], &self.w[part], self.levels.hi, Offset::NotPositive, spans);
+        let line = |part| fit::line(&self.x[part], &self.w[part], self.levels.hi, Offset::NotPositive, spans);
         let wanted: [Line; PARTS] = std::array::from_fn(line);
         let largest = |of: fn(&Line) -> f32| wanted.iter().map(of).fold(0.0, f32::max) / self.largest;
         let mut steps = (largest(|line| line.scale), largest(|line| -line.offset));
@@ -62,7 +61,8 @@ impl<const N: usize, const PARTS: usize> Weights<'_, N, PARTS> {
         let mut found = Scales { d, dmin, pairs: [(0, 0); PARTS], lines: [Line::default(); PARTS] };
         let mut total = 0.0;
         for (part, wanted) in wanted.iter().enumerate() {
-            let mut best = (f32::INFINITY, (0.0, 0.0));
+            // zeros are better than steps that are too small for f16
+            let mut best = (fit::power(&self.x[part], &self.w[part]), (0.0, 0.0));
             for scale in self.near(wanted.scale, step) {
                 for min in self.near(-wanted.offset, min_step) {
                     let line = Line { scale: step * scale, offset: -min_step * min };
@@ -105,10 +105,12 @@ impl<const N: usize, const PARTS: usize> Weights<'_, N, PARTS> {
             xb += min * x;
         }
         let determinant = aa * bb - ab * ab;
-        if determinant <= 1e-6 * aa * bb {
-            return (if aa > 0.0 { (xa - old.1 * ab) / aa } else { old.0 }, old.1);
-        }
-        ((xa * bb - xb * ab) / determinant, (xb * aa - xa * ab) / determinant)
+        let steps = if determinant > 1e-5 * aa * bb {
+            ((xa * bb - xb * ab) / determinant, (xb * aa - xa * ab) / determinant)
+        } else {
+            ((xa - old.1 * ab) / aa, old.1)
+        };
+        if steps.0 >= 0.0 && steps.1 >= 0.0 { steps } else { old }
     }
 }
 

@@ -2,14 +2,13 @@
 
 use super::half;
 use crate::quantize::fit::{self, Levels, Line, Offset};
-use siskin_simd::block::{f32_to_f16, BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0};
+use siskin_simd::block::{BlockQ4_0, BlockQ4_1, BlockQ5_0, BlockQ5_1, BlockQ8_0, f32_to_f16};
 
 /// Levels between zero and the largest weight: a scale of either sign puts it at one end of the quants, and past the end, where it is cut off,
 /// if that makes the rest better.
 const STARTS_4: [f32; 16] =
     [-7.0, -7.3, -7.6, -7.8, -8.0, -8.2, -8.4, -8.7, -9.0, -9.4, -9.9, 6.7, 7.0, 7.3, 7.7, 8.2];
-const STARTS_5: [f32; 12] =
-    [-15.0, -15.4, -15.7, -16.0, -16.3, -16.6, -17.0, -17.5, -18.2, 14.8, 15.2, 15.7];
+const STARTS_5: [f32; 12] = [-15.0, -15.4, -15.7, -16.0, -16.3, -16.6, -17.0, -17.5, -18.2, 14.8, 15.2, 15.7];
 
 /// Levels that the weights span.
 const SPANS_4: [f32; 12] = [14.0, 14.5, 14.8, 15.0, 15.2, 15.5, 15.8, 16.2, 16.6, 17.1, 17.7, 18.5];
@@ -28,9 +27,16 @@ fn scaled(x: &[f32; 32], levels: Levels, starts: &[f32]) -> ([u8; 2], [i8; 32]) 
 
 /// Scale, offset and quants from 0 to `top`: `x = d * q + m`.
 fn lined(x: &[f32; 32], top: f32, starts: &[f32]) -> ([u8; 2], [u8; 2], [u8; 32]) {
-    let Line { scale, offset } = fit::line(x, &ALIKE, top, Offset::Free, starts);
-    let ((d, scale), (m, offset)) = (half(scale), half(offset));
-    let (levels, inverse) = (Levels { lo: 0.0, hi: top }, fit::inverse(scale));
+    let levels = Levels { lo: 0.0, hi: top };
+    // the mean alone is better than a scale that is too small for f16
+    let mean = Line { scale: 0.0, offset: x.iter().sum::<f32>() / 32.0 };
+    let [fitted, mean] = [fit::line(x, &ALIKE, top, Offset::Free, starts), mean].map(|line| {
+        let ((d, scale), (m, offset)) = (half(line.scale), half(line.offset));
+        let line = Line { scale, offset };
+        (fit::error(x, &ALIKE, levels, line), d, m, line)
+    });
+    let (_, d, m, Line { scale, offset }) = if fitted.0 <= mean.0 { fitted } else { mean };
+    let inverse = fit::inverse(scale);
     (d, m, x.map(|x| levels.quant(x - offset, inverse) as u8))
 }
 
