@@ -123,6 +123,9 @@ fn storable() -> impl Strategy<Value = Vec<f32>> {
     })
 }
 
+/// Scales cannot be finer.
+const SMALLEST_F16: f64 = 6e-8;
+
 proptest! {
     #[test]
     fn no_weights_panic(weights in hostile()) {
@@ -138,7 +141,7 @@ proptest! {
             let found = decoded(format, &encoded(format, &weights), weights.len());
             prop_assert!(found.iter().all(|x| x.is_finite()), "{}: {found:?}", format.name());
             let (error, power) = (distance(&weights, &found), distance(&weights, &vec![0.0; 256]));
-            prop_assert!(error <= power * 1.01, "{}: {error:e} of {power:e}", format.name());
+            prop_assert!(error <= power * 1.01 + 256.0 * SMALLEST_F16.powi(2), "{}: {error:e} of {power:e}", format.name());
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The real command: what it writes, what it says, and what it refuses.
 
 use crate::build::{File, Item, LAYOUTS, Tensor, tensor};
-use crate::util::Siskin;
+use crate::util::{Run, Siskin};
 use crate::{synthetic, tiny};
 use siskin::gguf::{GgmlType, Gguf};
 use siskin::quantize::RECIPES;
 use siskin_tools::synth::Shape;
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 /// A folder with a tiny model in F32.
 fn prepared() -> Siskin {
@@ -230,6 +231,25 @@ fn strange_metadata_are_kept() {
         };
         assert!(copied("floats") && copied("bytes"));
     }
+}
+
+/// Ctrl-C once the new file is begun: nothing of it remains.
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_leaves_nothing() {
+    let siskin = Siskin::new();
+    synthetic(Shape { vocab: 20_000, ..tiny() }, "F16", &siskin.dir.path().join("f16.gguf"));
+    let mut command = siskin.command(["quantize", "f16.gguf", "new.gguf", "Q4_K_M", "-t", "1"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("siskin starts");
+    while files(&siskin).len() < 2 {
+        assert!(child.try_wait().expect("a child").is_none(), "siskin ended early");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(killed.success());
+    let run = Run::from(child.wait_with_output().expect("siskin ends"));
+    assert_eq!((run.code, run.stdout.as_str()), (Some(130), ""), "{}", run.stderr);
+    assert_eq!(files(&siskin), ["f16.gguf"]);
 }
 
 #[test]
