@@ -106,13 +106,15 @@ impl Plan<'_> {
         let (source, target) = (rows.bytes(from), rows.bytes(to));
         let mut scratch: Vec<Scratch> = (0..team.threads()).map(|_| vec![0.0; rows.cols]).collect();
         let batch = (BATCH_BYTES / target).max(1);
-        let mut out = vec![0; batch * target];
+        let mut out = vec![0; batch.min(planned.tensor.rows() as usize) * target];
         for (index, input) in bytes.chunks(batch * source).enumerate() {
             let out = &mut out[..input.len() / source * target];
             rows.encode(team, &mut scratch, input, out).map_err(|(row, fault)| {
                 fault.error(planned.tensor.name(), (index * batch) as u64 + row, to)
             })?;
             emit(out)?;
+            // a page of the input is used once
+            bytes.release(index * batch * source..index * batch * source + input.len());
         }
         Ok(())
     }
