@@ -102,7 +102,7 @@ pub const RECIPES: [Recipe; 17] = [
     plain("F32", Format::F32, 0),
 ];
 
-/// Names and aliases of all recipes, for messages.
+/// The names of all recipes, for messages.
 pub fn names() -> String {
     RECIPES.map(|recipe| recipe.name).join(", ")
 }
@@ -111,7 +111,7 @@ impl Recipe {
     /// The recipe of this name or alias, in letters of either case.
     pub fn named(name: &str) -> Option<Recipe> {
         let is = |known: &&str| known.eq_ignore_ascii_case(name);
-        RECIPES.into_iter().find(|recipe| is(&recipe.name) || recipe.aliases.iter().any(|alias| is(&alias)))
+        RECIPES.into_iter().find(|recipe| is(&recipe.name) || recipe.aliases.iter().any(is))
     }
 
     /// Every matrix in the base format, the output projection too.

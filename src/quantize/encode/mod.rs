@@ -1,7 +1,7 @@
 //! Floats to the bytes of a format, block by block: the inverse of [`Format::decode`]. One file for each group of formats.
 //!
 //! The encoders look for the blocks with the least squared error. In blocks of 32 every weight counts alike. In those of 256 large weights count
-//! somewhat more ([`importance`]): training made them large, and with two or three bits a weight they are what a search for the least plain
+//! somewhat more (`importance`): training made them large, and with two or three bits a weight they are what a search for the least plain
 //! error gives up first. Q8_0 and the float formats are rounded to nearest, byte for byte as ggml does it.
 
 mod affine;

@@ -54,8 +54,8 @@ impl Weights<'_> {
         let mut found = Scales { d: bytes, scales: [0; 16], parts: [0.0; 16] };
         let mut total = 0.0;
         let range = Levels { lo: f32::from(lowest), hi: -f32::from(lowest) - 1.0 };
-        for part in 0..16 {
-            let near = range.quant(wanted[part], fit::inverse(d));
+        for (part, wanted) in wanted.iter().enumerate() {
+            let near = range.quant(*wanted, fit::inverse(d));
             let mut best = (f32::INFINITY, 0.0);
             for step in [0.0, -1.0, 1.0] {
                 let scale = (near + step).clamp(range.lo, range.hi);
