@@ -6,7 +6,7 @@ use super::{Config, Model};
 use crate::kv::KvType;
 use crate::kv::cache::{LayerShape, Shape};
 use crate::ops::{RopeTable, attention, matmul};
-use siskin_simd::TILE;
+use siskin_simd::{LANES, TILE};
 
 /// Most tokens that prefill runs through the layers at once: enough that unpacking weights costs little beside using them.
 pub const MAX_BATCH: usize = 256;
@@ -53,7 +53,7 @@ impl Plan {
         let capacity = job.positions.max(1);
         let batch = batch(model, capacity)?;
         let sizes = Sizes::new(model, batch);
-        let matmul = matmul::Workspace::bytes(batch, sizes.widest, job.threads)?;
+        let matmul = matmul::Workspace::bytes(sizes.extent(), job.threads)?;
         let attention = attention::Workspace::bytes(model.config().heads, capacity, job.threads)?;
         let parts = [matmul, attention, job.sampler_bytes];
         let scratch = parts.iter().try_fold(sizes.bytes()?, |sum, &part| sum.checked_add(part))?;
@@ -84,10 +84,10 @@ impl Plan {
 fn batch(model: &Model, capacity: usize) -> Option<usize> {
     let bytes = |rows: usize| {
         let sizes = Sizes::new(model, rows);
-        sizes.bytes()?.checked_add(matmul::Workspace::bytes(rows, sizes.widest, 0)?)
+        sizes.bytes()?.checked_add(matmul::Workspace::bytes(sizes.extent(), 0)?)
     };
-    let row = bytes(2)?.checked_sub(bytes(1)?)?;
-    let fit = (MAX_ACTIVATIONS / row).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
+    let tile = bytes(2 * LANES)?.checked_sub(bytes(LANES)?)?;
+    let fit = (MAX_ACTIVATIONS / (tile / LANES)).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
     Some(fit.min(capacity))
 }
 
@@ -126,6 +126,7 @@ pub(super) struct Sizes {
     pub embedding: usize,
     pub wide: usize,
     pub widest: usize,
+    pub widest_float: usize,
     /// Experts that a token goes to.
     pub used: usize,
     /// Angles of all rotary embeddings, for a token.
@@ -145,10 +146,17 @@ impl Sizes {
             embedding: config.embedding,
             wide: attention.max(convolution).max(experts + 2 * hidden),
             widest: config.embedding.max(hidden).max(config.q_values()),
+            widest_float: model.weights().widest_float(),
             used: config.experts.map_or(0, |e| e.used),
             angles: config.ropes.iter().map(|rope| rope.dims / 2).sum(),
             vocabulary: model.weights().vocabulary(),
         }
+    }
+
+    /// What multiplications are made for.
+    pub fn extent(&self) -> matmul::Extent {
+        let Sizes { batch, widest, widest_float, .. } = *self;
+        matmul::Extent { batch, widest, widest_float }
     }
 
     /// Bytes of all buffers but the workspaces of operations.

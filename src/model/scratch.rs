@@ -52,7 +52,7 @@ impl Scratch {
             wide: rows(sizes.wide),
             choices: vec![Choice::default(); plan.batch * sizes.used],
             members: vec![Choice::default(); if sizes.used > 0 { plan.batch } else { 0 }],
-            matmul: matmul::Workspace::new(plan.batch, sizes.widest, threads),
+            matmul: matmul::Workspace::new(sizes.extent(), threads),
             ropes: config.ropes.iter().map(table).collect(),
             attention: attention::Workspace::new(config.heads, plan.capacity, threads),
             logits: vec![0.0; sizes.vocabulary],

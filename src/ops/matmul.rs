@@ -1,6 +1,6 @@
 //! Projections: weight matrices times a batch of activations, straight from the quantized blocks.
 
-use super::Cpu;
+use super::{Cpu, floats};
 use crate::tensor::QMatrix;
 use crate::threads::{MAX_TARGETS, Target};
 use siskin_simd::{ActGroup, Column, PANEL_ROWS, Panel, TILE, Tiles};
@@ -9,32 +9,63 @@ use siskin_simd::{ActGroup, Column, PANEL_ROWS, Panel, TILE, Tiles};
 /// token of the batch meets them, large enough that handing strips out costs nothing beside them.
 const STRIP_BYTES: usize = 16 << 10;
 
-/// The smallest batch that is worth unpacking weights for. Unpacking costs as much as two or three vectors; below that, and for
-/// formats of floats, one vector after the other is faster.
+/// The smallest batch that is worth unpacking weights for. Unpacking costs as much as two or three vectors; below that, one vector after
+/// the other is faster. Of formats of floats, see [`floats::BATCH`].
 const PANEL_BATCH: usize = 4;
+
+/// The largest activations of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Rows.
+    pub batch: usize,
+    /// Values of a row.
+    pub widest: usize,
+    /// Values of a row that meets a matrix of floats; 0 if there is none.
+    pub widest_float: usize,
+}
 
 /// What multiplications need beside their inputs and results; allocated once.
 pub struct Workspace {
     /// Quantized activations of the widest row, for the largest batch.
     groups: Vec<ActGroup>,
-    /// A panel for each thread.
-    panels: Vec<Panel>,
+    /// Activations that meet floats, turned.
+    turned: Vec<f32>,
+    /// What each thread needs.
+    rooms: Vec<Room>,
+}
+
+/// What a thread needs.
+struct Room {
+    panel: Panel,
+    floats: floats::Room,
 }
 
 impl Workspace {
-    /// For batches of up to `batch` rows of up to `widest` values.
-    pub fn new(batch: usize, widest: usize, threads: usize) -> Workspace {
+    /// For activations of this extent at most.
+    pub fn new(extent: Extent, threads: usize) -> Workspace {
+        let Extent { batch, widest, widest_float } = extent;
+        let room = |_| Room { panel: Panel::new(batch), floats: floats::Room::new(extent.float_batch()) };
         Workspace {
             groups: vec![ActGroup::ZERO; batch * ActGroup::count(widest)],
-            panels: (0..threads).map(|_| Panel::new(batch)).collect(),
+            turned: vec![0.0; floats::turned_len(extent.float_batch(), widest_float)],
+            rooms: (0..threads).map(room).collect(),
         }
     }
 
     /// Bytes that [`Workspace::new`] allocates; `None` if that does not fit in `usize`.
-    pub fn bytes(batch: usize, widest: usize, threads: usize) -> Option<usize> {
+    pub fn bytes(extent: Extent, threads: usize) -> Option<usize> {
+        let Extent { batch, widest, widest_float } = extent;
         let groups = batch.checked_mul(ActGroup::count(widest))?.checked_mul(size_of::<ActGroup>())?;
-        let panels = threads.checked_mul(Panel::bytes(batch).checked_add(size_of::<Panel>())?)?;
-        groups.checked_add(panels)
+        let turned = floats::turned_len(extent.float_batch(), widest_float).checked_mul(size_of::<f32>())?;
+        let room = Panel::bytes(batch) + floats::Room::bytes(extent.float_batch()) + size_of::<Room>();
+        groups.checked_add(turned)?.checked_add(threads.checked_mul(room)?)
+    }
+}
+
+impl Extent {
+    /// The largest batch that is turned; 0 if none is.
+    fn float_batch(self) -> usize {
+        if self.widest_float > 0 && self.batch >= floats::BATCH { self.batch } else { 0 }
     }
 }
 
@@ -44,7 +75,9 @@ pub struct Activations<'a> {
     cols: usize,
     /// None if no reader wants them; in tiles for [`PANEL_BATCH`] rows and more, else row after row.
     groups: &'a [ActGroup],
-    panels: &'a mut [Panel],
+    /// For [`floats::BATCH`] rows and more, if a reader is in a format of floats.
+    turned: &'a [f32],
+    rooms: &'a mut [Room],
 }
 
 impl<'a> Activations<'a> {
@@ -62,11 +95,17 @@ impl<'a> Activations<'a> {
         readers: &[QMatrix<'_>],
     ) -> Self {
         assert!(cols > 0 && x.len().is_multiple_of(cols), "{} values in rows of {cols}", x.len());
-        let Workspace { groups, panels } = workspace;
-        if readers.iter().all(|matrix| matrix.format().is_float()) {
-            return Activations { x, cols, groups: &[], panels };
-        }
+        let Workspace { groups, turned, rooms } = workspace;
         let (batch, per_row) = (x.len() / cols, ActGroup::count(cols));
+        let is_float = |matrix: &QMatrix<'_>| matrix.format().is_float();
+        let turns = batch >= floats::BATCH && readers.iter().any(is_float);
+        let turned = &mut turned[..if turns { floats::turned_len(batch, cols) } else { 0 }];
+        if turns {
+            floats::turn(cpu, x, cols, turned);
+        }
+        if readers.iter().all(is_float) {
+            return Activations { x, cols, groups: &[], turned, rooms };
+        }
         let groups = &mut groups[..batch * per_row];
         let width = if batch < PANEL_BATCH { 1 } else { TILE };
         let kernels = &cpu.kernels;
@@ -74,7 +113,7 @@ impl<'a> Activations<'a> {
             let rows = groups.len() / per_row;
             kernels.quantize_tile(&x[tile * width * cols..][..rows * cols], cols, groups);
         });
-        Activations { x, cols, groups, panels }
+        Activations { x, cols, groups, turned, rooms }
     }
 
     /// Rows.
@@ -100,28 +139,48 @@ pub fn project<const N: usize>(cpu: &mut Cpu, x: Activations<'_>, projections: [
     const { assert!(N <= MAX_TARGETS) };
     let matrices: [QMatrix<'_>; N] = std::array::from_fn(|i| projections[i].matrix);
     let mut targets = projections.map(|projection| target(&x, projection));
-    let Activations { x, cols, groups, panels } = x;
+    let Activations { x, cols, groups, turned, rooms } = x;
     let (kernels, batch, threads) = (&cpu.kernels, x.len() / cols, cpu.team.threads());
-    cpu.team.strips_with(panels, &mut targets, |panel, index, first, mut strip| {
+    cpu.team.strips_with(rooms, &mut targets, |room, index, first, mut strip| {
         let matrix = &matrices[index];
         let weights = matrix.row_range(first, strip.row(0).len());
-        if in_panels(matrix, batch) {
-            let next = next_strip(matrix, first, threads);
-            let x = Tiles::new(groups, cols);
-            kernels
-                .multiply(matrix.format(), weights, next, x, panel, |row, sums| write(sums, strip.row(row)));
-        } else {
-            let groups = |row: usize| if groups.is_empty() { groups } else { row_of(groups, batch, row) };
-            for (row, x) in x.chunks_exact(cols).enumerate() {
-                kernels.dot_rows(matrix.format(), weights, Column::new(x, groups(row)), strip.row(row));
+        match manner(matrix, batch) {
+            Manner::Panels => {
+                let next = next_strip(matrix, first, threads);
+                let (x, panel) = (Tiles::new(groups, cols), &mut room.panel);
+                let done = |row: usize, sums: &_| write(sums, strip.row(row));
+                kernels.multiply(matrix.format(), weights, next, x, panel, done);
+            }
+            Manner::Floats => {
+                floats::multiply(kernels, matrix, first, (turned, batch), &mut room.floats, &mut strip);
+            }
+            Manner::Dots => {
+                let groups = |row: usize| if groups.is_empty() { groups } else { row_of(groups, batch, row) };
+                for (row, x) in x.chunks_exact(cols).enumerate() {
+                    kernels.dot_rows(matrix.format(), weights, Column::new(x, groups(row)), strip.row(row));
+                }
             }
         }
     });
 }
 
-/// Whether a matrix meets a batch through panels.
-fn in_panels(matrix: &QMatrix<'_>, batch: usize) -> bool {
-    batch >= PANEL_BATCH && !matrix.format().is_float()
+/// How a matrix meets a batch.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Manner {
+    /// One vector after the other.
+    Dots,
+    /// Unpacked into panels of bytes.
+    Panels,
+    /// Widened, with turned activations.
+    Floats,
+}
+
+fn manner(matrix: &QMatrix<'_>, batch: usize) -> Manner {
+    match matrix.format().is_float() {
+        true if batch >= floats::BATCH => Manner::Floats,
+        false if batch >= PANEL_BATCH => Manner::Panels,
+        _ => Manner::Dots,
+    }
 }
 
 /// Row `row` of rows that follow each other.
@@ -150,7 +209,11 @@ fn target<'a>(x: &Activations<'_>, projection: Projection<'a>) -> Target<'a> {
     assert_eq!(matrix.cols(), x.cols, "columns of the matrix and values of an activation row");
     assert_eq!(out.len(), x.batch() * matrix.rows(), "values of {} x {} products", x.batch(), matrix.rows());
     let row_bytes = matrix.row_range(0, 1).len();
-    let strip = if in_panels(&matrix, x.batch()) { PANEL_ROWS } else { (STRIP_BYTES / row_bytes).max(1) };
+    let strip = match manner(&matrix, x.batch()) {
+        Manner::Panels => PANEL_ROWS,
+        Manner::Floats => floats::ROWS,
+        Manner::Dots => (STRIP_BYTES / row_bytes).max(1),
+    };
     Target { out, width: matrix.rows(), strip }
 }
 
@@ -164,11 +227,12 @@ mod tests {
     /// is multiplied in the same manner.
     #[test]
     fn products_do_not_depend_on_threads_or_batch() {
-        let (rows, cols, batch) = (700, 64, 13);
+        let (rows, cols, batch) = (700, 320, 45);
         let weights: Vec<u8> =
             (0..rows * cols).flat_map(|i| (((i * 37) % 101) as f32 / 50.0 - 1.0).to_le_bytes()).collect();
-        let quants: Vec<u8> =
-            (0..rows * 2 * 34).map(|i| if i % 34 == 1 { 0x2c } else { (i * 7 % 256) as u8 }).collect();
+        let quants: Vec<u8> = (0..rows * cols / 32 * 34)
+            .map(|i| if i % 34 == 1 { 0x2c } else { (i * 7 % 256) as u8 })
+            .collect();
         let matrices = [
             QMatrix::new(Format::F32, rows, cols, &weights).unwrap(),
             QMatrix::new(Format::Q8_0, rows, cols, &quants).unwrap(),
@@ -177,7 +241,7 @@ mod tests {
 
         let run = |threads: usize, x: &[f32]| {
             let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).unwrap() };
-            let mut workspace = Workspace::new(batch, cols, threads);
+            let mut workspace = Workspace::new(Extent { batch, widest: cols, widest_float: cols }, threads);
             let (mut a, mut b) = (vec![0.0; x.len() / cols * rows], vec![0.0; x.len() / cols * rows]);
             let act = Activations::new(&mut cpu, x, cols, &mut workspace, &matrices);
             let [first, second] = matrices;
@@ -190,19 +254,19 @@ mod tests {
         };
         let whole = run(1, &x);
         assert_eq!(whole, run(3, &x));
-        let last = run(2, &x[(batch - PANEL_BATCH) * cols..]);
-        assert_eq!(last.0, whole.0[(batch - PANEL_BATCH) * rows..]);
-        assert_eq!(last.1, whole.1[(batch - PANEL_BATCH) * rows..]);
+        let last = |count: usize| run(2, &x[(batch - count) * cols..]);
+        assert_eq!(last(floats::BATCH).0, whole.0[(batch - floats::BATCH) * rows..]);
+        assert_eq!(last(PANEL_BATCH).1, whole.1[(batch - PANEL_BATCH) * rows..]);
         let few = run(1, &x[..(PANEL_BATCH - 1) * cols]);
         for row in 0..PANEL_BATCH - 1 {
             let alone = run(2, &x[row * cols..][..cols]);
             assert_eq!(alone.0, few.0[row * rows..][..rows]);
             assert_eq!(alone.1, few.1[row * rows..][..rows]);
         }
-        for (few, whole) in few.1.iter().zip(&whole.1) {
+        for (few, whole) in few.0.iter().zip(&whole.0).chain(few.1.iter().zip(&whole.1)) {
             assert!(
                 (few - whole).abs() <= 1e-4 * whole.abs().max(100.0),
-                "{few} one by one, {whole} in panels"
+                "{few} one by one, {whole} together"
             );
         }
         let mut decoded = vec![0.0; cols];

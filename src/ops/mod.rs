@@ -4,6 +4,7 @@
 //! all they need. Each result row is computed by one thread in one fixed order, so it depends neither on threads nor on the batch.
 
 pub mod attention;
+mod floats;
 pub mod matmul;
 pub mod rope;
 pub mod rows;

@@ -46,7 +46,7 @@ impl Level {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512Vnni => pulp::x86::V4::try_new().map(Level::V4),
             #[cfg(target_arch = "aarch64")]
-            Isa::Neon | Isa::Dotprod => pulp::aarch64::Neon::try_new().map(Level::Neon),
+            Isa::Neon | Isa::Dotprod | Isa::I8mm => pulp::aarch64::Neon::try_new().map(Level::Neon),
             _ => None,
         };
         token.unwrap_or(Level::Scalar(pulp::Scalar::new()))

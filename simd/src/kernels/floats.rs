@@ -44,7 +44,7 @@ impl Kernels {
         if x.is_empty() { (f32::NEG_INFINITY, 0.0) } else { self.level.run(Softmax(x)) }
     }
 
-    /// Floats of rows of F32 or F16.
+    /// Floats of rows of F32, F16 or BF16.
     ///
     /// # Panics
     ///
@@ -52,7 +52,7 @@ impl Kernels {
     pub fn widen(&self, format: Format, bytes: &[u8], out: &mut [f32]) {
         assert_eq!(Some(bytes.len()), format.row_bytes(out.len()), "bytes of {} values", out.len());
         match format {
-            Format::F32 => format.decode(bytes, out),
+            Format::F32 | Format::BF16 => format.decode(bytes, out),
             // SAFETY: as in `quantize`.
             Format::F16 => unsafe { (self.widen_f16)(bytes, out) },
             other => panic!("widening of {}", other.name()),

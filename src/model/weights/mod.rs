@@ -190,11 +190,20 @@ impl Weights {
     /// The data of the matrices that a token multiplies, in that order. The token embedding is among them only where it is the
     /// output projection: otherwise a token needs one row of it.
     pub fn in_order_of_use(&self) -> Vec<&Bytes> {
+        self.matrices().map(|matrix| &matrix.bytes).collect()
+    }
+
+    /// Columns of the widest matrix of floats that activations are multiplied with; 0 if there is none.
+    pub fn widest_float(&self) -> usize {
+        self.matrices().filter(|matrix| matrix.format.is_float()).map(|matrix| matrix.cols).max().unwrap_or(0)
+    }
+
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
         let layers = self.layers.iter().flat_map(|layer| {
             let mixer = layer.mixer.matrices().into_iter();
             mixer.chain(layer.ffn.matrices()).chain(layer.ffn.stacks().map(|stack| &stack.all))
         });
-        layers.chain([self.output()]).map(|matrix| &matrix.bytes).collect()
+        layers.chain([self.output()])
     }
 
     /// Bytes of matrices that one token reads, were it the only one of its batch.
