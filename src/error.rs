@@ -22,6 +22,10 @@ pub enum Error {
     /// The prompt does not fit the model, or the run does not fit the machine.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// The model cannot be quantized.
+    #[cfg(feature = "quantize")]
+    #[error(transparent)]
+    Quantize(#[from] crate::quantize::Error),
     /// The conversation cannot be made a prompt.
     #[cfg(feature = "chat")]
     #[error(transparent)]
@@ -53,11 +57,26 @@ impl Error {
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
             Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
             Error::Session(error) => session_kind(error),
+            #[cfg(feature = "quantize")]
+            Error::Quantize(error) => quantize_kind(error),
             #[cfg(feature = "chat")]
             Error::Chat(error) => chat_kind(error),
             #[cfg(feature = "download")]
             Error::Download(error) => download_kind(error),
         }
+    }
+}
+
+#[cfg(feature = "quantize")]
+fn quantize_kind(error: &crate::quantize::Error) -> Kind {
+    use crate::quantize::Error as Quantize;
+    match error {
+        Quantize::Gguf(error) if error.is_io() => Kind::Failed,
+        Quantize::Gguf(_) | Quantize::AlreadyQuantized { .. } => Kind::BadModel,
+        Quantize::NotFinite { .. } | Quantize::TooLarge { .. } => Kind::BadModel,
+        Quantize::SameFile { .. } => Kind::Usage,
+        Quantize::DiskFull { .. } => Kind::DoesNotFit,
+        Quantize::Io { .. } | Quantize::Cancelled => Kind::Failed,
     }
 }
 

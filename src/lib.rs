@@ -43,6 +43,7 @@
 //! | `chat` | conversations to prompts, by the model's own template (feature `chat`) |
 //! | [`session`] | prefill and decode |
 //! | [`perplexity`] | how well a model predicts a text |
+//! | `quantize` (a feature) | a smaller model file out of one with float weights |
 //! | `download` (a feature) | models from the network, and the cache of them |
 //!
 //! # Invariants
@@ -68,6 +69,8 @@ pub mod kv;
 pub mod model;
 pub mod ops;
 pub mod perplexity;
+#[cfg(feature = "quantize")]
+pub mod quantize;
 pub mod sample;
 pub mod session;
 pub mod stop;

@@ -21,9 +21,10 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("ops", &["tensor", "threads"]),
     ("model", &["gguf", "kv", "ops", "tensor", "threads", "topology"]),
     ("perplexity", &["kv", "model", "ops"]),
+    ("quantize", &["gguf", "threads"]),
     ("session", &["kv", "model", "ops", "sample", "stop", "tokenizer"]),
     ("download", &["gguf"]),
-    ("error", &["chat", "download", "gguf", "model", "sample", "session", "tokenizer"]),
+    ("error", &["chat", "download", "gguf", "model", "quantize", "sample", "session", "tokenizer"]),
 ];
 
 /// Longest source file, in lines.
@@ -119,9 +120,10 @@ fn unsafe_stands_only_where_it_is_allowed() {
 #[test]
 fn the_readme_knows_every_flag() {
     let (siskin, readme) = (Siskin::new(), read(&root().join("README.md")));
+    let quantize = if cfg!(feature = "quantize") { &["quantize"][..] } else { &[] };
     let pull = if cfg!(feature = "download") { &["pull"][..] } else { &[] };
     let always = ["generate", "chat", "tokenize", "inspect", "bench", "perplexity"];
-    for command in always.iter().chain(pull).copied() {
+    for command in always.iter().chain(pull).chain(quantize).copied() {
         let help = siskin.run([command, "--help"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         for flag in flags.map(|flag| flag.trim_end_matches(|c: char| !c.is_alphanumeric())) {

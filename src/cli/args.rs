@@ -39,6 +39,9 @@ pub enum Command {
     Bench(Bench),
     /// How well a model predicts a text
     Perplexity(Perplexity),
+    /// Make a smaller model file out of one with F32, F16 or BF16 weights
+    #[cfg(feature = "quantize")]
+    Quantize(Quantize),
     /// Download a model into the cache
     ///
     /// Its path goes to stdout; -m takes its name from then on. HF_ENDPOINT names another hub, HF_TOKEN holds an access token,
@@ -356,6 +359,34 @@ pub struct Perplexity {
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// `siskin quantize`.
+#[cfg(feature = "quantize")]
+#[derive(Debug, Args)]
+pub struct Quantize {
+    /// Model with F32, F16 or BF16 weights (of a split model, any part)
+    pub input: PathBuf,
+    /// File to write; one that exists is replaced when the new one is whole
+    pub output: PathBuf,
+    #[arg(help = format!("Format or mix of formats: {}", siskin::quantize::names()))]
+    #[arg(value_parser = recipe)]
+    pub format: siskin::quantize::Recipe,
+    /// Every matrix in the same format, instead of more bits for those that need them
+    #[arg(long)]
+    pub pure: bool,
+    /// Threads [default: one for each performance core]
+    #[arg(short, long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[cfg(feature = "quantize")]
+fn recipe(name: &str) -> Result<siskin::quantize::Recipe, String> {
+    let known = siskin::quantize::Recipe::named(name);
+    known.ok_or_else(|| format!("expected one of {}", siskin::quantize::names()))
 }
 
 /// `siskin pull`.

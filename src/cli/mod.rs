@@ -20,6 +20,8 @@ mod perplexity;
 mod progress;
 #[cfg(feature = "download")]
 mod pull;
+#[cfg(feature = "quantize")]
+mod quantize;
 mod report;
 mod setup;
 mod signals;
@@ -106,6 +108,8 @@ macro_rules! from_room {
     )* };
 }
 from_room!(gguf, session);
+#[cfg(feature = "quantize")]
+from_room!(quantize);
 #[cfg(feature = "chat")]
 from_room!(chat);
 #[cfg(feature = "download")]
@@ -123,6 +127,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Perplexity(args) => perplexity::run(&args),
+        #[cfg(feature = "quantize")]
+        Command::Quantize(args) => quantize::run(&args),
         #[cfg(feature = "download")]
         Command::Pull(args) => pull::run(&args),
         #[cfg(feature = "builtin")]

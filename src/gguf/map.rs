@@ -20,6 +20,8 @@ pub(super) struct Source {
 
 enum Backing {
     Mapped(Mmap),
+    /// Pages that no file stands behind.
+    Anonymous(Mmap),
     Owned(Vec<u8>),
     Static(&'static [u8]),
 }
@@ -27,7 +29,7 @@ enum Backing {
 impl Source {
     /// Maps a file, read-only.
     pub(super) fn map(path: &Path) -> Result<Source, Error> {
-        Source::load(path, |file, _| {
+        Source::load(path, Backing::Mapped, |file, _| {
             // SAFETY: the map is private to this value, read-only, and unmapped only when the last `Arc<Source>` goes. What no
             // program can rule out is another process that changes the file meanwhile. Changed bytes are harmless here: they are
             // only ever read as integers, every length and range was copied out at open, and later reads are bounds-checked. A
@@ -38,14 +40,18 @@ impl Source {
 
     /// Reads a file into page-aligned memory of its own.
     pub(super) fn read(path: &Path) -> Result<Source, Error> {
-        Source::load(path, |mut file, len| {
+        Source::load(path, Backing::Anonymous, |mut file, len| {
             let mut memory = MmapMut::map_anon(len)?;
             file.read_exact(&mut memory)?;
             memory.make_read_only()
         })
     }
 
-    fn load(path: &Path, fill: impl Fn(&File, usize) -> io::Result<Mmap>) -> Result<Source, Error> {
+    fn load(
+        path: &Path,
+        backing: impl Fn(Mmap) -> Backing,
+        fill: impl Fn(&File, usize) -> io::Result<Mmap>,
+    ) -> Result<Source, Error> {
         let fail = |kind| Error::new(path, kind);
         let io = |source| Error::new(path, ErrorKind::Io { source });
         // asked before opening: opening a named pipe would wait for its writer
@@ -56,8 +62,7 @@ impl Source {
         let len = file.metadata().map_err(io)?.len();
         let len = usize::try_from(len).map_err(|_| fail(ErrorKind::FileTooLarge { found: len }))?;
         // an empty file cannot be mapped; the reader says what is wrong with it
-        let backing =
-            if len == 0 { Backing::Static(&[]) } else { Backing::Mapped(fill(&file, len).map_err(io)?) };
+        let backing = if len == 0 { Backing::Static(&[]) } else { backing(fill(&file, len).map_err(io)?) };
         Ok(Source { path: path.to_path_buf(), backing })
     }
 
@@ -82,7 +87,7 @@ impl Source {
         let backing = if len == 0 {
             Backing::Static(&[])
         } else {
-            Backing::Mapped(map().map_err(|source| fail(ErrorKind::Io { source }))?)
+            Backing::Anonymous(map().map_err(|source| fail(ErrorKind::Io { source }))?)
         };
         Ok(Source { path: path.to_path_buf(), backing })
     }
@@ -93,7 +98,7 @@ impl Source {
 
     pub(super) fn bytes(&self) -> &[u8] {
         match &self.backing {
-            Backing::Mapped(map) => map,
+            Backing::Mapped(map) | Backing::Anonymous(map) => map,
             Backing::Owned(bytes) => bytes,
             Backing::Static(bytes) => bytes,
         }
@@ -147,6 +152,33 @@ impl Bytes {
         }
     }
 }
+
+#[cfg(feature = "quantize")]
+impl Bytes {
+    /// Lets go of the pages of `range`, for those who go through a file once: this process no longer counts as their user. What is needed again is
+    /// mapped again. A range that leaves the tensor is cut; a model that is not mapped has nothing to do.
+    pub fn release(&self, range: Range<usize>) {
+        let (start, end) = (range.start.min(self.range.len()), range.end.min(self.range.len()));
+        let Backing::Mapped(map) = &self.source.backing else { return };
+        if start < end {
+            forget(map, self.range.start + start, end - start);
+        }
+    }
+}
+
+/// Unmaps pages that a file stands behind, as Linux does at once.
+#[cfg(all(feature = "quantize", target_os = "linux"))]
+fn forget(map: &Mmap, offset: usize, len: usize) {
+    // SAFETY: the map is of a file and read-only, so its pages hold what the file holds and the next access reads them from there: for whoever
+    // holds a slice of them nothing changes. Pages around the range may go too, which is as harmless.
+    let outcome = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, offset, len) };
+    if let Err(error) = outcome {
+        log::debug!("{len} bytes stay mapped: {error}");
+    }
+}
+
+#[cfg(all(feature = "quantize", not(target_os = "linux")))]
+fn forget(_map: &Mmap, _offset: usize, _len: usize) {}
 
 /// Asks the system for pages, as Linux does since 5.14; whether it did.
 #[cfg(target_os = "linux")]

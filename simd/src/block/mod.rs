@@ -156,6 +156,11 @@ pub fn blocks<B: Block>(bytes: &[u8]) -> &[B] {
     bytemuck::cast_slice(&bytes[..whole])
 }
 
+/// A block as bytes.
+pub fn bytes<B: Block>(block: &B) -> &[u8] {
+    bytemuck::bytes_of(block)
+}
+
 /// Calls a generic function with the block type of a format.
 macro_rules! for_block {
     ($format:expr, $B:ident => $call:expr) => {
