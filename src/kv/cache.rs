@@ -262,8 +262,15 @@ mod tests {
     fn rows_come_back_where_they_were_stored() {
         let kernels = Kernels::best();
         for kv_type in [KvType::F32, KvType::F16] {
-            let layer =
-                LayerShape { streams: 2, kv_heads: 2, head_dim: 3, capacity: 4, window: None, kv_type, state: 0 };
+            let layer = LayerShape {
+                streams: 2,
+                kv_heads: 2,
+                head_dim: 3,
+                capacity: 4,
+                window: None,
+                kv_type,
+                state: 0,
+            };
             let shape = Shape { layers: vec![layer; 2], positions: 4 };
             let mut cache = Cache::new(&shape).unwrap();
             assert_eq!(shape.bytes(), Some(cache.bytes()));
@@ -296,7 +303,15 @@ mod tests {
     fn sizes_that_overflow_are_refused() {
         for (kv_heads, head_dim, capacity) in [(usize::MAX, 2, 2), (1, 0, 2)] {
             let kv_type = KvType::F16;
-            let layers = vec![LayerShape { streams: 2, kv_heads, head_dim, capacity, window: None, kv_type, state: 0 }];
+            let layers = vec![LayerShape {
+                streams: 2,
+                kv_heads,
+                head_dim,
+                capacity,
+                window: None,
+                kv_type,
+                state: 0,
+            }];
             assert!(Cache::new(&Shape { layers, positions: 2 }).is_none());
         }
     }
@@ -305,7 +320,15 @@ mod tests {
     #[test]
     fn what_a_window_has_lost_cannot_be_gone_back_to() {
         let kv_type = KvType::F32;
-        let all = LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 20, window: None, kv_type, state: 0 };
+        let all = LayerShape {
+            streams: 2,
+            kv_heads: 1,
+            head_dim: 1,
+            capacity: 20,
+            window: None,
+            kv_type,
+            state: 0,
+        };
         let layers = vec![all, LayerShape { capacity: 5, window: Some(3), ..all }];
         let mut cache = Cache::new(&Shape { layers, positions: 20 }).unwrap();
         cache.append(5);
@@ -324,7 +347,8 @@ mod tests {
     #[test]
     fn a_state_goes_on_or_begins_anew() {
         let kv_type = KvType::F16;
-        let all = LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 9, window: None, kv_type, state: 0 };
+        let all =
+            LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 9, window: None, kv_type, state: 0 };
         let layers = vec![LayerShape { state: 3, ..all }, all, LayerShape { state: 2, ..all }];
         let shape = Shape { layers, positions: 9 };
         let mut cache = Cache::new(&shape).unwrap();

@@ -1,8 +1,8 @@
 //! The dimensions and constants of a model: everything about it that is not a weight. Families fill it in; the decoder follows it.
 
-use crate::ops::{DeltaHeads, Heads};
 use crate::ops::rope::RopeStyle;
 use crate::ops::rows::NormKind;
+use crate::ops::{DeltaHeads, Heads};
 use siskin_simd::Gate;
 
 /// Dimensions and constants of a decoder-only transformer.

@@ -27,8 +27,13 @@ impl Decoder<'_> {
         let (heads, width, before) = (weights.heads, weights.heads.qkv_values(), weights.before());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
         let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
-        let lengths =
-            [(before + n) * width, n * width, n * heads.value_values(), n * heads.value_heads, n * heads.value_heads];
+        let lengths = [
+            (before + n) * width,
+            n * width,
+            n * heads.value_values(),
+            n * heads.value_heads,
+            n * heads.value_heads,
+        ];
         let [z, qkv, gate, decay, beta] = parts(&mut s.wide, lengths);
 
         let (earlier, fresh) = z.split_at_mut(before * width);

@@ -196,3 +196,36 @@ fn windows_remember_enough_for_any_batch() {
     assert_eq!(again.truncate(4), 0, "the window has moved on");
     near(last(&mut again, 0, 8), "begun again");
 }
+
+/// A prompt that goes through delta nets piece by piece, or after another one was forgotten, gives the logits of one that does not; threads change no bit.
+#[test]
+fn states_go_on_with_any_batch() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let golden =
+        Golden::all().into_iter().find(|golden| golden.name() == "tiny-qwen35 F16").expect("a golden");
+    let model = golden.load(folder.path());
+    let prompt = &golden.prompt;
+    let decoder = |batch: usize, threads: usize| {
+        let cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).expect("threads") };
+        let job = Job { positions: prompt.len() + 8, kv_type: KvType::F32, threads, sampler_bytes: 0 };
+        let plan = Plan::new(&model, job).expect("it fits");
+        Decoder::new(&model, &Plan { batch, ..plan }, cpu)
+    };
+    let last = |decoder: &mut Decoder<'_>, step: usize| {
+        prompt.chunks(step).for_each(|tokens| decoder.forward(tokens));
+        decoder.logits((prompt.len() - 1) % step).to_vec()
+    };
+    let whole = last(&mut decoder(prompt.len(), 1), prompt.len());
+    for threads in [2, 3] {
+        assert_eq!(last(&mut decoder(prompt.len(), threads), prompt.len()), whole, "{threads} threads");
+    }
+    for step in [1, 2, 3, 5, 16] {
+        let mut decoder = decoder(step, 2);
+        let error = measure::relative(&last(&mut decoder, step), &whole);
+        assert!(error < 1e-4, "in pieces of {step}: {error}");
+        assert_eq!(decoder.truncate(prompt.len()), prompt.len(), "nothing is forgotten");
+        assert_eq!(decoder.truncate(prompt.len() - 1), 0, "no token can be taken out");
+        let error = measure::relative(&last(&mut decoder, step), &whole);
+        assert!(error < 1e-4, "begun again, in pieces of {step}: {error}");
+    }
+}

@@ -62,10 +62,7 @@ fn dots<S: Simd>(simd: S, x: &[f32], a: &[f32], b: &[f32]) -> [f32; 2] {
     let [[first_a, first_b], [second_a, second_b]] = sums;
     let of_a = simd.mul_add_f32s(x, simd.partial_load_f32s(a_tail), first_a);
     let of_b = simd.mul_add_f32s(x, simd.partial_load_f32s(b_tail), first_b);
-    [
-        simd.reduce_sum_f32s(simd.add_f32s(of_a, second_a)),
-        simd.reduce_sum_f32s(simd.add_f32s(of_b, second_b)),
-    ]
+    [simd.reduce_sum_f32s(simd.add_f32s(of_a, second_a)), simd.reduce_sum_f32s(simd.add_f32s(of_b, second_b))]
 }
 
 /// `row = decay row + weight x`.

@@ -3,8 +3,9 @@
 use super::Kernels;
 use crate::block::Format;
 use crate::generic::{
-    Accumulate, Add, AddScaled, Delta, DeltaRule, Gate, Gated, GeluInPlace, LANES, LayerNormInPlace, RmsNorm, RmsNormInPlace,
-    RotateHalves, RotatePairs, Scale, ScaleColumns, SiluInPlace, SoftCap, Softmax, SoftmaxTile,
+    Accumulate, Add, AddScaled, Delta, DeltaRule, Gate, Gated, GeluInPlace, LANES, LayerNormInPlace, RmsNorm,
+    RmsNormInPlace, RotateHalves, RotatePairs, Scale, ScaleColumns, SiluInPlace, SoftCap, Softmax,
+    SoftmaxTile,
 };
 
 impl Kernels {

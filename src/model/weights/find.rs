@@ -2,8 +2,8 @@
 //! what the family must have is missed; and a tensor that nothing asked for is refused.
 
 use super::{
-    Attention, DeltaNet, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors, ShortConv,
-    Stack, Vector, Weights,
+    Attention, DeltaNet, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors,
+    ShortConv, Stack, Vector, Weights,
 };
 use crate::gguf::{Gguf, TensorInfo};
 use crate::model::{Config, Error, config};
@@ -106,7 +106,11 @@ impl<'a> Finder<'a> {
         })
     }
 
-    fn delta_net(&mut self, i: usize, config::DeltaNet { heads, length }: config::DeltaNet) -> Result<DeltaNet, Error> {
+    fn delta_net(
+        &mut self,
+        i: usize,
+        config::DeltaNet { heads, length }: config::DeltaNet,
+    ) -> Result<DeltaNet, Error> {
         let (embedding, width, values) = (self.config.embedding, heads.qkv_values(), heads.value_values());
         let name = |part: &str| format!("blk.{i}.{part}");
         let by_column = self.values(&name("ssm_conv1d.weight"), &[length, width])?;
@@ -200,9 +204,8 @@ impl<'a> Finder<'a> {
             down: self.stack(&name("down_exps.weight"), count, embedding, width)?,
             bias: [bias(self, "gate", width)?, bias(self, "up", width)?, bias(self, "down", embedding)?],
             shared: config.shared.map(|width| self.dense(prefix, "_shexp", width)).transpose()?,
-            shared_gate: self.optional(&name("gate_inp_shexp.weight"), |finder, name| {
-                finder.matrix(name, 1, embedding)
-            })?,
+            shared_gate: self
+                .optional(&name("gate_inp_shexp.weight"), |finder, name| finder.matrix(name, 1, embedding))?,
         })
     }
 
@@ -264,7 +267,8 @@ impl<'a> Finder<'a> {
     }
 
     fn refuse_unused(&self) -> Result<(), Error> {
-        let unused = |tensor: &&TensorInfo| !self.used.contains(tensor.name()) && !self.is_draft(tensor.name());
+        let unused =
+            |tensor: &&TensorInfo| !self.used.contains(tensor.name()) && !self.is_draft(tensor.name());
         match self.file.tensors().iter().find(unused) {
             None => Ok(()),
             Some(tensor) => {

@@ -301,10 +301,8 @@ impl FeedForward {
         match self {
             FeedForward::Dense(dense) => dense.matrices().collect(),
             FeedForward::Experts(experts) => {
-                {
-                    let shared = experts.shared.iter().flat_map(Dense::matrices).chain(&experts.shared_gate);
-                    [&experts.router].into_iter().chain(shared).collect()
-                }
+                let shared = experts.shared.iter().flat_map(Dense::matrices).chain(&experts.shared_gate);
+                [&experts.router].into_iter().chain(shared).collect()
             }
         }
     }

@@ -92,7 +92,14 @@ pub const GRANITEMOE: Shape = Shape {
         "tiny-granitemoe",
         "granitemoe",
         Parts {
-            experts: Some(Experts { count: 6, used: 2, ff: 256, shared: 512, biased: false, shared_gate: false }),
+            experts: Some(Experts {
+                count: 6,
+                used: 2,
+                ff: 256,
+                shared: 512,
+                biased: false,
+                shared_gate: false,
+            }),
             keys: GRANITE_KEYS,
             ..Parts::LLAMA
         },
@@ -143,7 +150,14 @@ pub const OLMOE: Shape = Shape {
         "olmoe",
         Parts {
             head_norm: HeadNorm::All,
-            experts: Some(Experts { count: 8, used: 3, ff: 256, shared: 0, biased: false, shared_gate: false }),
+            experts: Some(Experts {
+                count: 8,
+                used: 3,
+                ff: 256,
+                shared: 0,
+                biased: false,
+                shared_gate: false,
+            }),
             ..Parts::LLAMA
         },
     )
@@ -187,7 +201,10 @@ pub const GPT2: Shape = Shape {
 pub const MIXTRAL: Shape = tiny(
     "tiny-mixtral",
     "llama",
-    Parts { experts: Some(Experts { count: 4, used: 2, ff: 512, shared: 0, biased: false, shared_gate: false }), ..Parts::LLAMA },
+    Parts {
+        experts: Some(Experts { count: 4, used: 2, ff: 512, shared: 0, biased: false, shared_gate: false }),
+        ..Parts::LLAMA
+    },
 );
 
 pub const QWEN3MOE: Shape = tiny(
@@ -209,7 +226,14 @@ pub const GPT_OSS: Shape = Shape {
             ffn_norm: "post_attention_norm",
             output_bias: true,
             sinks: true,
-            experts: Some(Experts { count: 8, used: 4, ff: 256, shared: 0, biased: true, shared_gate: false }),
+            experts: Some(Experts {
+                count: 8,
+                used: 4,
+                ff: 256,
+                shared: 0,
+                biased: true,
+                shared_gate: false,
+            }),
             keys: &[
                 YARN[0],
                 YARN[1],
@@ -334,18 +358,13 @@ pub const QWEN35: Shape = Shape {
     )
 };
 
+/// A layer of each kind.
 pub const QWEN35MOE: Shape = Shape {
     name: "tiny-qwen35moe",
     arch: "qwen35moe",
+    layers: 2,
     parts: Parts {
-        experts: Some(Experts {
-            count: 16,
-            used: 4,
-            ff: 256,
-            shared: 256,
-            biased: false,
-            shared_gate: true,
-        }),
+        experts: Some(Experts { count: 16, used: 4, ff: 256, shared: 256, biased: false, shared_gate: true }),
         ..QWEN35.parts
     },
     ..QWEN35

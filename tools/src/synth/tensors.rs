@@ -255,7 +255,10 @@ impl Layer<'_> {
             }
         }
         if experts.shared_gate {
-            self.list.push(Tensor { kind: Kind::Matrix, ..vector(self.name("ffn_gate_inp_shexp.weight"), Kind::Bias, dim) });
+            self.list.push(Tensor {
+                kind: Kind::Matrix,
+                ..vector(self.name("ffn_gate_inp_shexp.weight"), Kind::Bias, dim)
+            });
         }
         if experts.shared > 0 {
             self.feed_forward("_shexp", experts.shared);
