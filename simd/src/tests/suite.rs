@@ -2,7 +2,7 @@
 
 use super::data::Random;
 use super::naive;
-use crate::{ActGroup, Column, Format, Gate, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
+use crate::{ActGroup, Column, Delta, Format, Gate, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
 
 /// Runs a test with the kernels of an instruction set, or says that it is skipped.
 pub fn with(isa: Isa, test: impl Fn(&Kernels)) {
