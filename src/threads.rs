@@ -217,6 +217,32 @@ impl Team {
         });
     }
 
+    /// Splits two slices into the same number of chunks, the first of `lens.0` and the other of `lens.1` elements (the last ones may be
+    /// shorter), and calls `work(index, chunk, other)` for each.
+    ///
+    /// # Panics
+    ///
+    /// If one of `lens` is 0, the second slice has fewer chunks, or `work` panics.
+    pub fn chunk_pairs_mut<T: Send, U: Send>(
+        &mut self,
+        data: &mut [T],
+        others: &mut [U],
+        lens: (usize, usize),
+        work: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+    ) {
+        assert!(lens.0 > 0 && lens.1 > 0, "chunks of no elements");
+        let (data, others) = (Disjoint::new(data), Disjoint::new(others));
+        let chunks = data.len.div_ceil(lens.0);
+        assert!(others.len.div_ceil(lens.1) >= chunks, "{} elements in {chunks} chunks", others.len);
+        self.run(chunks, &|_, chunk| {
+            let part = |len: usize, all: usize| (chunk * len, all.min((chunk + 1) * len));
+            let ((from, to), (start, end)) = (part(lens.0, data.len), part(lens.1, others.len));
+            // SAFETY: each `chunk` comes once: the ranges are disjoint.
+            let (data, others) = unsafe { (data.range(from, to), others.range(start, end)) };
+            work(chunk, data, others);
+        });
+    }
+
     /// Hands out the columns of several matrices in strips, all in one job, with a state for each thread:
     /// `work(state, target, first_column, strip)`.
     ///
@@ -361,8 +387,8 @@ impl Drop for Closing<'_> {
     }
 }
 
-/// Most matrices that [`Team::strips_with`] takes at once: query, key and value.
-pub const MAX_TARGETS: usize = 3;
+/// Most matrices that [`Team::strips_with`] takes at once: what a gated delta net reads of a token.
+pub const MAX_TARGETS: usize = 4;
 
 /// A matrix, `height x width` row by row, whose columns are to be written in strips.
 pub struct Target<'a> {
@@ -461,127 +487,4 @@ impl<'a, T> Disjoint<'a, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_chunk_once() {
-        for threads in [1, 2, 3, 8] {
-            let mut team = Team::new(threads).unwrap();
-            for chunks in [0, 1, 2, 7, 100] {
-                let counts: Vec<AtomicUsize> = (0..chunks).map(|_| AtomicUsize::new(0)).collect();
-                team.run(chunks, &|_, chunk| {
-                    counts[chunk].fetch_add(1, Ordering::Relaxed);
-                });
-                assert!(
-                    counts.iter().all(|count| count.load(Ordering::Relaxed) == 1),
-                    "{threads} threads, {chunks} chunks"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn many_short_jobs_and_pauses() {
-        let mut team = Team::new(3).unwrap();
-        let mut data = vec![0u32; 10];
-        for round in 0..3000 {
-            team.chunks_mut(&mut data, 3, |_, chunk| chunk.iter_mut().for_each(|x| *x += 1));
-            if round % 1000 == 0 {
-                thread::sleep(std::time::Duration::from_millis(5));
-            }
-        }
-        assert_eq!(data, [3000; 10]);
-    }
-
-    #[test]
-    fn states_belong_to_one_thread() {
-        let mut team = Team::new(4).unwrap();
-        let (mut sums, mut data) = (vec![0usize; 4], vec![0u8; 1000]);
-        team.chunks_with(&mut sums, &mut data, 7, |sum, _, chunk| *sum += chunk.len());
-        assert_eq!(sums.iter().sum::<usize>(), 1000);
-    }
-
-    #[test]
-    fn strips_cover_every_column_of_every_target() {
-        let mut team = Team::new(3).unwrap();
-        let (mut a, mut b) = (vec![0.0; 2 * 10], vec![0.0; 3 * 4]);
-        let mut targets =
-            [Target { out: &mut a, width: 10, strip: 3 }, Target { out: &mut b, width: 4, strip: 4 }];
-        team.strips_with(&mut [(); 3], &mut targets, |(), target, first, mut strip| {
-            for row in 0..strip.height() {
-                for (i, x) in strip.row(row).iter_mut().enumerate() {
-                    *x += (target * 100 + row * 10 + first + i) as f32;
-                }
-            }
-        });
-        let expected = |rows: usize, width: usize, base: usize| -> Vec<f32> {
-            (0..rows).flat_map(|r| (0..width).map(move |c| (base + r * 10 + c) as f32)).collect()
-        };
-        assert_eq!(a, expected(2, 10, 0));
-        assert_eq!(b, expected(3, 4, 100));
-    }
-
-    /// Every member beyond the limit stays away, whatever the limit was before; pauses let the workers fall asleep between.
-    #[test]
-    fn members_beyond_the_limit_take_no_part() {
-        let mut team = Team::new(4).unwrap();
-        for (round, limit) in [4, 1, 2, 3, 1, 4, 2].into_iter().cycle().take(700).enumerate() {
-            team.limit(limit);
-            let counts: Vec<AtomicUsize> = (0..20).map(|_| AtomicUsize::new(0)).collect();
-            team.run(20, &|thread, chunk| {
-                assert!(thread < limit, "thread {thread} of {limit}");
-                counts[chunk].fetch_add(1, Ordering::Relaxed);
-                thread::yield_now();
-            });
-            assert!(counts.iter().all(|count| count.load(Ordering::Relaxed) == 1));
-            if round % 50 == 0 {
-                thread::sleep(std::time::Duration::from_millis(3));
-            }
-        }
-        team.limit(0);
-        team.run(3, &|thread, _| assert_eq!(thread, 0));
-        team.limit(usize::MAX);
-        assert_eq!(team.threads(), 4);
-    }
-
-    /// A worker that slept through a low limit takes part again: two chunks that wait for each other need two threads.
-    #[test]
-    fn a_raised_limit_wakes_the_sleepers() {
-        let mut team = Team::new(2).unwrap();
-        for _ in 0..20 {
-            team.limit(1);
-            team.run(2, &|_, _| {});
-            thread::sleep(std::time::Duration::from_millis(2));
-            team.limit(2);
-            let meeting = std::sync::Barrier::new(2);
-            team.run(2, &|_, _| {
-                meeting.wait();
-            });
-        }
-    }
-
-    #[test]
-    fn workers_can_be_bound() {
-        let cpu = topology::Topology::this_machine().cpus()[0].index;
-        let mut team = Team::on_cpus(3, Some(&[cpu])).unwrap();
-        let mut data = [0u32; 64];
-        team.chunks_mut(&mut data, 1, |index, chunk| chunk[0] = index as u32);
-        assert!(data.iter().enumerate().all(|(index, &value)| value == index as u32));
-    }
-
-    #[test]
-    fn a_panic_in_a_chunk_reaches_the_caller_and_the_team_goes_on() {
-        let mut team = Team::new(2).unwrap();
-        let result =
-            catch_unwind(AssertUnwindSafe(|| team.run(8, &|_, chunk| assert!(chunk != 5, "on purpose"))));
-        assert!(result.is_err());
-        team.run(4, &|_, _| {});
-    }
-
-    #[test]
-    fn sizes_that_make_no_sense_are_refused() {
-        assert!(Team::new(0).is_err());
-        assert!(Team::new(MAX_THREADS + 1).is_err());
-    }
-}
+mod tests;

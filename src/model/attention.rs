@@ -4,11 +4,14 @@
 //! q, k, v = Wq h, Wk h, Wv h;  normalize the heads of q and k;  turn them by their position;  store k and v
 //! added = Wo attention(q, all k, all v)
 //! ```
+//!
+//! Where the output is gated, `Wq h` is a query and a gate for each head, and what is found is multiplied with the gate's sigmoid.
 
 use super::decoder::Decoder;
 use super::scratch::parts;
 use super::weights::{Attention, HeadNorm};
-use crate::ops::{Activations, Projection, Scoring, Span, attend, project, rows};
+use crate::ops::{Activations, Cpu, Projection, Scoring, Span, attend, project, rows};
+use siskin_simd::Gate;
 use std::ops::Range;
 
 impl Decoder<'_> {
@@ -18,17 +21,22 @@ impl Decoder<'_> {
         let (embedding, q_values, kv_values) = (config.embedding, config.q_values(), config.kv_values());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
         let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
-        let [q, k, v, attended] =
-            parts(&mut s.wide, [q_values, kv_values, kv_values, q_values].map(|x| n * x));
+        let gated = if config.output_gate { q_values } else { 0 };
+        let lengths = [q_values, kv_values, kv_values, q_values, 2 * gated, gated];
+        let [q, k, v, attended, joint, gate] = parts(&mut s.wide, lengths.map(|x| n * x));
+        let wide_q = if config.output_gate { &mut *joint } else { &mut *q };
 
         let [wq, wk, wv] = [0, 1, 2].map(|i| weights.qkv[i].view());
         let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[wq, wk, wv]);
         let out = |matrix, out| Projection { matrix, out };
-        project(cpu, normed, [out(wq, &mut *q), out(wk, &mut *k), out(wv, &mut *v)]);
-        for (bias, x) in weights.qkv_bias.iter().zip([&mut *q, &mut *k, &mut *v]) {
+        project(cpu, normed, [out(wq, &mut *wide_q), out(wk, &mut *k), out(wv, &mut *v)]);
+        for (bias, x) in weights.qkv_bias.iter().zip([wide_q, &mut *k, &mut *v]) {
             if let Some(bias) = bias {
                 rows::add_bias(cpu, x, bias);
             }
+        }
+        if config.output_gate {
+            split(cpu, joint, config.heads.head_dim, q, gate);
         }
         let widths = [q_values, kv_values];
         for ((norm, x), cols) in weights.qk_norm.iter().zip([&mut *q, &mut *k]).zip(widths) {
@@ -67,6 +75,12 @@ impl Decoder<'_> {
         };
         let format = cache.kv_type(index).format();
         attend(cpu, heads, format, scoring, q, spans, &mut s.attention, &mut *attended);
+        let attended = if config.output_gate {
+            rows::gate(cpu, Gate::Sigmoid, gate, attended, q_values);
+            gate
+        } else {
+            attended
+        };
         let output = weights.output.view();
         let attended = Activations::new(cpu, attended, q_values, &mut s.matmul, &[output]);
         project(cpu, attended, [Projection { matrix: output, out: &mut *added }]);
@@ -74,4 +88,13 @@ impl Decoder<'_> {
             rows::add_bias(cpu, added, bias);
         }
     }
+}
+
+/// Takes queries and gates apart: `joint` is `heads of all tokens x 2 x head_dim`.
+fn split(cpu: &mut Cpu, joint: &[f32], head_dim: usize, q: &mut [f32], gate: &mut [f32]) {
+    cpu.team.chunk_pairs_mut(q, gate, (head_dim, head_dim), |head, q, gate| {
+        let (of_q, of_gate) = joint[2 * head * head_dim..][..2 * head_dim].split_at(head_dim);
+        q.copy_from_slice(of_q);
+        gate.copy_from_slice(of_gate);
+    });
 }

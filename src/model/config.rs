@@ -1,8 +1,8 @@
 //! The dimensions and constants of a model: everything about it that is not a weight. Families fill it in; the decoder follows it.
 
-use crate::ops::Heads;
 use crate::ops::rope::RopeStyle;
 use crate::ops::rows::NormKind;
+use crate::ops::{DeltaHeads, Heads};
 use siskin_simd::Gate;
 
 /// Dimensions and constants of a decoder-only transformer.
@@ -38,6 +38,10 @@ pub struct Config {
     pub parallel: bool,
     /// Whether a learnt vector of each position is added to the token's.
     pub position_embedding: bool,
+    /// Whether each query head's projection is followed by one of as many values whose sigmoids gate what the head found.
+    pub output_gate: bool,
+    /// Blocks of the file after the layers, which only guess further tokens (multi-token prediction); they are left alone.
+    pub draft_blocks: usize,
     /// Mixture of experts, in place of the dense feed-forward part.
     pub experts: Option<Experts>,
 }
@@ -49,8 +53,28 @@ pub struct LayerConfig {
     pub window: Option<usize>,
     /// The rotary embedding, by its place in [`Config::ropes`]; `None` turns nothing.
     pub rope: Option<usize>,
-    /// In place of attention, a convolution over so many positions.
-    pub convolution: Option<usize>,
+    /// In which way a token sees those before it.
+    pub mixer: Mixer,
+}
+
+/// The part of a layer in which a token sees those before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mixer {
+    /// Attention.
+    Attention,
+    /// A convolution over so many positions.
+    ShortConv(usize),
+    /// A gated delta net.
+    DeltaNet(DeltaNet),
+}
+
+/// Dimensions of a gated delta net.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaNet {
+    /// Its heads.
+    pub heads: DeltaHeads,
+    /// Positions that its convolution looks at.
+    pub length: usize,
 }
 
 /// Which norms a layer has, and of which kind.
@@ -203,14 +227,14 @@ impl Config {
         self.heads.heads * self.heads.head_dim
     }
 
+    /// Rows of the query projection: those of the queries, and of what gates the output.
+    pub fn q_rows(&self) -> usize {
+        self.q_values() * if self.output_gate { 2 } else { 1 }
+    }
+
     /// Values of all key heads (or value heads) of a token.
     pub fn kv_values(&self) -> usize {
         self.heads.kv_heads * self.heads.head_dim
-    }
-
-    /// Positions that the convolutions look at, if there are any.
-    pub fn convolution(&self) -> Option<usize> {
-        self.layers.iter().find_map(|layer| layer.convolution)
     }
 
     /// Values of the widest hidden vector of a feed-forward part.

@@ -3,7 +3,7 @@
 //! ```text
 //! x = embedding[token]
 //! for each layer:
-//!     h = norm(x);  x += norm(attention(h))            attention.rs, or short_conv.rs
+//!     h = norm(x);  x += norm(attention(h))            attention.rs, short_conv.rs or delta_net.rs
 //!     h = norm(x);  x += norm(feed_forward(h))         feed_forward.rs, experts.rs
 //! logits = Wout norm(x)
 //! ```
@@ -70,7 +70,7 @@ impl<'m> Decoder<'m> {
     }
 
     /// Forgets the tokens from position `end` on, and returns the next position: `end`, or 0 where a layer with a window has already
-    /// dropped what the token at `end` sees; then everything is forgotten.
+    /// dropped what the token at `end` sees, or a layer has a state that no token can be taken out of; then everything is forgotten.
     pub fn truncate(&mut self, end: usize) -> usize {
         self.cache.truncate(end)
     }
@@ -104,6 +104,7 @@ impl<'m> Decoder<'m> {
             match &layer.mixer {
                 Mixer::Attention(weights) => self.attention(index, weights, positions.clone()),
                 Mixer::ShortConv(weights) => self.short_conv(index, weights, positions.clone()),
+                Mixer::DeltaNet(weights) => self.delta_net(index, weights, positions.clone()),
             }
             self.add(&layer.attn_post_norm);
             if layer.ffn_norm.is_some() || !model.config().parallel {

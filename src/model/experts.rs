@@ -20,9 +20,9 @@ impl Decoder<'_> {
         let embedding = model.embedding;
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
         let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
-        let lengths = [n * config.count, n * embedding, n * embedding];
+        let lengths = [n * config.count, n, n * embedding, n * embedding];
         let (fixed, wide) = s.wide.split_at_mut(lengths.iter().sum());
-        let [scores, gathered, results] = parts(fixed, lengths);
+        let [scores, shares, gathered, results] = parts(fixed, lengths);
 
         let router = weights.router.view();
         let routed = Activations::new(cpu, h, embedding, &mut s.matmul, &[router]);
@@ -40,6 +40,13 @@ impl Decoder<'_> {
         match &weights.shared {
             Some(shared) => run(cpu, model, &shared.part(), h, wide, &mut s.matmul, added),
             None => added.fill(0.0),
+        }
+        if let Some(gate) = weights.shared_gate.as_ref().map(|gate| gate.view()) {
+            let gated = Activations::new(cpu, h, embedding, &mut s.matmul, &[gate]);
+            project(cpu, gated, [Projection { matrix: gate, out: &mut *shares }]);
+            for (added, share) in added.chunks_exact_mut(embedding).zip(shares) {
+                cpu.kernels.scale(added, 1.0 / (1.0 + (-*share).exp()));
+            }
         }
         for expert in 0..config.count {
             let members = members(choices, config.used, expert, &mut s.members);

@@ -6,6 +6,7 @@ pub mod arch;
 mod attention;
 pub mod config;
 pub mod decoder;
+mod delta_net;
 mod experts;
 mod feed_forward;
 pub mod keys;

@@ -1,6 +1,6 @@
 //! What memory a run takes, computed before any of it is taken.
 
-use super::config::LayerConfig;
+use super::config::{LayerConfig, Mixer};
 use super::scratch::Choice;
 use super::{Config, Model};
 use crate::kv::KvType;
@@ -92,28 +92,36 @@ fn batch(model: &Model, capacity: usize) -> Option<usize> {
 }
 
 /// The cache of a configuration for a number of positions. A layer with a window keeps what the first token of a batch sees and the
-/// batch itself, and no more; so does a convolution, as floats.
+/// batch itself, and no more; so does a convolution, as floats. A delta net cannot go back into a batch: it keeps what the next token sees, and its states.
 pub(super) fn shape(config: &Config, capacity: usize, batch: usize, kv_type: KvType) -> Shape {
     let heads = config.heads;
     let held = |window: Option<usize>| {
         window.map_or(capacity, |window| capacity.min(window.saturating_add(batch - 1)))
     };
-    let layer = |layer: &LayerConfig| match layer.convolution {
-        None => LayerShape {
-            streams: 2,
-            kv_heads: heads.kv_heads,
-            head_dim: heads.head_dim,
-            capacity: held(layer.window),
-            window: layer.window,
-            kv_type,
-        },
-        Some(length) => LayerShape {
-            streams: 1,
-            kv_heads: 1,
+    let attention = LayerShape {
+        streams: 2,
+        kv_heads: heads.kv_heads,
+        head_dim: heads.head_dim,
+        capacity,
+        window: None,
+        kv_type,
+        state: 0,
+    };
+    let convolution = LayerShape { streams: 1, kv_heads: 1, kv_type: KvType::F32, ..attention };
+    let layer = |layer: &LayerConfig| match layer.mixer {
+        Mixer::Attention => LayerShape { capacity: held(layer.window), window: layer.window, ..attention },
+        Mixer::ShortConv(length) => LayerShape {
             head_dim: config.embedding,
             capacity: held(Some(length)),
             window: Some(length),
-            kv_type: KvType::F32,
+            ..convolution
+        },
+        Mixer::DeltaNet(net) => LayerShape {
+            head_dim: net.heads.qkv_values(),
+            capacity: (net.length - 1).max(1),
+            window: Some(net.length),
+            state: net.heads.state_values(),
+            ..convolution
         },
     };
     Shape { layers: config.layers.iter().map(layer).collect(), positions: capacity }
@@ -125,6 +133,8 @@ pub(super) struct Sizes {
     pub batch: usize,
     pub embedding: usize,
     pub wide: usize,
+    /// What `wide` needs once for the whole batch: vectors of tokens before it.
+    pub before: usize,
     pub widest: usize,
     pub widest_float: usize,
     /// Experts that a token goes to.
@@ -138,14 +148,15 @@ impl Sizes {
     pub fn new(model: &Model, batch: usize) -> Sizes {
         let config = model.config();
         let hidden = config.widest_feed_forward();
-        let experts = config.experts.map_or(0, |e| e.count + 2 * config.embedding);
-        let attention = 2 * config.q_values() + 2 * config.kv_values();
-        let convolution = config.convolution().map_or(0, |length| (4 + length) * config.embedding);
+        let experts = config.experts.map_or(0, |e| e.count + 1 + 2 * config.embedding);
+        let mixers = || config.layers.iter().map(|layer| MixerSizes::new(config, layer.mixer));
+        let widest_mixer = |of: fn(MixerSizes) -> usize| mixers().map(of).max().unwrap_or(0);
         Sizes {
             batch,
             embedding: config.embedding,
-            wide: attention.max(convolution).max(experts + 2 * hidden),
-            widest: config.embedding.max(hidden).max(config.q_values()),
+            wide: widest_mixer(|sizes| sizes.row).max(experts + 2 * hidden),
+            before: widest_mixer(|sizes| sizes.before),
+            widest: widest_mixer(|sizes| sizes.output).max(config.embedding).max(hidden),
             widest_float: model.weights().widest_float(),
             used: config.experts.map_or(0, |e| e.used),
             angles: config.ropes.iter().map(|rope| rope.dims / 2).sum(),
@@ -162,9 +173,39 @@ impl Sizes {
     /// Bytes of all buffers but the workspaces of operations.
     fn bytes(&self) -> Option<usize> {
         let row = 3 * self.embedding + self.wide;
-        let floats = self.batch.checked_mul(row)?.checked_add(self.vocabulary)?;
+        let floats = self.batch.checked_mul(row)?.checked_add(self.before + self.vocabulary)?;
         let choices = self.batch * (self.used + usize::from(self.used > 0)) * size_of::<Choice>();
         let ropes = RopeTable::bytes(self.angles, self.batch);
         floats.checked_mul(size_of::<f32>())?.checked_add(choices)?.checked_add(ropes)
+    }
+}
+
+/// What the part of a layer in which tokens see each other needs of the wide buffer, in values.
+struct MixerSizes {
+    /// For each token.
+    row: usize,
+    /// Once.
+    before: usize,
+    /// What the last projection reads of a token.
+    output: usize,
+}
+
+impl MixerSizes {
+    fn new(config: &Config, mixer: Mixer) -> MixerSizes {
+        let (q, kv, embedding) = (config.q_values(), config.kv_values(), config.embedding);
+        match mixer {
+            Mixer::Attention => {
+                let gated = if config.output_gate { 3 * q } else { 0 };
+                MixerSizes { row: 2 * q + 2 * kv + gated, before: 0, output: q }
+            }
+            Mixer::ShortConv(length) => {
+                MixerSizes { row: 5 * embedding, before: (length - 1) * embedding, output: embedding }
+            }
+            Mixer::DeltaNet(net) => {
+                let (width, values) = (net.heads.qkv_values(), net.heads.value_values());
+                let row = 2 * width + values + 2 * net.heads.value_heads;
+                MixerSizes { row, before: (net.length - 1) * width, output: values }
+            }
+        }
     }
 }

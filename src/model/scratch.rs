@@ -13,8 +13,8 @@ pub(super) struct Scratch {
     pub h: Vec<f32>,
     /// `b x embedding`: what a part of a layer adds.
     pub added: Vec<f32>,
-    /// `b x` the wider of attention (query, key, value, and what was found) and feed-forward (gate and up, or what experts need): one
-    /// follows the other.
+    /// `b x` the wider of attention (query, key, value, and what was found; or what stands in its place) and feed-forward (gate and up, or
+    /// what experts need): one follows the other.
     pub wide: Vec<f32>,
     /// `b x experts.used`: where each token goes.
     pub choices: Vec<Choice>,
@@ -49,7 +49,7 @@ impl Scratch {
             x: rows(sizes.embedding),
             h: rows(sizes.embedding),
             added: rows(sizes.embedding),
-            wide: rows(sizes.wide),
+            wide: vec![0.0; plan.batch * sizes.wide + sizes.before],
             choices: vec![Choice::default(); plan.batch * sizes.used],
             members: vec![Choice::default(); if sizes.used > 0 { plan.batch } else { 0 }],
             matmul: matmul::Workspace::new(sizes.extent(), threads),

@@ -27,12 +27,7 @@ impl Decoder<'_> {
         let normed = Activations::new(cpu, h, width, &mut s.matmul, &[input]);
         project(cpu, normed, [Projection { matrix: input, out: &mut *bcx }]);
 
-        for (i, z) in z[..before * width].chunks_exact_mut(width).enumerate() {
-            match (positions.start + i).checked_sub(before) {
-                Some(position) => self.cache.load(index, position, z),
-                None => z.fill(0.0),
-            }
-        }
+        self.cache.load_before(index, positions.start, &mut z[..before * width]);
         for ((position, bcx), z) in
             positions.zip(bcx.chunks_exact(3 * width)).zip(z[before * width..].chunks_exact_mut(width))
         {

@@ -4,12 +4,14 @@
 //! all they need. Each result row is computed by one thread in one fixed order, so it depends neither on threads nor on the batch.
 
 pub mod attention;
+pub mod delta;
 mod floats;
 pub mod matmul;
 pub mod rope;
 pub mod rows;
 
 pub use attention::{Heads, Scoring, Span, attend};
+pub use delta::DeltaHeads;
 pub use matmul::{Activations, Projection, project};
 pub use rope::RopeTable;
 

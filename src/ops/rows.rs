@@ -70,6 +70,12 @@ pub fn gelu(cpu: &mut Cpu, x: &mut [f32], cols: usize) {
     cpu.team.chunks_mut(x, cols, |_, x| kernels.gelu(x));
 }
 
+/// `x[b] = silu(x[b])`, for rows of `cols` values.
+pub fn silu(cpu: &mut Cpu, x: &mut [f32], cols: usize) {
+    let kernels = &cpu.kernels;
+    cpu.team.chunks_mut(x, cols, |_, x| kernels.silu(x));
+}
+
 /// `x[b] += factor * y[b]`, for rows of `cols` values.
 ///
 /// # Panics

@@ -11,11 +11,11 @@ mod measure;
 use serde::Deserialize;
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
-use siskin::model::{Decoder, Job, Model, Plan, arch};
+use siskin::model::{Decoder, Error, Job, Model, Plan, arch};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin_simd::{Isa, Kernels};
-use siskin_tools::synth::{self, Mix, Shape};
+use siskin_tools::synth::{self, DeltaNet, Key, Mix, Parts, Shape};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -195,4 +195,84 @@ fn windows_remember_enough_for_any_batch() {
     near(last(&mut again, prompt.len() - 3, 3), "gone back a little");
     assert_eq!(again.truncate(4), 0, "the window has moved on");
     near(last(&mut again, 0, 8), "begun again");
+}
+
+/// A prompt that goes through delta nets piece by piece, or after another one was forgotten, gives the logits of one that does not; threads change no bit.
+#[test]
+fn states_go_on_with_any_batch() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let golden =
+        Golden::all().into_iter().find(|golden| golden.name() == "tiny-qwen35 F16").expect("a golden");
+    let model = golden.load(folder.path());
+    let prompt = &golden.prompt;
+    let decoder = |batch: usize, threads: usize| {
+        let cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).expect("threads") };
+        let job = Job { positions: prompt.len() + 8, kv_type: KvType::F32, threads, sampler_bytes: 0 };
+        let plan = Plan::new(&model, job).expect("it fits");
+        Decoder::new(&model, &Plan { batch, ..plan }, cpu)
+    };
+    let last = |decoder: &mut Decoder<'_>, step: usize| {
+        prompt.chunks(step).for_each(|tokens| decoder.forward(tokens));
+        decoder.logits((prompt.len() - 1) % step).to_vec()
+    };
+    let whole = last(&mut decoder(prompt.len(), 1), prompt.len());
+    for threads in [2, 3] {
+        assert_eq!(last(&mut decoder(prompt.len(), threads), prompt.len()), whole, "{threads} threads");
+    }
+    for step in [1, 2, 3, 5, 16] {
+        let mut decoder = decoder(step, 2);
+        let error = measure::relative(&last(&mut decoder, step), &whole);
+        assert!(error < 1e-4, "in pieces of {step}: {error}");
+        assert_eq!(decoder.truncate(prompt.len()), prompt.len(), "nothing is forgotten");
+        assert_eq!(decoder.truncate(prompt.len() - 1), 0, "no token can be taken out");
+        let error = measure::relative(&last(&mut decoder, step), &whole);
+        assert!(error < 1e-4, "begun again, in pieces of {step}: {error}");
+    }
+}
+
+/// What a shape in F16 becomes as a model.
+fn made(shape: Shape) -> Result<Model, Error> {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    let path = folder.path().join("made.gguf");
+    let mix = Mix::named("F16").expect("a format");
+    synth::Model::new(shape, mix, 1).save(&path).expect("room for a small file");
+    Model::load(&Gguf::open(&path).expect("the model opens"))
+}
+
+#[test]
+fn draft_blocks_are_left_alone() {
+    let shape = Shape::named("tiny-qwen35").expect("a shape");
+    let keys = &[("nextn_predict_layers", Key::U32(1))];
+    let drafting = Shape { layers: shape.layers + 1, parts: Parts { keys, ..shape.parts }, ..shape };
+    let (plain, drafting) = (made(shape).expect("a model"), made(drafting).expect("a model"));
+    assert_eq!(drafting.config().layers, plain.config().layers);
+    let logits = |model: &Model| forced(model, Isa::best(), &[5, 6, 7], &[8]);
+    assert_eq!(logits(&drafting), logits(&plain));
+}
+
+#[test]
+fn delta_nets_that_do_not_fit_are_refused() {
+    let shape = Shape::named("tiny-qwen35").expect("a shape");
+    let refused = |keys: &'static [(&'static str, Key)], parts: Parts| {
+        made(Shape { parts: Parts { keys, ..parts }, ..shape }).expect_err("a bad file").to_string()
+    };
+    let cases: [(&'static [(&'static str, Key)], &str); 3] = [
+        (
+            &[("attention.recurrent_layers", Key::List(&[1, 0, 1]))],
+            "is a list of 3, expected one for each of 4 blocks",
+        ),
+        (&[("attention.recurrent_layers", Key::List(&[1, 1, 1, 0]))], "blk.1.ssm_conv1d.weight"),
+        (&[("nextn_predict_layers", Key::U32(4))], "is 4, expected fewer than the 4 blocks"),
+    ];
+    for (keys, message) in cases {
+        let found = refused(keys, shape.parts);
+        assert!(found.contains(message), "{found}");
+    }
+    let net = shape.parts.delta_net.expect("it has delta nets");
+    let uneven = Parts { delta_net: Some(DeltaNet { key_heads: 3, ..net }), ..shape.parts };
+    let found = refused(&[], uneven);
+    assert!(
+        found.contains("qwen35.ssm.time_step_rank is 4, expected a multiple of the 3 key heads"),
+        "{found}"
+    );
 }

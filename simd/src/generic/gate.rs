@@ -12,6 +12,8 @@ pub enum Gate {
     Gelu,
     /// `g * sigmoid(1.702 g) * (u + 1)`, with `g` at most 7 and `u` in -7..=7: the gate of gpt-oss (OpenAI 2025, arXiv:2508.10925).
     ClampedSilu,
+    /// `sigmoid(g) * u`: the gate of an attention's output (Qiu et al. 2025, arXiv:2505.06708).
+    Sigmoid,
 }
 
 /// `gate[i] = f(gate[i], up[i])`.
@@ -30,6 +32,7 @@ impl WithSimd for Gated<'_> {
             Gate::Silu => each::<S, Silu>(simd, self.gate, self.up),
             Gate::Gelu => each::<S, Gelu>(simd, self.gate, self.up),
             Gate::ClampedSilu => each::<S, ClampedSilu>(simd, self.gate, self.up),
+            Gate::Sigmoid => each::<S, Sigmoid>(simd, self.gate, self.up),
         }
     }
 }
@@ -48,6 +51,23 @@ impl WithSimd for GeluInPlace<'_> {
         }
         let y = gelu(simd, simd.partial_load_f32s(tail));
         simd.partial_store_f32s(tail, y);
+    }
+}
+
+/// `x[i] = silu(x[i])`.
+pub(crate) struct SiluInPlace<'a>(pub &'a mut [f32]);
+
+impl WithSimd for SiluInPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (head, tail) = S::as_mut_simd_f32s(self.0);
+        for x in head {
+            *x = times_sigmoid(simd, *x, *x);
+        }
+        let x = simd.partial_load_f32s(tail);
+        simd.partial_store_f32s(tail, times_sigmoid(simd, x, x));
     }
 }
 
@@ -95,6 +115,15 @@ impl Function for ClampedSilu {
         let up = simd.max_f32s(simd.min_f32s(up, limit), simd.neg_f32s(limit));
         let swish = times_sigmoid(simd, gate, simd.mul_f32s(gate, simd.splat_f32s(1.702)));
         simd.mul_f32s(swish, simd.add_f32s(up, simd.splat_f32s(1.0)))
+    }
+}
+
+struct Sigmoid;
+
+impl Function for Sigmoid {
+    #[inline(always)]
+    fn apply<S: Simd>(simd: S, gate: S::f32s, up: S::f32s) -> S::f32s {
+        times_sigmoid(simd, up, gate)
     }
 }
 

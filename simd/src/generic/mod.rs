@@ -5,6 +5,7 @@
 
 mod add;
 mod cap;
+mod delta;
 mod exp;
 mod gate;
 mod norm;
@@ -14,8 +15,10 @@ mod tile;
 
 pub(crate) use add::{Add, AddRows32, AddScaled};
 pub(crate) use cap::{Scale, SoftCap};
+pub use delta::Delta;
+pub(crate) use delta::DeltaRule;
 pub use gate::Gate;
-pub(crate) use gate::{Gated, GeluInPlace};
+pub(crate) use gate::{Gated, GeluInPlace, SiluInPlace};
 pub(crate) use norm::{LayerNormInPlace, RmsNorm, RmsNormInPlace};
 pub(crate) use rope::{RotateHalves, RotatePairs};
 pub(crate) use softmax::Softmax;

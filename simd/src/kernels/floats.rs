@@ -3,8 +3,9 @@
 use super::Kernels;
 use crate::block::Format;
 use crate::generic::{
-    Accumulate, Add, AddScaled, Gate, Gated, GeluInPlace, LANES, LayerNormInPlace, RmsNorm, RmsNormInPlace,
-    RotateHalves, RotatePairs, Scale, ScaleColumns, SoftCap, Softmax, SoftmaxTile,
+    Accumulate, Add, AddScaled, Delta, DeltaRule, Gate, Gated, GeluInPlace, LANES, LayerNormInPlace, RmsNorm,
+    RmsNormInPlace, RotateHalves, RotatePairs, Scale, ScaleColumns, SiluInPlace, SoftCap, Softmax,
+    SoftmaxTile,
 };
 
 impl Kernels {
@@ -126,6 +127,23 @@ impl Kernels {
     /// `x[i] = gelu(x[i])`, approximated by tanh as in [`Gate::Gelu`].
     pub fn gelu(&self, x: &mut [f32]) {
         self.level.run(GeluInPlace(x));
+    }
+
+    /// `x[i] = silu(x[i])`, as in [`Gate::Silu`].
+    pub fn silu(&self, x: &mut [f32]) {
+        self.level.run(SiluInPlace(x));
+    }
+
+    /// A token passes a head of a gated delta net: `state` is `values x keys`, `out` is `values`.
+    ///
+    /// # Panics
+    ///
+    /// If the sizes do not fit, or there are no keys.
+    pub fn delta_rule(&self, state: &mut [f32], delta: Delta<'_>, out: &mut [f32]) {
+        let (keys, values) = (delta.key.len(), delta.value.len());
+        assert!(keys > 0 && delta.query.len() == keys, "values of a query and of a key");
+        assert!(out.len() == values && state.len() == keys * values, "a state of {values} x {keys}");
+        self.level.run(DeltaRule { state, delta, out });
     }
 
     /// `x[i] *= factor`.

@@ -2,7 +2,7 @@
 
 use super::data::Random;
 use super::naive;
-use crate::{ActGroup, Column, Format, Gate, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
+use crate::{ActGroup, Column, Delta, Format, Gate, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
 
 /// Runs a test with the kernels of an instruction set, or says that it is skipped.
 pub fn with(isa: Isa, test: impl Fn(&Kernels)) {
@@ -166,6 +166,7 @@ pub fn operations(kernels: &Kernels) {
         gates(kernels, &random.floats(n), &random.floats(n));
         scaled_and_capped(kernels, &random.floats(n));
         f16_rows(kernels, &random.floats(n * 3), &random.floats(3));
+        delta_rule(kernels, &random.floats(n * 5), &random.floats(5), &random.floats(n), &random.floats(n));
     }
     same_groups_as_scalar(kernels, &[0.0; 64]);
     for odd in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, f32::MAX, f32::MIN_POSITIVE, 1e-42, 1e-45] {
@@ -289,6 +290,10 @@ fn gates(kernels: &Kernels, gate: &[f32], up: &[f32]) {
         let g = g.min(7.0);
         g * sigmoid(1.702 * g) * (u.clamp(-7.0, 7.0) + 1.0)
     });
+    check(Gate::Sigmoid, &|g, u| sigmoid(g) * u);
+    let mut out = gate.clone();
+    kernels.silu(&mut out);
+    assert_close(&out, gate.iter().map(|&x| f64::from(x) * sigmoid(f64::from(x))));
     let mut out = gate.clone();
     kernels.gelu(&mut out);
     assert_close(&out, gate.iter().map(|&x| gelu(f64::from(x))));
@@ -332,6 +337,29 @@ fn f16_rows(kernels: &Kernels, x: &[f32], weights: &[f32]) {
     out.fill(0.5);
     kernels.add_rows(Format::F32, &wide, weights, &mut out);
     assert_close(&out, (0..cols).map(|i| 0.5 + sum(i)));
+}
+
+/// The rule as it is written, with vectors that were normalized before.
+fn delta_rule(kernels: &Kernels, state: &[f32], value: &[f32], query: &[f32], key: &[f32]) {
+    let (decay, beta, eps) = (0.9, 0.4, 1e-6);
+    let (mut new, mut out) = (state.to_vec(), vec![f32::NAN; value.len()]);
+    kernels.delta_rule(&mut new, Delta { query, key, value, decay, beta, eps }, &mut out);
+
+    let normalized = |x: &[f32]| -> Vec<f64> {
+        let length = (x.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>() + f64::from(eps)).sqrt();
+        x.iter().map(|&x| f64::from(x) / length).collect()
+    };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let (query, key) = (normalized(query), normalized(key));
+    let mut answers = Vec::new();
+    for ((row, new), &value) in state.chunks_exact(key.len()).zip(new.chunks_exact(key.len())).zip(value) {
+        let mut row: Vec<f64> = row.iter().map(|&x| f64::from(x) * f64::from(decay)).collect();
+        let change = f64::from(beta) * (f64::from(value) - dot(&row, &key));
+        row.iter_mut().zip(&key).for_each(|(x, key)| *x += change * key);
+        answers.push(dot(&row, &query) / (key.len() as f64).sqrt());
+        assert_close(new, row.into_iter());
+    }
+    assert_close(&out, answers.into_iter());
 }
 
 fn rotations(kernels: &Kernels) {

@@ -1,7 +1,7 @@
 //! What most families share: a decoder in the manner of Llama, from the keys that all of them use. A family changes what differs.
 
 use crate::model::Error;
-use crate::model::config::{Config, Experts, LayerConfig, Norms, Rope, Scales, Scaling, Weighting};
+use crate::model::config::{Config, Experts, LayerConfig, Mixer, Norms, Rope, Scales, Scaling, Weighting};
 use crate::model::keys::{Keys, LIMIT};
 use crate::ops::Heads;
 use crate::ops::rope::RopeStyle;
@@ -22,7 +22,7 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
         None => keys.count("feed_forward_length")?,
     };
     let eps = keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?;
-    let layer = LayerConfig { window: None, rope: Some(0), convolution: None };
+    let layer = LayerConfig { window: None, rope: Some(0), mixer: Mixer::Attention };
     Ok(Config {
         family,
         layers: vec![layer; keys.count("block_count")?],
@@ -52,8 +52,22 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
         temperature: None,
         parallel: false,
         position_embedding: false,
+        output_gate: false,
+        draft_blocks: 0,
         experts,
     })
+}
+
+/// Takes the blocks that only guess further tokens out of the layers.
+pub(super) fn leave_draft_blocks(keys: &Keys<'_>, config: &mut Config) -> Result<(), Error> {
+    const KEY: &str = "nextn_predict_layers";
+    let (draft, blocks) = (keys.nonzero(KEY)?.unwrap_or(0), config.layers.len());
+    if draft >= blocks {
+        return Err(keys.value(KEY, draft, &format!("fewer than the {blocks} blocks")));
+    }
+    config.draft_blocks = draft;
+    config.layers.truncate(blocks - draft);
+    Ok(())
 }
 
 /// The norms of the family, with the key of layer normalization.

@@ -3,7 +3,7 @@
 use super::Family;
 use super::common::llama_like;
 use crate::model::Error;
-use crate::model::config::Config;
+use crate::model::config::{Config, Mixer};
 use crate::model::keys::Keys;
 use crate::ops::rope::RopeStyle;
 
@@ -25,7 +25,7 @@ fn config(keys: &Keys<'_>) -> Result<Config, Error> {
     let window = keys.nonzero("attention.sliding_window")?;
     for (layer, heads) in config.layers.iter_mut().zip(heads) {
         if heads == 0 {
-            layer.convolution = Some(length);
+            layer.mixer = Mixer::ShortConv(length);
         } else {
             layer.window = window;
         }

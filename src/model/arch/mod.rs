@@ -12,6 +12,7 @@ mod llama;
 mod olmo;
 mod phi;
 mod qwen;
+mod qwen35;
 mod stablelm;
 
 use super::Error;
@@ -53,6 +54,8 @@ pub const FAMILIES: &[Family] = &[
     gpt2::GPT2,
     gpt_oss::GPT_OSS,
     lfm2::LFM2,
+    qwen35::QWEN35,
+    qwen35::QWEN35MOE,
 ];
 
 /// The family with a name.

@@ -2,8 +2,8 @@
 //! what the family must have is missed; and a tensor that nothing asked for is refused.
 
 use super::{
-    Attention, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors, ShortConv,
-    Stack, Vector, Weights,
+    Attention, DeltaNet, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors,
+    ShortConv, Stack, Vector, Weights,
 };
 use crate::gguf::{Gguf, TensorInfo};
 use crate::model::{Config, Error, config};
@@ -64,9 +64,10 @@ impl<'a> Finder<'a> {
         let without_ffn_norm = config.parallel && self.file.tensor(&format!("{ffn_norm}.weight")).is_none();
         Ok(Layer {
             attn_norm: self.norm_if(norms.before, &name("attn_norm"))?,
-            mixer: match config.layers[i].convolution {
-                None => Mixer::Attention(Box::new(self.attention(i)?)),
-                Some(length) => Mixer::ShortConv(self.short_conv(i, length)?),
+            mixer: match config.layers[i].mixer {
+                config::Mixer::Attention => Mixer::Attention(Box::new(self.attention(i)?)),
+                config::Mixer::ShortConv(length) => Mixer::ShortConv(self.short_conv(i, length)?),
+                config::Mixer::DeltaNet(net) => Mixer::DeltaNet(Box::new(self.delta_net(i, net)?)),
             },
             attn_post_norm: self.norm_if(norms.after, &name("post_attention_norm"))?,
             ffn_norm: self.norm_if(norms.before && !without_ffn_norm, &ffn_norm)?,
@@ -105,9 +106,32 @@ impl<'a> Finder<'a> {
         })
     }
 
+    fn delta_net(
+        &mut self,
+        i: usize,
+        config::DeltaNet { heads, length }: config::DeltaNet,
+    ) -> Result<DeltaNet, Error> {
+        let (embedding, width, values) = (self.config.embedding, heads.qkv_values(), heads.value_values());
+        let name = |part: &str| format!("blk.{i}.{part}");
+        let by_column = self.values(&name("ssm_conv1d.weight"), &[length, width])?;
+        let of_position = |t: usize| by_column.chunks_exact(length).map(move |column| column[t]);
+        Ok(DeltaNet {
+            heads,
+            qkv: self.matrix(&name("attn_qkv.weight"), width, embedding)?,
+            gate: self.matrix(&name("attn_gate.weight"), values, embedding)?,
+            decay: self.matrix(&name("ssm_alpha.weight"), heads.value_heads, embedding)?,
+            beta: self.matrix(&name("ssm_beta.weight"), heads.value_heads, embedding)?,
+            kernel: (0..length).flat_map(of_position).collect(),
+            decay_bias: self.values(&name("ssm_dt.bias"), &[heads.value_heads])?,
+            rate: self.values(&name("ssm_a"), &[heads.value_heads])?,
+            norm: self.values(&name("ssm_norm.weight"), &[heads.head_dim])?,
+            output: self.matrix(&name("ssm_out.weight"), embedding, values)?,
+        })
+    }
+
     /// Query, key and value with their biases: three tensors, or one with the rows of all.
     fn qkv(&mut self, i: usize) -> Result<([Matrix; 3], [Option<Vector>; 3]), Error> {
-        let (q, kv, embedding) = (self.config.q_values(), self.config.kv_values(), self.config.embedding);
+        let (q, kv, embedding) = (self.config.q_rows(), self.config.kv_values(), self.config.embedding);
         let ranges = [0..q, q..q + kv, q + kv..q + 2 * kv];
         let name = |part: &str| format!("blk.{i}.{part}");
         let fused = self
@@ -180,6 +204,8 @@ impl<'a> Finder<'a> {
             down: self.stack(&name("down_exps.weight"), count, embedding, width)?,
             bias: [bias(self, "gate", width)?, bias(self, "up", width)?, bias(self, "down", embedding)?],
             shared: config.shared.map(|width| self.dense(prefix, "_shexp", width)).transpose()?,
+            shared_gate: self
+                .optional(&name("gate_inp_shexp.weight"), |finder, name| finder.matrix(name, 1, embedding))?,
         })
     }
 
@@ -233,8 +259,17 @@ impl<'a> Finder<'a> {
         Ok(out)
     }
 
+    /// Whether a tensor is of a block that only guesses further tokens.
+    fn is_draft(&self, name: &str) -> bool {
+        let layers = self.config.layers.len();
+        let block = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')?.0.parse().ok());
+        block.is_some_and(|block| (layers..layers + self.config.draft_blocks).contains(&block))
+    }
+
     fn refuse_unused(&self) -> Result<(), Error> {
-        match self.file.tensors().iter().find(|tensor| !self.used.contains(tensor.name())) {
+        let unused =
+            |tensor: &&TensorInfo| !self.used.contains(tensor.name()) && !self.is_draft(tensor.name());
+        match self.file.tensors().iter().find(unused) {
             None => Ok(()),
             Some(tensor) => {
                 let arch = self.config.family.to_owned();

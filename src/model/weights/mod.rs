@@ -10,6 +10,7 @@ pub use matrix::{Matrix, Stack};
 
 use super::{Config, Error};
 use crate::gguf::{Bytes, Gguf};
+use crate::ops::DeltaHeads;
 
 /// A vector of floats, copied.
 pub type Vector = Box<[f32]>;
@@ -56,12 +57,14 @@ pub enum Mixer {
     Attention(Box<Attention>),
     /// A short convolution.
     ShortConv(ShortConv),
+    /// A gated delta net.
+    DeltaNet(Box<DeltaNet>),
 }
 
 /// Attention.
 #[derive(Debug)]
 pub struct Attention {
-    /// `q_values x embedding`, `kv_values x embedding` twice: query, key, value.
+    /// `q_rows x embedding`, `kv_values x embedding` twice: query, key, value.
     pub qkv: [Matrix; 3],
     /// Biases of query, key and value.
     pub qkv_bias: [Option<Vector>; 3],
@@ -84,6 +87,38 @@ pub struct ShortConv {
     pub kernel: Vector,
     /// `embedding x embedding`.
     pub output: Matrix,
+}
+
+/// A gated delta net: a state of each head that tokens write to and read from.
+#[derive(Debug)]
+pub struct DeltaNet {
+    /// Its heads.
+    pub heads: DeltaHeads,
+    /// `qkv_values x embedding`: queries, keys, values.
+    pub qkv: Matrix,
+    /// `value_values x embedding`: what gates the output.
+    pub gate: Matrix,
+    /// `value_heads x embedding`: how much a token lets a head forget.
+    pub decay: Matrix,
+    /// `value_heads x embedding`: how strongly a token is written.
+    pub beta: Matrix,
+    /// `length x qkv_values`, the weights of the oldest position first.
+    pub kernel: Vector,
+    /// `value_heads`: added to what `decay` gives.
+    pub decay_bias: Vector,
+    /// `value_heads`, below 0: what that is multiplied with.
+    pub rate: Vector,
+    /// `head_dim`: the norm of what each head found.
+    pub norm: Vector,
+    /// `embedding x value_values`.
+    pub output: Matrix,
+}
+
+impl DeltaNet {
+    /// Positions before a token that its convolution looks at.
+    pub fn before(&self) -> usize {
+        self.kernel.len() / self.heads.qkv_values() - 1
+    }
 }
 
 /// The feed-forward part of a layer.
@@ -125,6 +160,8 @@ pub struct Experts {
     pub bias: [Option<Vector>; 3],
     /// What all tokens go through too.
     pub shared: Option<Dense>,
+    /// `1 x embedding`: how much of that, by the sigmoid of the product; all of it if `None`.
+    pub shared_gate: Option<Matrix>,
 }
 
 /// All weights of a model.
@@ -248,6 +285,7 @@ impl Mixer {
         match self {
             Mixer::Attention(attention) => attention.qkv.iter().chain([&attention.output]).collect(),
             Mixer::ShortConv(conv) => vec![&conv.input, &conv.output],
+            Mixer::DeltaNet(net) => vec![&net.qkv, &net.gate, &net.decay, &net.beta, &net.output],
         }
     }
 
@@ -259,6 +297,9 @@ impl Mixer {
                 heads.sum::<usize>() + values(others)
             }
             Mixer::ShortConv(conv) => conv.kernel.len(),
+            Mixer::DeltaNet(net) => {
+                [&net.kernel, &net.decay_bias, &net.rate, &net.norm].iter().map(|vector| vector.len()).sum()
+            }
         }
     }
 }
@@ -269,7 +310,8 @@ impl FeedForward {
         match self {
             FeedForward::Dense(dense) => dense.matrices().collect(),
             FeedForward::Experts(experts) => {
-                [&experts.router].into_iter().chain(experts.shared.iter().flat_map(Dense::matrices)).collect()
+                let shared = experts.shared.iter().flat_map(Dense::matrices).chain(&experts.shared_gate);
+                [&experts.router].into_iter().chain(shared).collect()
             }
         }
     }

@@ -32,6 +32,7 @@ pub fn fill(
         Kind::Router => matrix(tensor, 4.0, &mut rng, emit),
         Kind::Norm => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(0.9, 1.1)).collect())),
         Kind::Bias => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(-0.5, 0.5)).collect())),
+        Kind::Rate => emit(&floats((0..tensor.cols).map(|_| rng.uniform(-0.5, -0.02)).collect())),
         Kind::LongFactors(most) => {
             let share = |i: usize| i as f32 / tensor.cols as f32;
             emit(&floats((0..tensor.cols).map(|i| 1.0 + (most - 1) as f32 * share(i)).collect()))

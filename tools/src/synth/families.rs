@@ -2,7 +2,7 @@
 //!
 //! The tiny ones bend within the few dozen tokens of a test: windows are short, and scaling of rotary embedding starts early.
 
-use super::shape::{Experts, HeadNorm, Key, Parts, Shape, TINY};
+use super::shape::{DeltaNet, Experts, HeadNorm, Key, Parts, Shape, TINY};
 
 /// A tiny shape of a family; where layers differ, it needs more than two.
 const fn tiny(name: &'static str, arch: &'static str, parts: Parts) -> Shape {
@@ -92,7 +92,14 @@ pub const GRANITEMOE: Shape = Shape {
         "tiny-granitemoe",
         "granitemoe",
         Parts {
-            experts: Some(Experts { count: 6, used: 2, ff: 256, shared: 512, biased: false }),
+            experts: Some(Experts {
+                count: 6,
+                used: 2,
+                ff: 256,
+                shared: 512,
+                biased: false,
+                shared_gate: false,
+            }),
             keys: GRANITE_KEYS,
             ..Parts::LLAMA
         },
@@ -143,7 +150,14 @@ pub const OLMOE: Shape = Shape {
         "olmoe",
         Parts {
             head_norm: HeadNorm::All,
-            experts: Some(Experts { count: 8, used: 3, ff: 256, shared: 0, biased: false }),
+            experts: Some(Experts {
+                count: 8,
+                used: 3,
+                ff: 256,
+                shared: 0,
+                biased: false,
+                shared_gate: false,
+            }),
             ..Parts::LLAMA
         },
     )
@@ -187,14 +201,17 @@ pub const GPT2: Shape = Shape {
 pub const MIXTRAL: Shape = tiny(
     "tiny-mixtral",
     "llama",
-    Parts { experts: Some(Experts { count: 4, used: 2, ff: 512, shared: 0, biased: false }), ..Parts::LLAMA },
+    Parts {
+        experts: Some(Experts { count: 4, used: 2, ff: 512, shared: 0, biased: false, shared_gate: false }),
+        ..Parts::LLAMA
+    },
 );
 
 pub const QWEN3MOE: Shape = tiny(
     "tiny-qwen3moe",
     "qwen3moe",
     Parts {
-        experts: Some(Experts { count: 16, used: 4, ff: 256, shared: 0, biased: false }),
+        experts: Some(Experts { count: 16, used: 4, ff: 256, shared: 0, biased: false, shared_gate: false }),
         ..WITH_HEAD_NORM
     },
 );
@@ -209,7 +226,14 @@ pub const GPT_OSS: Shape = Shape {
             ffn_norm: "post_attention_norm",
             output_bias: true,
             sinks: true,
-            experts: Some(Experts { count: 8, used: 4, ff: 256, shared: 0, biased: true }),
+            experts: Some(Experts {
+                count: 8,
+                used: 4,
+                ff: 256,
+                shared: 0,
+                biased: true,
+                shared_gate: false,
+            }),
             keys: &[
                 YARN[0],
                 YARN[1],
@@ -272,7 +296,7 @@ pub const OLMOE_1B_7B: Shape = Shape {
     vocab: 50_304,
     context: 4096,
     parts: Parts {
-        experts: Some(Experts { count: 64, used: 8, ff: 1024, shared: 0, biased: false }),
+        experts: Some(Experts { count: 64, used: 8, ff: 1024, shared: 0, biased: false, shared_gate: false }),
         ..OLMOE.parts
     },
     ..OLMOE
@@ -305,4 +329,69 @@ pub const LFM2_350M: Shape = Shape {
     context: 128_000,
     rope_base: 1_000_000.0,
     ..LFM2
+};
+
+/// Delta nets and attention with an output gate, in turn. Queries and keys of the delta nets are shared by two heads, and a part of each attention head is
+/// turned.
+pub const QWEN35: Shape = Shape {
+    layers: 4,
+    head_dim: 128,
+    rope_dims: 32,
+    norm_eps: 1e-6,
+    tied: true,
+    ..tiny(
+        "tiny-qwen35",
+        "qwen35",
+        Parts {
+            ffn_norm: "post_attention_norm",
+            delta_net: Some(DeltaNet {
+                key_heads: 2,
+                value_heads: 4,
+                head_dim: 64,
+                convolution: 4,
+                interval: 2,
+            }),
+            output_gate: true,
+            keys: &[("rope.dimension_sections", Key::List(&[6, 5, 5, 0]))],
+            ..WITH_HEAD_NORM
+        },
+    )
+};
+
+/// A layer of each kind.
+pub const QWEN35MOE: Shape = Shape {
+    name: "tiny-qwen35moe",
+    arch: "qwen35moe",
+    layers: 2,
+    parts: Parts {
+        experts: Some(Experts { count: 16, used: 4, ff: 256, shared: 256, biased: false, shared_gate: true }),
+        ..QWEN35.parts
+    },
+    ..QWEN35
+};
+
+pub const QWEN35_0_8B: Shape = Shape {
+    name: "qwen3.5-0.8b",
+    dim: 1024,
+    ff: 3584,
+    layers: 24,
+    heads: 8,
+    kv_heads: 2,
+    head_dim: 256,
+    rope_dims: 64,
+    vocab: 248_320,
+    context: 262_144,
+    rope_base: 10_000_000.0,
+    parts: Parts {
+        delta_net: Some(DeltaNet {
+            key_heads: 16,
+            value_heads: 16,
+            head_dim: 128,
+            convolution: 4,
+            interval: 4,
+        }),
+        keys: &[("rope.dimension_sections", Key::List(&[11, 11, 10, 0]))],
+        ..QWEN35.parts
+    },
+    ..QWEN35
 };

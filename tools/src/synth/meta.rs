@@ -104,11 +104,20 @@ pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
             list.push(Entry::u32(key("expert_shared_feed_forward_length"), experts.shared));
         }
     }
+    if let Some(net) = shape.parts.delta_net {
+        list.push(Entry::u32(key("full_attention_interval"), net.interval));
+        list.push(Entry::u32(key("ssm.conv_kernel"), net.convolution));
+        list.push(Entry::u32(key("ssm.group_count"), net.key_heads));
+        list.push(Entry::u32(key("ssm.inner_size"), net.value_heads * net.head_dim));
+        list.push(Entry::u32(key("ssm.state_size"), net.head_dim));
+        list.push(Entry::u32(key("ssm.time_step_rank"), net.value_heads));
+    }
     list.extend(shape.parts.keys.iter().map(|&(name, value)| match value {
         Key::U32(value) => Entry::u32(key(name), value as usize),
         Key::F32(value) => Entry::f32(key(name), value),
         Key::Bool(value) => Entry::bool(key(name), value),
         Key::Text(value) => Entry::string(key(name), value),
+        Key::List(values) => Entry::array(&key(name), Type::I32, values, |value| value.to_le_bytes()),
     }));
     list.extend(vocab.entries.iter().cloned());
     list

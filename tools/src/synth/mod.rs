@@ -33,7 +33,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 pub use mix::Mix;
-pub use shape::{Experts, HeadNorm, Key, Parts, RopeScaling, SHAPES, Shape};
+pub use shape::{DeltaNet, Experts, HeadNorm, Key, Parts, RopeScaling, SHAPES, Shape};
 pub use tensors::{Kind, Tensor, tensors};
 pub use vocab::Vocab;
 

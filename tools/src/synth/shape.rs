@@ -41,6 +41,23 @@ pub struct Experts {
     pub shared: usize,
     /// Whether router and experts have biases.
     pub biased: bool,
+    /// Whether a gate says how much of the shared part a token gets.
+    pub shared_gate: bool,
+}
+
+/// A gated delta net in place of attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeltaNet {
+    /// Heads of queries and keys.
+    pub key_heads: usize,
+    /// Heads of values.
+    pub value_heads: usize,
+    /// Width of all of them.
+    pub head_dim: usize,
+    /// Positions that its convolution looks at.
+    pub convolution: usize,
+    /// The last of so many layers has attention instead.
+    pub interval: usize,
 }
 
 /// A value of a metadata key.
@@ -54,6 +71,8 @@ pub enum Key {
     Bool(bool),
     /// A text.
     Text(&'static str),
+    /// Signed numbers.
+    List(&'static [i32]),
 }
 
 /// What a family's layers have, beside what all have.
@@ -89,6 +108,10 @@ pub struct Parts {
     pub experts: Option<Experts>,
     /// In every other layer, from the first on, a convolution over so many positions in place of attention.
     pub convolution: Option<usize>,
+    /// Gated delta nets in place of attention.
+    pub delta_net: Option<DeltaNet>,
+    /// A gate of the attention's output, beside each query.
+    pub output_gate: bool,
     /// The tensor of the norm before the output projection.
     pub output_norm: &'static str,
     /// Metadata of the family's own.
@@ -113,6 +136,8 @@ impl Parts {
         long_rope: false,
         experts: None,
         convolution: None,
+        delta_net: None,
+        output_gate: false,
         output_norm: "output_norm",
         keys: &[],
     };
@@ -263,6 +288,9 @@ pub const SHAPES: &[Shape] = &[
     families::GPT_OSS,
     families::LFM2,
     families::LFM2_350M,
+    families::QWEN35,
+    families::QWEN35MOE,
+    families::QWEN35_0_8B,
     families::QWEN3_0_6B,
     families::GEMMA3_1B,
     families::OLMOE_1B_7B,
@@ -320,6 +348,11 @@ impl Shape {
     /// Whether a layer is a convolution.
     pub fn is_convolution(&self, layer: usize) -> bool {
         self.parts.convolution.is_some() && layer.is_multiple_of(2)
+    }
+
+    /// What a layer has in place of attention, if it is a gated delta net.
+    pub fn delta_net(&self, layer: usize) -> Option<DeltaNet> {
+        self.parts.delta_net.filter(|net| !(layer + 1).is_multiple_of(net.interval))
     }
 
     /// The shape of this name.

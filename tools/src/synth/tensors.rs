@@ -3,7 +3,7 @@
 use siskin_simd::Format;
 
 use super::mix::fitting;
-use super::{Experts, HeadNorm, Mix, Shape};
+use super::{DeltaNet, Experts, HeadNorm, Mix, Shape};
 
 /// What a tensor holds, which decides its numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Kind {
     Norm,
     /// A bias: near zero.
     Bias,
+    /// Logarithms of what is left of a state: a little below zero.
+    Rate,
     /// [`Shape::rope_factors`].
     RopeFactors,
     /// LongRoPE's divisors: from 1 up to the second number.
@@ -118,8 +120,9 @@ impl Layer<'_> {
         if parts.norms_before {
             self.norm("attn_norm");
         }
-        match parts.convolution {
-            Some(length) if self.shape.is_convolution(self.layer) => self.convolution(length),
+        match (parts.convolution, self.shape.delta_net(self.layer)) {
+            (Some(length), _) if self.shape.is_convolution(self.layer) => self.convolution(length),
+            (_, Some(net)) => self.delta_net(net),
             _ => self.attention(),
         }
         if parts.norms_after {
@@ -168,7 +171,8 @@ impl Layer<'_> {
             self.matrix("attn_qkv", base, q + 2 * kv, shape.dim);
             self.bias("attn_qkv", shape.qkv_bias, q + 2 * kv);
         } else {
-            self.matrix("attn_q", base, q, shape.dim);
+            let wide_q = if parts.output_gate { 2 * q } else { q };
+            self.matrix("attn_q", base, wide_q, shape.dim);
             self.matrix("attn_k", base, kv, shape.dim);
             self.matrix("attn_v", self.sensitive(), kv, shape.dim);
             for (part, rows) in [("attn_q", q), ("attn_k", kv), ("attn_v", kv)] {
@@ -190,6 +194,22 @@ impl Layer<'_> {
         self.list.push(matrix(name, Format::F32, dim, length));
         self.matrix("shortconv.in_proj", base, 3 * dim, dim);
         self.matrix("shortconv.out_proj", base, dim, dim);
+    }
+
+    fn delta_net(&mut self, net: DeltaNet) {
+        let (dim, base) = (self.shape.dim, self.mix.base);
+        let values = net.value_heads * net.head_dim;
+        let width = 2 * net.key_heads * net.head_dim + values;
+        self.matrix("attn_qkv", base, width, dim);
+        self.matrix("attn_gate", base, values, dim);
+        let name = self.name("ssm_conv1d.weight");
+        self.list.push(matrix(name, Format::F32, width, net.convolution));
+        self.bias("ssm_dt", true, net.value_heads);
+        self.list.push(vector(self.name("ssm_a"), Kind::Rate, net.value_heads));
+        self.matrix("ssm_beta", base, net.value_heads, dim);
+        self.matrix("ssm_alpha", base, net.value_heads, dim);
+        self.list.push(vector(self.name("ssm_norm.weight"), Kind::Norm, net.head_dim));
+        self.matrix("ssm_out", base, dim, values);
     }
 
     fn head_norm(&mut self, part: &str, heads: usize) {
@@ -233,6 +253,12 @@ impl Layer<'_> {
                 let bias = vector(self.name(&format!("{part}.bias")), Kind::Bias, rows);
                 self.list.push(Tensor { rows: count, ..bias });
             }
+        }
+        if experts.shared_gate {
+            self.list.push(Tensor {
+                kind: Kind::Matrix,
+                ..vector(self.name("ffn_gate_inp_shexp.weight"), Kind::Bias, dim)
+            });
         }
         if experts.shared > 0 {
             self.feed_forward("_shexp", experts.shared);

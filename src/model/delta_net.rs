@@ -1,0 +1,86 @@
+//! A gated delta net in place of attention (Yang et al. 2024, arXiv:2412.06464), as Qwen 3.5 has it: for [`Decoder`] only.
+//!
+//! ```text
+//! q, k, v = silu(convolution(Wqkv h));  gate = Wgate h;  beta = sigmoid(Wbeta h);  decay = e^(rate softplus(Wdecay h + bias))
+//! S = decay S;  S = S + beta (v - S k) k^T;  found = S q                each head by itself, q and k normalized
+//! added = Wout (norm(found) * silu(gate))
+//! ```
+//!
+//! What has been seen is in `S`, whatever the length of the sequence. The vectors that the convolution looks back at are kept beside it.
+
+use super::decoder::Decoder;
+use super::scratch::parts;
+use super::weights::DeltaNet;
+use crate::ops::delta::{self, Tokens};
+use crate::ops::rows::NormKind;
+use crate::ops::{Activations, Cpu, Projection, project, rows};
+use siskin_simd::Gate;
+use std::ops::Range;
+
+/// Above this, `ln(1 + e^x)` is `x`.
+const LARGE: f32 = 20.0;
+
+impl Decoder<'_> {
+    /// `added = delta_net(h)`, of the tokens at `positions`.
+    pub(super) fn delta_net(&mut self, index: usize, weights: &DeltaNet, positions: Range<usize>) {
+        let (n, embedding, eps) = (self.rows, self.model.config().embedding, self.model.config().norms.eps);
+        let (heads, width, before) = (weights.heads, weights.heads.qkv_values(), weights.before());
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
+        let lengths = [
+            (before + n) * width,
+            n * width,
+            n * heads.value_values(),
+            n * heads.value_heads,
+            n * heads.value_heads,
+        ];
+        let [z, qkv, gate, decay, beta] = parts(&mut s.wide, lengths);
+
+        let (earlier, fresh) = z.split_at_mut(before * width);
+        let [w_qkv, w_gate, w_decay, w_beta] =
+            [&weights.qkv, &weights.gate, &weights.decay, &weights.beta].map(|matrix| matrix.view());
+        let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[w_qkv, w_gate, w_decay, w_beta]);
+        let to = |matrix, out| Projection { matrix, out };
+        let outs = [to(w_qkv, &mut *fresh), to(w_gate, gate), to(w_decay, decay), to(w_beta, beta)];
+        project(cpu, normed, outs);
+
+        self.cache.load_before(index, positions.start, earlier);
+        for (position, z) in positions.zip(fresh.chunks_exact(width)).skip(n.saturating_sub(before.max(1))) {
+            self.cache.store(&cpu.kernels, index, position, &[z]);
+        }
+        delta::convolve(cpu, z, &weights.kernel, width, qkv);
+        rows::silu(cpu, qkv, width);
+        shares(weights, decay, beta);
+        let found = &mut z[..n * heads.value_values()];
+        delta::delta_net(cpu, heads, Tokens { qkv, decay, beta, eps }, self.cache.state_mut(index), found);
+        let cols = (n * heads.head_dim, heads.head_dim);
+        rows::norm_in_place(cpu, NormKind::Rms, found, cols, &weights.norm, eps);
+        gate_heads(cpu, gate, found, n, heads.head_dim);
+
+        let output = weights.output.view();
+        let gated = Activations::new(cpu, gate, heads.value_values(), &mut s.matmul, &[output]);
+        project(cpu, gated, [Projection { matrix: output, out: &mut *added }]);
+    }
+}
+
+/// What was projected becomes decays and strengths, `batch x value_heads`.
+fn shares(weights: &DeltaNet, decay: &mut [f32], beta: &mut [f32]) {
+    for decay in decay.chunks_exact_mut(weights.rate.len()) {
+        for ((decay, rate), bias) in decay.iter_mut().zip(&weights.rate).zip(&weights.decay_bias) {
+            let x = *decay + bias;
+            let softplus = if x > LARGE { x } else { x.exp().ln_1p() };
+            *decay = (rate * softplus).exp();
+        }
+    }
+    beta.iter_mut().for_each(|beta| *beta = 1.0 / (1.0 + (-*beta).exp()));
+}
+
+/// `gate = silu(gate) * found`: `gate` is `n x value_heads x head_dim`, `found` is `value_heads x n x head_dim`.
+fn gate_heads(cpu: &mut Cpu, gate: &mut [f32], found: &[f32], n: usize, head_dim: usize) {
+    let (kernels, values) = (&cpu.kernels, gate.len() / n);
+    cpu.team.chunks_mut(gate, values, |row, gate| {
+        for (head, gate) in gate.chunks_exact_mut(head_dim).enumerate() {
+            kernels.gate(Gate::Silu, gate, &found[(head * n + row) * head_dim..][..head_dim]);
+        }
+    });
+}
