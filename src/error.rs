@@ -4,7 +4,7 @@
 use crate::chat;
 #[cfg(feature = "download")]
 use crate::download;
-use crate::{gguf, model, sample, session, tokenizer};
+use crate::{gguf, memory, model, score, session, tokenizer};
 
 /// Anything that can go wrong between opening a file and the last token.
 #[derive(Debug, thiserror::Error)]
@@ -22,6 +22,15 @@ pub enum Error {
     /// The prompt does not fit the model, or the run does not fit the machine.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// A text cannot be scored.
+    #[error(transparent)]
+    Score(#[from] score::Error),
+    /// The run needs more memory than there is.
+    #[error(transparent)]
+    Memory(#[from] memory::Error),
+    /// No threads can be started.
+    #[error("threads: {0}. Try fewer of them")]
+    Threads(#[source] std::io::Error),
     /// The model cannot be quantized.
     #[cfg(feature = "quantize")]
     #[error(transparent)]
@@ -54,9 +63,17 @@ impl Error {
     /// The kind of failure.
     pub fn kind(&self) -> Kind {
         match self {
+            Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_memory() => {
+                Kind::DoesNotFit
+            }
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
             Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
             Error::Session(error) => session_kind(error),
+            Error::Score(error) => score_kind(error),
+            Error::Memory(_) => Kind::DoesNotFit,
+            // a number that makes no sense, or else no memory for another stack
+            Error::Threads(error) if error.kind() == std::io::ErrorKind::InvalidInput => Kind::Usage,
+            Error::Threads(_) => Kind::DoesNotFit,
             #[cfg(feature = "quantize")]
             Error::Quantize(error) => quantize_kind(error),
             #[cfg(feature = "chat")]
@@ -64,6 +81,15 @@ impl Error {
             #[cfg(feature = "download")]
             Error::Download(error) => download_kind(error),
         }
+    }
+}
+
+fn score_kind(error: &score::Error) -> Kind {
+    use score::Error as Score;
+    match error {
+        Score::Empty | Score::TokenRange { .. } => Kind::Usage,
+        Score::TooLong { .. } | Score::TooLarge { .. } => Kind::DoesNotFit,
+        Score::Logits(_) => Kind::Failed,
     }
 }
 
@@ -98,14 +124,15 @@ fn download_kind(error: &download::Error) -> Kind {
 
 /// Options and prompts are the caller's, logits the model's.
 fn session_kind(error: &session::Error) -> Kind {
-    use sample::Error as Sample;
     use session::Error as Session;
     match error {
-        Session::EmptyPrompt | Session::TokenRange { .. } | Session::Stop(_) => Kind::Usage,
-        Session::Sample(Sample::Temperature { .. } | Sample::TopP { .. } | Sample::MinP { .. }) => {
+        Session::EmptyPrompt | Session::TokenRange { .. } | Session::Branches { .. } | Session::Stop(_) => {
             Kind::Usage
         }
-        Session::PromptTooLong { .. } | Session::TooLarge { .. } => Kind::DoesNotFit,
+        Session::Sample(error) if error.is_setting() => Kind::Usage,
+        #[cfg(feature = "grammar")]
+        Session::Grammar(_) => Kind::Usage,
+        Session::PromptTooLong { .. } | Session::TooLarge { .. } | Session::Memory { .. } => Kind::DoesNotFit,
         Session::Vocabulary { .. } => Kind::BadModel,
         Session::Sample(_) | Session::Sink(_) => Kind::Failed,
     }

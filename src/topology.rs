@@ -5,6 +5,7 @@
 //! by default there is a thread for each physical performance core, for prefill and decode alike: efficiency cores and the second
 //! hardware threads of a core are left alone.
 
+use crate::machine::Machine;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -95,15 +96,15 @@ fn is_near(capacity: u64, largest: u64) -> bool {
     capacity >= largest - largest / 4
 }
 
-/// Memory in bytes that can be had without driving out what is in use, within the limit of this process's control group; `None`
+/// Memory in bytes that can be had without driving out what is in use, within the limits of this process's control groups; `None`
 /// where the system does not tell. Cached file pages count as available.
 pub fn available_memory() -> Option<u64> {
-    System { root: PathBuf::from("/") }.memory("MemAvailable:")
+    Machine::this().available_memory()
 }
 
-/// All memory of this machine in bytes, within the limit of this process's control group; `None` where the system does not tell.
+/// All memory of this machine in bytes, within the limits of this process's control groups; `None` where the system does not tell.
 pub fn total_memory() -> Option<u64> {
-    System { root: PathBuf::from("/") }.memory("MemTotal:")
+    Machine::this().total_memory()
 }
 
 /// Binds the calling thread, and those it starts from now on, to CPUs. Does nothing outside of Linux.
@@ -154,14 +155,6 @@ impl System {
             LogicalCpu { index, capacity, core }
         };
         indices.into_iter().map(cpu).collect()
-    }
-
-    /// A line of `meminfo`, in bytes, but no more than the control group may have.
-    fn memory(&self, name: &str) -> Option<u64> {
-        let kib = self.field("proc/meminfo", name)?;
-        let bytes = kib.strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)?;
-        let limit = self.read("sys/fs/cgroup/memory.max").and_then(|limit| limit.parse().ok());
-        Some(bytes.min(limit.unwrap_or(u64::MAX)))
     }
 
     /// What follows a name in a file of lines `name value`.
@@ -287,20 +280,6 @@ mod tests {
         let topology = Topology::read(dir.path(), 3);
         assert_eq!((topology.default_threads(), topology.placement(2)), (3, None));
         assert_eq!(Topology::read(dir.path(), 0).default_threads(), 1);
-    }
-
-    #[test]
-    fn memory_is_what_machine_and_group_allow() {
-        let board = Board::new(&[]);
-        let system = System { root: board.0.path().to_owned() };
-        assert_eq!(system.memory("MemAvailable:"), None);
-        board.write("proc/meminfo", "MemTotal:  100 kB\nMemAvailable:   50 kB");
-        assert_eq!(system.memory("MemAvailable:"), Some(50 << 10));
-        assert_eq!(system.memory("MemTotal:"), Some(100 << 10));
-        board.write("sys/fs/cgroup/memory.max", "max");
-        assert_eq!(system.memory("MemAvailable:"), Some(50 << 10));
-        board.write("sys/fs/cgroup/memory.max", "4096");
-        assert_eq!(system.memory("MemAvailable:"), Some(4096));
     }
 
     #[test]

@@ -14,9 +14,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Bytes after which the header is looked at first; after that, each time twice as many are there.
-const FIRST_LOOK: usize = 1 << 20;
+pub(super) const FIRST_LOOK: usize = 1 << 20;
 /// Bytes of a header, at most; those of vocabularies of 260,000 tokens are below 20 MiB.
-const MAX_HEADER: usize = 32 << 20;
+pub(super) const MAX_HEADER: usize = 32 << 20;
 /// Bytes after which a failure is no longer one in a row.
 const PROGRESS: u64 = 1 << 20;
 

@@ -8,6 +8,7 @@
 //! | `cache.rs` | the folders on disk |
 //! | `url.rs`, `http.rs` | requests, redirects, the token, when to try again |
 //! | `hub.rs` | the hub's list of files |
+//! | `header.rs` | the header of a model that is not downloaded |
 //! | `part.rs`, `fetch.rs` | one file: the part on disk, and what is missing of it |
 //! | `error.rs` | one variant for each way in which it can fail |
 //!
@@ -22,6 +23,7 @@
 mod cache;
 mod error;
 mod fetch;
+mod header;
 mod http;
 mod hub;
 mod part;
@@ -31,6 +33,7 @@ mod url;
 
 pub use cache::{Cache, Cached};
 pub use error::Error;
+pub use header::{Looked, look};
 pub use http::Token;
 pub use quant::{DEFAULT_ORDER, Wanted};
 pub use reference::Reference;
@@ -175,13 +178,7 @@ pub fn pull(
     check: &mut dyn FnMut(&Header<'_>) -> bool,
 ) -> Result<Pulled, Error> {
     let client = Client::new(options)?;
-    let (name, files) = match reference {
-        Reference::Hub { owner, repo, revision, wanted } => {
-            let repository = Repository { owner, repo, revision };
-            hub_files(&client, repository, wanted, reference, options, on_event)?
-        }
-        Reference::Url(url) => (url.to_string(), url_files(&client, url, options, on_event)?),
-    };
+    let (name, files) = files(&client, reference, options, on_event)?;
     let present: Vec<bool> = files.iter().map(is_present).collect::<Result<_, _>>()?;
     let missing = files.iter().zip(&present).filter(|(_, present)| !**present).map(|(file, _)| file);
     require_space(options, missing)?;
@@ -201,6 +198,22 @@ pub fn pull(
         fetched: present.iter().filter(|present| !**present).count(),
         verified: files.iter().all(|file| file.sha256.is_some()),
     })
+}
+
+/// The files of a model, and its name.
+fn files(
+    client: &Client,
+    reference: &Reference,
+    options: &Options,
+    on_event: &mut OnEvent<'_>,
+) -> Result<(String, Vec<Remote>), Error> {
+    match reference {
+        Reference::Hub { owner, repo, revision, wanted } => {
+            let repository = Repository { owner, repo, revision };
+            hub_files(client, repository, wanted, reference, options, on_event)
+        }
+        Reference::Url(url) => Ok((url.to_string(), url_files(client, url, options, on_event)?)),
+    }
 }
 
 fn is_present(file: &Remote) -> Result<bool, Error> {

@@ -47,6 +47,7 @@ impl Layout {
 }
 
 /// The bytes that are left to read, and how many there were; `E` is the byte order.
+#[derive(Clone)]
 pub(super) struct Cursor<'a, E> {
     rest: &'a [u8],
     len: usize,

@@ -37,8 +37,13 @@ impl Error {
 
     /// Whether the file could not be had at all (missing, not readable, not a file), rather than being damaged or unsuitable.
     pub fn is_io(&self) -> bool {
-        use ErrorKind::{Io, NotAFile, SplitPartMissing};
-        matches!(self.kind(), Io { .. } | NotAFile | SplitPartMissing { .. })
+        use ErrorKind::{Io, NoMemory, NotAFile, SplitPartMissing};
+        matches!(self.kind(), Io { .. } | NoMemory { .. } | NotAFile | SplitPartMissing { .. })
+    }
+
+    /// Whether the system has no memory or no address space for the file.
+    pub fn is_memory(&self) -> bool {
+        matches!(self.kind(), ErrorKind::NoMemory { .. })
     }
 }
 
@@ -70,6 +75,9 @@ pub enum ErrorKind {
     /// The operating system refused.
     #[error("cannot be read: {source}")]
     Io { source: io::Error },
+    /// No memory, or no address space.
+    #[error("the system refuses {needed} bytes for it")]
+    NoMemory { needed: usize },
     /// A folder, a pipe or a device.
     #[error("is not a regular file")]
     NotAFile,
@@ -211,6 +219,9 @@ impl ErrorKind {
         use ErrorKind::*;
         match self {
             Io { .. } => "Try checking the path and its permissions",
+            NoMemory { .. } => {
+                "Try a smaller model, or a higher limit: a mapped file counts as address space (ulimit -v)"
+            }
             NotAFile => "Try the path of a .gguf file",
             FileTooLarge { .. } => "Try a smaller model or a 64-bit system",
             NotGguf { .. } => "Try a model file in the GGUF format, or download it again",

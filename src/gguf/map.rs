@@ -1,4 +1,4 @@
-//! Where the bytes of a model live: mapped, read into memory, or part of the program. The only `unsafe` of the room.
+//! Where the bytes of a model live: mapped, read into memory, or part of the program.
 //!
 //! `reader.rs` and `split.rs` make a [`Source`]; everybody may hold [`Bytes`].
 
@@ -11,10 +11,13 @@ use std::sync::Arc;
 use memmap2::{Mmap, MmapMut, MmapOptions};
 
 use super::error::{Error, ErrorKind};
+use super::fault::Listed;
 
 /// One file of a model: its name for messages, and its bytes. The length never changes.
 pub(super) struct Source {
     path: PathBuf,
+    /// Of a mapped file. Before `backing`, so that it goes before the mapping does.
+    _listed: Option<Listed>,
     backing: Backing,
 }
 
@@ -33,7 +36,7 @@ impl Source {
             // SAFETY: the map is private to this value, read-only, and unmapped only when the last `Arc<Source>` goes. What no
             // program can rule out is another process that changes the file meanwhile. Changed bytes are harmless here: they are
             // only ever read as integers, every length and range was copied out at open, and later reads are bounds-checked. A
-            // shortened file raises SIGBUS on access, which is documented at `Gguf::open`.
+            // shortened file raises SIGBUS on access, which `fault.rs` can turn into an orderly end.
             unsafe { Mmap::map(file) }
         })
     }
@@ -62,16 +65,29 @@ impl Source {
         let len = file.metadata().map_err(io)?.len();
         let len = usize::try_from(len).map_err(|_| fail(ErrorKind::FileTooLarge { found: len }))?;
         // an empty file cannot be mapped; the reader says what is wrong with it
-        let backing = if len == 0 { Backing::Static(&[]) } else { backing(fill(&file, len).map_err(io)?) };
-        Ok(Source { path: path.to_path_buf(), backing })
+        let filled = |source: io::Error| match source.kind() {
+            io::ErrorKind::OutOfMemory => fail(ErrorKind::NoMemory { needed: len }),
+            _ => io(source),
+        };
+        let backing =
+            if len == 0 { Backing::Static(&[]) } else { backing(fill(&file, len).map_err(filled)?) };
+        Ok(Source::new(path.to_path_buf(), backing))
+    }
+
+    fn new(path: PathBuf, backing: Backing) -> Source {
+        let listed = match &backing {
+            Backing::Mapped(map) => Some(Listed::new(&path, map)),
+            _ => None,
+        };
+        Source { path, _listed: listed, backing }
     }
 
     pub(super) fn from_static(bytes: &'static [u8]) -> Source {
-        Source { path: PathBuf::from("built-in model"), backing: Backing::Static(bytes) }
+        Source::new(PathBuf::from("built-in model"), Backing::Static(bytes))
     }
 
     pub(super) fn from_vec(bytes: Vec<u8>) -> Source {
-        Source { path: PathBuf::from("model in memory"), backing: Backing::Owned(bytes) }
+        Source::new(PathBuf::from("model in memory"), Backing::Owned(bytes))
     }
 
     /// The first bytes of a file that is `len` bytes long; the rest reads as zeros, which take no memory.
@@ -87,9 +103,20 @@ impl Source {
         let backing = if len == 0 {
             Backing::Static(&[])
         } else {
-            Backing::Anonymous(map().map_err(|source| fail(ErrorKind::Io { source }))?)
+            Backing::Anonymous(map().map_err(|source| match source.kind() {
+                io::ErrorKind::OutOfMemory => fail(ErrorKind::NoMemory { needed: len }),
+                _ => fail(ErrorKind::Io { source }),
+            })?)
         };
-        Ok(Source { path: path.to_path_buf(), backing })
+        Ok(Source::new(path.to_path_buf(), backing))
+    }
+
+    /// The header of a file and nothing else of it: the data of tensors reads as zeros, and is as long as the header says even if the file is not.
+    pub(super) fn header(path: &Path) -> Result<Source, Error> {
+        let file = Source::map(path)?;
+        let (header, whole) = super::reader::extent(path, file.bytes())?;
+        let bytes = file.bytes();
+        Source::prefix(path, bytes.get(..header).unwrap_or(bytes), whole.max(bytes.len() as u64))
     }
 
     pub(super) fn path(&self) -> &Path {

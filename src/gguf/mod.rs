@@ -4,7 +4,8 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `map.rs` | the mapping and [`Bytes`]; the only `unsafe` of this room |
+//! | `map.rs` | the mapping and [`Bytes`] |
+//! | `fault.rs` | the end of a process whose mapped file is shortened |
 //! | `cursor.rs` | bounds-checked reading of integers and strings in either byte order |
 //! | `reader.rs` | the header from first byte to last: magic, version, counts, entries |
 //! | `value.rs`, `array.rs`, `metadata.rs` | metadata values, arrays and typed getters |
@@ -38,6 +39,8 @@ mod array;
 mod cursor;
 mod error;
 #[allow(unsafe_code)]
+mod fault;
+#[allow(unsafe_code)]
 mod map;
 mod metadata;
 mod reader;
@@ -51,6 +54,7 @@ use std::path::{Path, PathBuf};
 pub use array::Array;
 pub use cursor::ByteOrder;
 pub use error::{Error, ErrorKind};
+pub use fault::exit_on_lost_page;
 pub use map::Bytes;
 pub use metadata::Metadata;
 pub use tensors::TensorInfo;
@@ -90,7 +94,8 @@ impl Gguf {
     /// The file is opened read-only and its tensors are not read, so this takes milliseconds whatever the size.
     ///
     /// If another process shortens a mapped file, touching the lost pages raises `SIGBUS`, which ends the process: no check
-    /// at open can prevent that. Where files may change under a running program use [`Gguf::read`].
+    /// at open can prevent that. [`exit_on_lost_page`] makes it an end with a message. Where files may change under a running program use
+    /// [`Gguf::read`].
     ///
     /// # Errors
     /// When the file cannot be opened ([`Error::is_io`]), or is not a valid GGUF file: [`ErrorKind`] has a variant for each damage.
@@ -122,6 +127,15 @@ impl Gguf {
         split::single(Source::from_vec(bytes))
     }
 
+    /// Validates the header of a model and touches nothing else of it: the data of tensors reads as zeros and takes no memory. The file may be cut
+    /// off anywhere behind its header, as one that is being downloaded. Of a split model all parts are looked at.
+    ///
+    /// # Errors
+    /// As [`Gguf::open`], but for what is wrong with the data.
+    pub fn open_header(path: &Path) -> Result<Gguf, Error> {
+        split::open(path, Source::header)
+    }
+
     /// Validates the header of a file of which only the first bytes are there, such as one that is being downloaded; `None` if the
     /// header is longer than these bytes. The data of tensors reads as zeros and takes no memory. A part of a split model is
     /// opened alone: its metadata are complete only in the first part, its tensors only in all of them.
@@ -133,6 +147,25 @@ impl Gguf {
             return Ok(None);
         }
         Gguf::join(reader::read(Source::prefix(path, prefix, file_bytes)?)?, Vec::new()).map(Some)
+    }
+
+    /// As [`Gguf::from_prefix`], for all parts of a model in order: of each its path, its first bytes, and how long it is.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn from_prefixes(parts: &[(&Path, &[u8], u64)]) -> Result<Option<Gguf>, Error> {
+        let mut read = Vec::with_capacity(parts.len());
+        for &(path, prefix, file_bytes) in parts {
+            if (prefix.len() as u64) < file_bytes && !reader::holds_header(path, prefix)? {
+                return Ok(None);
+            }
+            read.push(reader::read(Source::prefix(path, prefix, file_bytes)?)?);
+        }
+        if read.is_empty() {
+            return Ok(None);
+        }
+        let first = read.remove(0);
+        Gguf::join(first, read).map(Some)
     }
 
     /// Joins validated parts; the first one gives path, version and metadata.

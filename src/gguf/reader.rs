@@ -22,6 +22,7 @@ const MAX_TENSORS: u64 = 1 << 18;
 pub(super) const MAX_NAME: u64 = 1 << 16;
 const MAX_ALIGNMENT: u32 = 1 << 20;
 const DEFAULT_ALIGNMENT: u64 = 32;
+const ALIGNMENT: &str = "general.alignment";
 
 /// One validated file.
 pub(super) struct Part {
@@ -113,19 +114,50 @@ fn looks_like(bytes: &[u8]) -> &'static str {
     starts.iter().find(|(start, _)| bytes.starts_with(start)).map_or("another kind of file", |(_, name)| name)
 }
 
+/// Bytes of the header at the beginning of `bytes`, and of the file that it describes.
+///
+/// # Errors
+/// When the header is damaged or not there as a whole.
+pub(super) fn extent(path: &Path, bytes: &[u8]) -> Result<(usize, u64), Error> {
+    let extent = preamble(bytes).and_then(|(_, layout)| match layout.order {
+        ByteOrder::Little => extent_of::<LittleEndian>(bytes, layout),
+        ByteOrder::Big => extent_of::<BigEndian>(bytes, layout),
+    });
+    extent.map_err(|kind| Error::new(path, kind))
+}
+
+fn extent_of<E: byteorder::ByteOrder>(bytes: &[u8], layout: Layout) -> Result<(usize, u64), ErrorKind> {
+    let mut cursor = Cursor::<E>::new(bytes, layout);
+    let (tensor_count, key_count) = counts(&mut cursor)?;
+    let entries = table(&mut cursor, key_count, read_entry)?;
+    let alignment = entries.iter().find(|entry| &*entry.key == ALIGNMENT);
+    let alignment = alignment.and_then(|entry| bytes.get(entry.payload.clone())?.first_chunk::<4>());
+    // a value that makes no sense is refused when the header is read
+    let alignment = alignment.map_or(DEFAULT_ALIGNMENT, |n| E::read_u32(n).into()).max(1);
+    let table = tensors::read_table(&mut cursor, tensor_count)?;
+    let header = cursor.position();
+    let data_start = (header as u64).checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
+    Ok((header, tensors::end(&table, data_start)))
+}
+
+/// The counts of tensors and of keys.
+fn counts<E: byteorder::ByteOrder>(cursor: &mut Cursor<'_, E>) -> Result<(u64, u64), ErrorKind> {
+    let header = |short: super::cursor::Short| short.within("the header");
+    cursor.take(PREAMBLE as u64).map_err(header)?;
+    let tensor_count = cursor.count().map_err(header)?;
+    let key_count = cursor.count().map_err(header)?;
+    check_counts(cursor, tensor_count, key_count)?;
+    Ok((tensor_count, key_count))
+}
+
 fn body<E: byteorder::ByteOrder>(
     source: &Arc<Source>,
     version: u32,
     layout: Layout,
 ) -> Result<Part, ErrorKind> {
     let mut cursor = Cursor::<E>::new(source.bytes(), layout);
-    let header = |short: super::cursor::Short| short.within("the header");
-    cursor.take(PREAMBLE as u64).map_err(header)?;
-    let tensor_count = cursor.count().map_err(header)?;
-    let key_count = cursor.count().map_err(header)?;
-    check_counts(&cursor, tensor_count, key_count)?;
-
-    let metadata = Metadata::new(Arc::clone(source), layout, read_entries(&mut cursor, key_count)?)?;
+    let (tensor_count, key_count) = counts(&mut cursor)?;
+    let metadata = Metadata::new(Arc::clone(source), layout, table(&mut cursor, key_count, read_entry)?)?;
     let alignment = alignment(&metadata)?;
     let table = tensors::read_table(&mut cursor, tensor_count)?;
     let data_start = (cursor.position() as u64).next_multiple_of(alignment);
@@ -151,21 +183,20 @@ fn check_counts<E: byteorder::ByteOrder>(
     Ok(())
 }
 
-/// An empty table for `count` entries. The count is only a claim: room is made for no more than would take as many bytes as
-/// are left in the file, and what is really there makes the table grow.
-pub(super) fn table<T, E: byteorder::ByteOrder>(cursor: &Cursor<'_, E>, count: u64) -> Vec<T> {
-    Vec::with_capacity(count.min(cursor.left() / size_of::<T>() as u64) as usize)
-}
-
-fn read_entries<E: byteorder::ByteOrder>(
-    cursor: &mut Cursor<'_, E>,
+/// `count` entries, each with its index. The count is only a claim, so they are read twice: nothing is kept, and no room is made, before all of
+/// them were seen to be there.
+pub(super) fn table<'a, T, E: byteorder::ByteOrder>(
+    cursor: &mut Cursor<'a, E>,
     count: u64,
-) -> Result<Vec<Entry>, ErrorKind> {
-    let mut entries = table(cursor, count);
+    read: impl Fn(&mut Cursor<'a, E>, u64) -> Result<T, ErrorKind>,
+) -> Result<Vec<T>, ErrorKind> {
+    let mut ahead = cursor.clone();
+    (0..count).try_for_each(|index| read(&mut ahead, index).map(drop))?;
+    let mut table = Vec::with_capacity(count as usize);
     for index in 0..count {
-        entries.push(read_entry(cursor, index)?);
+        table.push(read(cursor, index)?);
     }
-    Ok(entries)
+    Ok(table)
 }
 
 fn read_entry<E: byteorder::ByteOrder>(cursor: &mut Cursor<'_, E>, index: u64) -> Result<Entry, ErrorKind> {
@@ -187,7 +218,7 @@ pub(super) fn clip(bytes: &[u8]) -> String {
 }
 
 fn alignment(metadata: &Metadata) -> Result<u64, ErrorKind> {
-    match metadata.get("general.alignment") {
+    match metadata.get(ALIGNMENT) {
         None => Ok(DEFAULT_ALIGNMENT),
         Some(value::Value::U32(n)) if n.is_power_of_two() && n <= MAX_ALIGNMENT => Ok(n.into()),
         Some(value::Value::U32(found)) => Err(ErrorKind::AlignmentValue { found, limit: MAX_ALIGNMENT }),

@@ -88,11 +88,7 @@ pub(super) fn read_table<E: byteorder::ByteOrder>(
     cursor: &mut Cursor<'_, E>,
     count: u64,
 ) -> Result<Vec<Row>, ErrorKind> {
-    let mut table = reader::table(cursor, count);
-    for index in 0..count {
-        table.push(read_row(cursor, index)?);
-    }
-    Ok(table)
+    reader::table(cursor, count, read_row)
 }
 
 fn read_row<E: byteorder::ByteOrder>(cursor: &mut Cursor<'_, E>, index: u64) -> Result<Row, ErrorKind> {
@@ -140,6 +136,12 @@ fn data_bytes(name: &str, ty: GgmlType, dims: [u64; MAX_DIMS]) -> Result<u64, Er
     elements
         .and_then(|elements| (elements / block).checked_mul(ty.block_bytes() as u64))
         .ok_or_else(|| ErrorKind::TensorSize { tensor: quoted(name), dims })
+}
+
+/// Where the data of the last tensor ends, in bytes from the beginning of the file.
+pub(super) fn end(table: &[Row], data_start: u64) -> u64 {
+    let end = |row: &Row| data_start.saturating_add(row.offset).saturating_add(row.bytes);
+    table.iter().map(end).fold(data_start, u64::max)
 }
 
 /// Gives each row its bytes of the file, and refuses rows that are misaligned, leave the file or share bytes.

@@ -145,7 +145,7 @@ fn apply(bytes: &mut Vec<u8>, damage: &Damage, order: ByteOrder) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 6000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_damage(layout in prop::sample::select(&LAYOUTS[..]), damages in prop::collection::vec(damage(), 1..5)) {

@@ -1,0 +1,66 @@
+//! What a run takes: the sum of what its parts say of themselves.
+
+use crate::gguf::Gguf;
+use crate::model::{Model, Plan};
+use crate::threads::STACK_BYTES;
+use crate::tokenizer;
+
+/// Memory of the program itself, about: its code's data, the main thread's stack, tables of the file's header, buffers for reading and writing.
+pub const PROGRAM_BYTES: u64 = 2 << 20;
+
+/// Memory of a run, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Footprint {
+    /// The file, as it is mapped.
+    pub mapped: u64,
+    /// Of it, what one token reads.
+    pub read_per_token: u64,
+    /// Keys and values of a run that has come to its end that the last token reads.
+    pub kv_read: u64,
+    /// What decoder and session allocate.
+    pub plan: Plan,
+    /// What the tokenizer allocates.
+    pub tokenizer: tokenizer::Size,
+    /// Stacks of the threads that are started; address space, of which little is touched.
+    pub stacks: u64,
+}
+
+impl Footprint {
+    /// The footprint of a plan that was made for this file, this model and so many threads.
+    pub fn new(
+        file: &Gguf,
+        model: &Model,
+        plan: Plan,
+        tokenizer: tokenizer::Size,
+        threads: usize,
+    ) -> Footprint {
+        Footprint {
+            mapped: file.file_bytes(),
+            read_per_token: model.weights().bytes_per_token() as u64,
+            kv_read: plan.kv_read(model, plan.capacity.saturating_add(plan.branches.positions)) as u64,
+            plan,
+            tokenizer,
+            stacks: (threads.saturating_sub(1) as u64).saturating_mul(STACK_BYTES as u64),
+        }
+    }
+
+    /// All that is allocated.
+    pub fn owned(&self) -> u64 {
+        (self.plan.owned() as u64).saturating_add(self.tokenizer.owned as u64)
+    }
+
+    /// All that cannot be dropped: what is allocated, stacks and the program itself.
+    pub fn needed(&self) -> u64 {
+        self.owned().saturating_add(self.stacks).saturating_add(PROGRAM_BYTES)
+    }
+
+    /// Address space: what is needed, and the file.
+    pub fn address_space(&self) -> u64 {
+        self.needed().saturating_add(self.mapped)
+    }
+
+    /// Bytes that the last token reads: weights, keys and values.
+    pub fn bytes_per_token(&self) -> u64 {
+        self.read_per_token.saturating_add(self.kv_read)
+    }
+}
