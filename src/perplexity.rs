@@ -193,7 +193,8 @@ impl<'m> Predictor<'m> {
         let vocabulary = model.weights().vocabulary();
         let logits = vocabulary.checked_mul(ROWS).ok_or(Error::TooLarge { context })?;
         let sampler_bytes = logits.checked_mul(size_of::<f32>()).ok_or(Error::TooLarge { context })?;
-        let job = Job { positions: context, kv_type, threads: cpu.team.threads(), sampler_bytes };
+        let job =
+            Job { positions: context, kv_type, threads: cpu.team.threads(), sampler_bytes, ..Job::default() };
         let plan = Plan::new(model, job).ok_or(Error::TooLarge { context })?;
         Ok(Predictor { decoder: Decoder::new(model, &plan, cpu), vocabulary, logits: vec![0.0; logits] })
     }

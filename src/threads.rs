@@ -28,6 +28,9 @@ const YIELDS: u32 = 100;
 /// Most threads a team may have; more is a mistake in an option, not a machine.
 pub const MAX_THREADS: usize = 1024;
 
+/// Bytes of a worker's stack, of which only what it touches is taken.
+pub const STACK_BYTES: usize = 256 << 10;
+
 /// Set in the state while workers may join the current job.
 const OPEN: u64 = 1 << 31;
 /// The low bits of the state count the workers in the job.
@@ -109,7 +112,7 @@ impl Team {
             let shared = Arc::clone(&team.shared);
             let cpus = cpus.map(<[usize]>::to_vec);
             let builder = thread::Builder::new().name(format!("siskin-{index}"));
-            team.workers.push(builder.stack_size(256 << 10).spawn(move || {
+            team.workers.push(builder.stack_size(STACK_BYTES).spawn(move || {
                 bind(cpus);
                 shared.serve(index);
             })?);

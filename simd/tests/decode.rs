@@ -35,7 +35,9 @@ fn every_format_decodes_as_gguf_py_does() {
     for format in Format::ALL {
         let pairs = recorded(format);
         assert_eq!(pairs.len(), 13, "{}", format.name());
-        for (index, (block, theirs)) in pairs.iter().enumerate() {
+        // an interpreter takes minutes for all of them, and the code is the same for each
+        let checked = if cfg!(miri) { 2 } else { pairs.len() };
+        for (index, (block, theirs)) in pairs.iter().enumerate().take(checked) {
             let mut ours = vec![0.0; theirs.len()];
             format.decode(block, &mut ours);
             for (i, (&ours, &theirs)) in ours.iter().zip(theirs).enumerate() {

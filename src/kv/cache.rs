@@ -1,112 +1,76 @@
 //! The bytes of the cache: what every layer keeps of each position, or of all positions together; allocated once.
+//!
+//! A cache holds one sequence, its *trunk*. After it, the trunk can have *branches*: sequences that begin with all of the trunk and go on in tails of
+//! their own. What the trunk holds is there once, however many branches read it.
 
-use super::Ring;
-use siskin_simd::{Format, Kernels};
+#[cfg(test)]
+mod tests;
+
+use super::branches::TailCopy;
+use super::shape::{BranchShape, KvType, LayerShape, Shape};
+use super::{Branches, Ring};
+use siskin_simd::Kernels;
 use std::ops::Range;
 
-/// How keys and values are stored.
+/// Which sequence of a cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum KvType {
-    /// Single precision: as computed.
-    F32,
-    /// Half precision.
+pub enum Sequence {
+    /// The one that all others begin with.
     #[default]
-    F16,
-}
-
-impl KvType {
-    /// The format that operations read.
-    pub fn format(self) -> Format {
-        match self {
-            KvType::F32 => Format::F32,
-            KvType::F16 => Format::F16,
-        }
-    }
-}
-
-/// What one layer keeps of each position: keys and values of attention, or one vector of what a convolution looks back at. A layer may also keep a state
-/// that every position changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LayerShape {
-    /// Vectors of a head: 2 for keys and values.
-    pub streams: usize,
-    /// Key-value heads.
-    pub kv_heads: usize,
-    /// Values of a head.
-    pub head_dim: usize,
-    /// Positions held.
-    pub capacity: usize,
-    /// Positions that a token sees, itself included; all of them if `None`.
-    pub window: Option<usize>,
-    /// How values are stored.
-    pub kv_type: KvType,
-    /// Floats of the state that all positions have gone into, 0 for none. No position can be taken out of it.
-    pub state: usize,
-}
-
-impl LayerShape {
-    /// Bytes of so many positions; `None` if that does not fit in `usize`.
-    fn rows_bytes(&self, positions: usize) -> Option<usize> {
-        let row = self.kv_type.format().row_bytes(self.head_dim)?;
-        [self.kv_heads, positions, row].iter().try_fold(self.streams, |n, &m| n.checked_mul(m))
-    }
-
-    /// Bytes of the state; `None` if that does not fit in `usize`.
-    fn state_bytes(&self) -> Option<usize> {
-        self.state.checked_mul(size_of::<f32>())
-    }
-
-    /// Bytes of the layer; `None` if that does not fit in `usize`.
-    fn bytes(&self) -> Option<usize> {
-        self.rows_bytes(self.capacity)?.checked_add(self.state_bytes()?)
-    }
-
-    /// Bytes that a token reads which sees `positions`.
-    fn read_bytes(&self, positions: usize) -> Option<usize> {
-        let seen = self.window.map_or(positions, |window| positions.min(window));
-        self.rows_bytes(seen)?.checked_add(self.state_bytes()?)
-    }
-}
-
-/// What a cache is made for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Layers.
-    pub layers: Vec<LayerShape>,
-    /// Positions of the longest sequence.
-    pub positions: usize,
-}
-
-impl Shape {
-    /// Bytes of the whole cache; `None` if that does not fit in `usize`.
-    pub fn bytes(&self) -> Option<usize> {
-        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.bytes()?))
-    }
-
-    /// Bytes that a token reads which sees `positions`, itself included: in layers with a window no more than that.
-    pub fn read_bytes(&self, positions: usize) -> Option<usize> {
-        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.read_bytes(positions)?))
-    }
+    Trunk,
+    /// One that goes on from it.
+    Branch(usize),
 }
 
 /// One layer of a cache: where its bytes begin, and which slot holds which position.
 #[derive(Debug)]
 struct Layer {
     shape: LayerShape,
-    start: usize,
-    row_bytes: usize,
+    /// The trunk's.
     ring: Ring,
-    /// Its floats of [`Cache::states`].
-    state: Range<usize>,
+    trunk: Area,
+    /// The first tail's; the others follow.
+    tail: Area,
+    /// Its floats of [`Cache::states`], for the trunk and then for each tail.
+    states: Range<usize>,
+}
+
+/// Bytes of a layer: `streams x kv_heads x capacity` rows.
+#[derive(Clone, Copy, Debug)]
+struct Area {
+    start: usize,
+    capacity: usize,
+    bytes: usize,
+}
+
+/// Neighbouring slots of a layer that hold neighbouring positions.
+#[derive(Clone, Debug)]
+pub struct Slots {
+    area: Area,
+    range: Range<usize>,
+}
+
+impl Slots {
+    /// Positions held.
+    pub fn len(&self) -> usize {
+        self.range.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.range.is_empty()
+    }
 }
 
 /// Keys and values, layer by layer: `[layers][streams][kv_heads][capacity][head_dim]`, so that what one head attends to
-/// is a matrix of neighbouring rows; and the states.
+/// is a matrix of neighbouring rows; and the states. Behind those of a layer the tails of its branches follow.
 #[derive(Debug)]
 pub struct Cache {
     positions: usize,
     end: usize,
     layers: Vec<Layer>,
+    branches: Branches,
+    branch_shape: BranchShape,
     data: Vec<u8>,
     states: Vec<f32>,
 }
@@ -115,39 +79,74 @@ impl Cache {
     /// An empty cache; `None` if its size does not fit in `usize` or any of its dimensions is 0.
     pub fn new(shape: &Shape) -> Option<Cache> {
         shape.bytes()?;
+        let BranchShape { count, positions } = shape.branches;
         let (mut bytes, mut floats) = (0usize, 0usize);
+        let mut area = |layer: &LayerShape, capacity: usize, copies: usize| {
+            let area = Area { start: bytes, capacity, bytes: layer.rows_bytes(capacity)? };
+            bytes = bytes.checked_add(area.bytes.checked_mul(copies)?)?;
+            Some(area)
+        };
         let mut layers = Vec::with_capacity(shape.layers.len());
         for layer in &shape.layers {
-            let row_bytes = layer.head_dim * layer.kv_type.format().block_bytes();
-            let start = bytes;
-            bytes = bytes.checked_add(layer.rows_bytes(layer.capacity).filter(|&bytes| bytes > 0)?)?;
-            let state = floats..floats.checked_add(layer.state)?;
-            floats = state.end;
-            layers.push(Layer { shape: *layer, start, row_bytes, ring: Ring::new(layer.capacity), state });
+            let trunk = area(layer, layer.capacity, 1).filter(|area| area.bytes > 0)?;
+            let tail = area(layer, layer.tail_capacity(positions), count)?;
+            let states = floats..floats.checked_add(layer.state.checked_mul(1 + count)?)?;
+            floats = states.end;
+            layers.push(Layer { shape: *layer, ring: Ring::new(layer.capacity), trunk, tail, states });
         }
         let (data, states) = (vec![0; bytes], vec![0.0; floats]);
-        Some(Cache { positions: shape.positions, end: 0, layers, data, states })
+        let branches = Branches::new(count, positions);
+        let (positions, branch_shape) = (shape.positions, shape.branches);
+        Some(Cache { positions, end: 0, layers, branches, branch_shape, data, states })
     }
 
-    /// Bytes allocated.
+    /// Bytes that [`Cache::new`] allocates to know what is where, beside [`Shape::bytes`]; `None` if that does not fit in `usize`.
+    pub(crate) fn record_bytes(shape: &Shape) -> Option<usize> {
+        let layers = shape.layers.len().checked_mul(size_of::<Layer>())?;
+        layers.checked_add(Branches::bytes(shape.branches.count, shape.branches.positions)?)
+    }
+
+    /// Bytes allocated for keys, values and states.
     pub fn bytes(&self) -> usize {
         self.data.len() + self.states.len() * size_of::<f32>()
     }
 
-    /// Positions appended so far, which is also the next position.
+    /// Positions appended to the trunk so far, which is also its next position.
     pub fn end(&self) -> usize {
         self.end
     }
 
-    /// Positions that can still be appended.
+    /// Positions that can still be appended to the trunk.
     pub fn free(&self) -> usize {
         self.positions.saturating_sub(self.end)
     }
 
-    /// Forgets the positions from `end` on, and returns the next position: `end`, or 0 where a layer no longer holds what a token at `end`
-    /// sees, or has a state that no position can be taken out of; then everything is forgotten.
+    /// The next position of a sequence.
+    pub fn end_of(&self, sequence: Sequence) -> usize {
+        match sequence {
+            Sequence::Trunk => self.end,
+            Sequence::Branch(branch) => self.end + self.branches.len(branch),
+        }
+    }
+
+    /// Positions that can still be appended to a sequence.
+    pub fn free_in(&self, sequence: Sequence) -> usize {
+        match sequence {
+            Sequence::Trunk => self.free(),
+            Sequence::Branch(branch) => self.branch_shape.positions - self.branches.len(branch),
+        }
+    }
+
+    /// Branches there are.
+    pub fn branches(&self) -> usize {
+        self.branches.count()
+    }
+
+    /// Forgets the trunk's positions from `end` on, and all branches. Returns the next position: `end`, or 0 where a layer no longer holds
+    /// what a token at `end` sees, or has a state that no position can be taken out of; then everything is forgotten.
     pub fn truncate(&mut self, end: usize) -> usize {
         let end = end.min(self.end);
+        self.branches.start(0);
         let kept = end == self.end || self.layers.iter().all(|layer| layer.can_go_on_at(end));
         self.end = if kept { end } else { 0 };
         self.layers.iter_mut().for_each(|layer| layer.ring.truncate(self.end));
@@ -157,14 +156,53 @@ impl Cache {
         self.end
     }
 
-    /// Appends `count` positions, to be stored in every layer.
-    pub fn append(&mut self, count: usize) -> Range<usize> {
-        let first = self.end;
-        self.end += count;
-        for layer in &mut self.layers {
-            layer.ring.append(count);
+    /// Lets `count` branches begin where the trunk ends, instead of those there were. The trunk stays as it is until they are forgotten.
+    ///
+    /// # Panics
+    ///
+    /// If the cache was made for fewer.
+    pub fn branch(&mut self, count: usize) {
+        self.branches.start(count);
+        for layer in &self.layers {
+            let tails = layer.states.start + layer.shape.state;
+            for tail in 0..count {
+                self.states.copy_within(layer.state(None), tails + tail * layer.shape.state);
+            }
         }
-        first..self.end
+    }
+
+    /// Replaces all branches: branch `i` becomes what branch `parents[i]` was. Copies only what two branches from now on have each for itself.
+    ///
+    /// # Panics
+    ///
+    /// If the cache was made for fewer, or there is no such parent.
+    pub fn rearrange(&mut self, parents: &[usize]) {
+        for copy in self.branches.rearrange(parents) {
+            for layer in &self.layers {
+                layer.copy_tail(*copy, &mut self.data);
+                self.states.copy_within(layer.state(Some(copy.from)), layer.state(Some(copy.to)).start);
+            }
+        }
+    }
+
+    /// Appends `count` positions to a sequence, to be stored in every layer.
+    ///
+    /// # Panics
+    ///
+    /// If the trunk is to grow while it has branches.
+    pub fn append(&mut self, sequence: Sequence, count: usize) -> Range<usize> {
+        let first = self.end_of(sequence);
+        match sequence {
+            Sequence::Trunk => {
+                assert_eq!(self.branches(), 0, "branches of a trunk that grows");
+                self.end += count;
+                for layer in &mut self.layers {
+                    layer.ring.append(count);
+                }
+            }
+            Sequence::Branch(branch) => (0..count).for_each(|_| self.branches.append(branch)),
+        }
+        first..first + count
     }
 
     /// Stores what one layer keeps of a position: for each stream `kv_heads x head_dim` values.
@@ -172,15 +210,21 @@ impl Cache {
     /// # Panics
     ///
     /// If the lengths or the layer are wrong.
-    pub fn store(&mut self, kernels: &Kernels, layer: usize, position: usize, streams: &[&[f32]]) {
+    pub fn store(
+        &mut self,
+        kernels: &Kernels,
+        layer: usize,
+        (sequence, position): (Sequence, usize),
+        streams: &[&[f32]],
+    ) {
+        let slot = self.slot(layer, sequence, position);
         let layer = &self.layers[layer];
         let LayerShape { kv_heads, head_dim, kv_type, .. } = layer.shape;
-        let slot = layer.ring.slot(position);
         assert_eq!(streams.len(), layer.shape.streams, "streams of one position");
         for (stream, rows) in streams.iter().enumerate() {
             assert_eq!(rows.len(), kv_heads * head_dim, "values of one position");
             for (head, row) in rows.chunks_exact(head_dim).enumerate() {
-                let out = &mut self.data[layer.rows(stream, head, slot..slot + 1)];
+                let out = &mut self.data[layer.rows(stream, head, &slot)];
                 match kv_type {
                     KvType::F16 => kernels.narrow_f16(row, out),
                     KvType::F32 => {
@@ -201,11 +245,11 @@ impl Cache {
     /// # Panics
     ///
     /// If the length or the layer is wrong.
-    pub fn load(&self, layer: usize, position: usize, out: &mut [f32]) {
+    pub fn load(&self, layer: usize, (sequence, position): (Sequence, usize), out: &mut [f32]) {
+        let slot = self.slot(layer, sequence, position);
         let layer = &self.layers[layer];
-        let slot = layer.ring.slot(position);
         for (head, out) in out.chunks_exact_mut(layer.shape.head_dim).enumerate() {
-            layer.shape.kv_type.format().decode(&self.data[layer.rows(0, head, slot..slot + 1)], out);
+            layer.shape.kv_type.format().decode(&self.data[layer.rows(0, head, &slot)], out);
         }
     }
 
@@ -215,49 +259,105 @@ impl Cache {
     /// # Panics
     ///
     /// If `out` is no whole number of positions or the layer is wrong.
-    pub fn load_before(&self, layer: usize, position: usize, out: &mut [f32]) {
+    pub fn load_before(&self, layer: usize, (sequence, position): (Sequence, usize), out: &mut [f32]) {
         let LayerShape { kv_heads, head_dim, .. } = self.layers[layer].shape;
         let (width, len) = (kv_heads * head_dim, out.len());
         assert!(len.is_multiple_of(width), "{len} values in positions of {width}");
         for (i, out) in out.chunks_exact_mut(width).enumerate() {
             match (position + i).checked_sub(len / width) {
-                Some(position) => self.load(layer, position, out),
+                Some(position) => self.load(layer, (sequence, position), out),
                 None => out.fill(0.0),
             }
         }
     }
 
-    /// What all positions of a layer have gone into; zeros before the first.
+    /// What all positions of a sequence have gone into, in one layer; zeros before the first.
     ///
     /// # Panics
     ///
-    /// If there is no such layer.
-    pub fn state_mut(&mut self, layer: usize) -> &mut [f32] {
-        &mut self.states[self.layers[layer].state.clone()]
+    /// If there is no such layer or sequence.
+    pub fn state_mut(&mut self, layer: usize, sequence: Sequence) -> &mut [f32] {
+        let tail = match sequence {
+            Sequence::Trunk => None,
+            Sequence::Branch(branch) => Some(self.branches.tail(branch)),
+        };
+        &mut self.states[self.layers[layer].state(tail)]
     }
 
-    /// The slots of a layer that hold positions, oldest first, as two runs; the second is empty unless they wrap.
-    pub fn slots(&self, layer: usize) -> [Range<usize>; 2] {
-        self.layers[layer].ring.spans(self.end)
+    /// The slots of a layer that hold what a sequence sees, oldest first: the trunk's as two runs, the second empty unless they wrap, and
+    /// those of the tail in the same way.
+    pub fn slots(&self, layer: usize, sequence: Sequence) -> [Slots; 4] {
+        let layer = &self.layers[layer];
+        let trunk = layer.ring.spans(self.end).map(|range| Slots { area: layer.trunk, range });
+        let (area, len) = match sequence {
+            Sequence::Trunk => (layer.tail, 0),
+            Sequence::Branch(branch) => {
+                (layer.tail_area(self.branches.tail(branch)), self.branches.len(branch))
+            }
+        };
+        let tail = Ring::spans_of(area.capacity, len).map(|range| Slots { area, range });
+        let ([a, b], [c, d]) = (trunk, tail);
+        [a, b, c, d]
     }
 
     /// Keys of a head, for a run of slots: `slots.len() x head_dim`.
-    pub fn keys(&self, layer: usize, head: usize, slots: Range<usize>) -> &[u8] {
+    pub fn keys(&self, layer: usize, head: usize, slots: &Slots) -> &[u8] {
         &self.data[self.layers[layer].rows(0, head, slots)]
     }
 
     /// Values of a head, for a run of slots: `slots.len() x head_dim`.
-    pub fn values(&self, layer: usize, head: usize, slots: Range<usize>) -> &[u8] {
+    pub fn values(&self, layer: usize, head: usize, slots: &Slots) -> &[u8] {
         &self.data[self.layers[layer].rows(1, head, slots)]
+    }
+
+    /// The slot of a position that is held.
+    fn slot(&self, layer: usize, sequence: Sequence, position: usize) -> Slots {
+        let layer = &self.layers[layer];
+        let (area, position) = match sequence {
+            Sequence::Branch(branch) if position >= self.end => {
+                (layer.tail_area(self.branches.tail(branch)), position - self.end)
+            }
+            _ => (layer.trunk, position),
+        };
+        let slot = position % area.capacity;
+        Slots { area, range: slot..slot + 1 }
     }
 }
 
 impl Layer {
     /// The bytes of a run of slots of a head's stream.
-    fn rows(&self, stream: usize, head: usize, slots: Range<usize>) -> Range<usize> {
-        let head = stream * self.shape.kv_heads + head;
-        let start = self.start + head * self.shape.capacity * self.row_bytes;
-        start + slots.start * self.row_bytes..start + slots.end * self.row_bytes
+    fn rows(&self, stream: usize, head: usize, slots: &Slots) -> Range<usize> {
+        let Slots { area, range } = slots;
+        let row_bytes = self.row_bytes();
+        let start = area.start + (stream * self.shape.kv_heads + head) * area.capacity * row_bytes;
+        start + range.start * row_bytes..start + range.end * row_bytes
+    }
+
+    fn row_bytes(&self) -> usize {
+        self.shape.head_dim * self.shape.kv_type.format().block_bytes()
+    }
+
+    fn tail_area(&self, tail: usize) -> Area {
+        Area { start: self.tail.start + tail * self.tail.bytes, ..self.tail }
+    }
+
+    /// The floats of the trunk's state, or of a tail's.
+    fn state(&self, tail: Option<usize>) -> Range<usize> {
+        let start = self.states.start + tail.map_or(0, |tail| 1 + tail) * self.shape.state;
+        start..start + self.shape.state
+    }
+
+    /// Copies the positions that are still held of those that differ.
+    fn copy_tail(&self, TailCopy { from, to, kept, len }: TailCopy, data: &mut [u8]) {
+        let (from, to) = (self.tail_area(from), self.tail_area(to));
+        for range in Ring::spans_between(from.capacity, kept, len) {
+            for stream in 0..self.shape.streams {
+                for head in 0..self.shape.kv_heads {
+                    let rows = |area| self.rows(stream, head, &Slots { area, range: range.clone() });
+                    data.copy_within(rows(from), rows(to).start);
+                }
+            }
+        }
     }
 
     /// Whether everything that a token at position `end` sees is still held.
@@ -267,120 +367,5 @@ impl Layer {
         }
         let oldest = self.shape.window.map_or(0, |window| (end + 1).saturating_sub(window));
         oldest >= end || self.ring.start() <= oldest
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_come_back_where_they_were_stored() {
-        let kernels = Kernels::best();
-        for kv_type in [KvType::F32, KvType::F16] {
-            let layer = LayerShape {
-                streams: 2,
-                kv_heads: 2,
-                head_dim: 3,
-                capacity: 4,
-                window: None,
-                kv_type,
-                state: 0,
-            };
-            let shape = Shape { layers: vec![layer; 2], positions: 4 };
-            let mut cache = Cache::new(&shape).unwrap();
-            assert_eq!(shape.bytes(), Some(cache.bytes()));
-            assert_eq!(cache.bytes(), 2 * 2 * 2 * 4 * 3 * kv_type.format().block_bytes());
-            for position in cache.append(4) {
-                for layer in 0..2 {
-                    let value =
-                        |kind: usize, i: usize| (layer * 1000 + kind * 100 + position * 10 + i) as f32;
-                    let row = |kind: usize| -> Vec<f32> { (0..6).map(|i| value(kind, i)).collect() };
-                    cache.store(&kernels, layer, position, &[&row(0), &row(1)]);
-                }
-            }
-            let floats = |bytes: &[u8], n: usize| {
-                let mut out = vec![0.0; n];
-                kv_type.format().decode(bytes, &mut out);
-                out
-            };
-            assert_eq!(floats(cache.keys(1, 1, 2..4), 6), [1023.0, 1024.0, 1025.0, 1033.0, 1034.0, 1035.0]);
-            assert_eq!(floats(cache.values(0, 0, 1..2), 3), [110.0, 111.0, 112.0]);
-            let mut row = [0.0; 6];
-            cache.load(0, 2, &mut row);
-            assert_eq!(row, [20.0, 21.0, 22.0, 23.0, 24.0, 25.0]);
-            let mut rows = [f32::NAN; 12];
-            cache.load_before(0, 1, &mut rows);
-            assert_eq!(rows, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
-        }
-    }
-
-    #[test]
-    fn sizes_that_overflow_are_refused() {
-        for (kv_heads, head_dim, capacity) in [(usize::MAX, 2, 2), (1, 0, 2)] {
-            let kv_type = KvType::F16;
-            let layers = vec![LayerShape {
-                streams: 2,
-                kv_heads,
-                head_dim,
-                capacity,
-                window: None,
-                kv_type,
-                state: 0,
-            }];
-            assert!(Cache::new(&Shape { layers, positions: 2 }).is_none());
-        }
-    }
-
-    /// A layer with a window of 3 in 5 slots, beside one that keeps all.
-    #[test]
-    fn what_a_window_has_lost_cannot_be_gone_back_to() {
-        let kv_type = KvType::F32;
-        let all = LayerShape {
-            streams: 2,
-            kv_heads: 1,
-            head_dim: 1,
-            capacity: 20,
-            window: None,
-            kv_type,
-            state: 0,
-        };
-        let layers = vec![all, LayerShape { capacity: 5, window: Some(3), ..all }];
-        let mut cache = Cache::new(&Shape { layers, positions: 20 }).unwrap();
-        cache.append(5);
-        assert_eq!(cache.truncate(1), 1);
-        cache.append(9);
-        assert_eq!((cache.end(), cache.free()), (10, 10));
-        assert_eq!(cache.slots(0), [0..10, 0..0]);
-        let shape = Shape { layers: vec![all, LayerShape { window: Some(3), ..all }], positions: 20 };
-        assert_eq!((shape.read_bytes(2), shape.read_bytes(10)), (Some(2 * 2 * 8), Some((10 + 3) * 8)));
-        // positions 5..10 are held
-        assert_eq!(cache.truncate(7), 7);
-        assert_eq!(cache.slots(1), [0..2, 0..0]);
-        assert_eq!(cache.truncate(6), 0);
-        assert_eq!((cache.end(), cache.slots(0)), (0, [0..0, 0..0]));
-    }
-
-    /// Two layers with states beside one that keeps all.
-    #[test]
-    fn a_state_goes_on_or_begins_anew() {
-        let kv_type = KvType::F16;
-        let all =
-            LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 9, window: None, kv_type, state: 0 };
-        let layers = vec![LayerShape { state: 3, ..all }, all, LayerShape { state: 2, ..all }];
-        let shape = Shape { layers, positions: 9 };
-        let mut cache = Cache::new(&shape).unwrap();
-        assert_eq!(shape.bytes(), Some(cache.bytes()));
-        assert_eq!(cache.bytes(), 3 * 2 * 9 * 2 + 5 * 4);
-        cache.append(4);
-        cache.state_mut(0).copy_from_slice(&[1.0, 2.0, 3.0]);
-        cache.state_mut(2).copy_from_slice(&[4.0, 5.0]);
-        assert!(cache.state_mut(1).is_empty());
-        assert_eq!((cache.truncate(4), cache.truncate(7)), (4, 4));
-        assert_eq!(cache.state_mut(0), [1.0, 2.0, 3.0]);
-        assert_eq!(cache.truncate(3), 0);
-        assert_eq!((cache.state_mut(0).to_vec(), cache.state_mut(2).to_vec()), (vec![0.0; 3], vec![0.0; 2]));
-        let states = vec![LayerShape { state: usize::MAX / 2, ..all }];
-        assert!(Cache::new(&Shape { layers: states, positions: 9 }).is_none());
     }
 }

@@ -1,7 +1,12 @@
-//! The key-value cache: [`ring`] knows which slot holds which position and nothing else; [`cache`] holds the bytes.
+//! The key-value cache: [`ring`] knows which slot holds which position, [`branches`] which sequences have what in common, and neither knows
+//! anything else; [`shape`] says how much there is; [`cache`] holds the bytes.
 
+pub mod branches;
 pub mod cache;
 pub mod ring;
+pub mod shape;
 
-pub use cache::{Cache, KvType};
+pub use branches::Branches;
+pub use cache::{Cache, Sequence};
 pub use ring::Ring;
+pub use shape::KvType;

@@ -66,13 +66,28 @@ impl Ring {
 
     /// The slots of the positions still held that lie before `end`, oldest first, as two runs; the second is empty unless they wrap.
     pub fn spans(&self, end: usize) -> [Range<usize>; 2] {
-        let (oldest, end) = (self.start, end.min(self.end));
-        if end <= oldest {
-            return [0..0, 0..0];
-        }
-        let (from, to) = (self.slot(oldest), self.slot(end - 1) + 1);
-        if from < to { [from..to, 0..0] } else { [from..self.capacity, 0..to] }
+        runs(self.capacity, self.start, end.min(self.end))
     }
+
+    /// The same for a ring of `capacity` slots that `len` positions were appended to.
+    pub fn spans_of(capacity: usize, len: usize) -> [Range<usize>; 2] {
+        Ring::spans_between(capacity, 0, len)
+    }
+
+    /// The slots that hold the positions from `from` up to `len` that are still held, after `len` positions were appended to a ring of
+    /// `capacity` slots.
+    pub fn spans_between(capacity: usize, from: usize, len: usize) -> [Range<usize>; 2] {
+        runs(capacity, from.max(len.saturating_sub(capacity)), len)
+    }
+}
+
+/// The slots of the positions `from..to`, at most `capacity` of them, as two runs.
+fn runs(capacity: usize, from: usize, to: usize) -> [Range<usize>; 2] {
+    if to <= from {
+        return [0..0, 0..0];
+    }
+    let (first, last) = (from % capacity, (to - 1) % capacity + 1);
+    if first < last { [first..last, 0..0] } else { [first..capacity, 0..last] }
 }
 
 #[cfg(test)]

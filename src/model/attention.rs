@@ -7,16 +7,15 @@
 //!
 //! Where the output is gated, `Wq h` is a query and a gate for each head, and what is found is multiplied with the gate's sigmoid.
 
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Run};
 use super::scratch::parts;
 use super::weights::{Attention, HeadNorm};
 use crate::ops::{Activations, Cpu, Projection, Scoring, Span, attend, project, rows};
 use siskin_simd::Gate;
-use std::ops::Range;
 
 impl Decoder<'_> {
-    /// `added = attention(h)`, of the tokens at `positions`.
-    pub(super) fn attention(&mut self, index: usize, weights: &Attention, positions: Range<usize>) {
+    /// `added = attention(h)`, of the tokens of all runs.
+    pub(super) fn attention(&mut self, index: usize, weights: &Attention, runs: &[Run]) {
         let (config, n) = (self.model.config(), self.rows);
         let (embedding, q_values, kv_values) = (config.embedding, config.q_values(), config.kv_values());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
@@ -46,7 +45,7 @@ impl Decoder<'_> {
         }
 
         let (heads, of_layer) = (config.heads, config.layers[index]);
-        for (row, position) in positions.enumerate() {
+        for (row, sequence, position) in runs.iter().flat_map(Run::tokens) {
             let (q, k) = (&mut q[row * q_values..][..q_values], &mut k[row * kv_values..][..kv_values]);
             let scale = config.scales.attention * config.temperature.map_or(1.0, |t| t.at(position));
             match of_layer.rope {
@@ -57,24 +56,33 @@ impl Decoder<'_> {
                 }
                 None => cpu.kernels.scale(q, scale),
             }
-            self.cache.store(&cpu.kernels, index, position, &[k, &v[row * kv_values..][..kv_values]]);
+            self.cache.store(
+                &cpu.kernels,
+                index,
+                (sequence, position),
+                &[k, &v[row * kv_values..][..kv_values]],
+            );
         }
 
         let cache = &self.cache;
-        let slots = cache.slots(index);
-        let spans = |head: usize| {
-            slots.clone().map(|slots| Span {
-                keys: cache.keys(index, head, slots.clone()),
-                values: cache.values(index, head, slots),
-            })
-        };
         let scoring = Scoring {
             window: of_layer.window,
             soft_cap: config.attention_cap,
             sinks: weights.sinks.as_deref(),
         };
         let format = cache.kv_type(index).format();
-        attend(cpu, heads, format, scoring, q, spans, &mut s.attention, &mut *attended);
+        for run in runs {
+            let slots = cache.slots(index, run.sequence);
+            let spans = |head: usize| {
+                slots.each_ref().map(|slots| Span {
+                    keys: cache.keys(index, head, slots),
+                    values: cache.values(index, head, slots),
+                })
+            };
+            let values = run.rows.start * q_values..run.rows.end * q_values;
+            let (q, out) = (&q[values.clone()], &mut attended[values]);
+            attend(cpu, heads, format, scoring, q, spans, &mut s.attention, out);
+        }
         let attended = if config.output_gate {
             rows::gate(cpu, Gate::Sigmoid, gate, attended, q_values);
             gate

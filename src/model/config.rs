@@ -222,6 +222,11 @@ impl Rope {
 }
 
 impl Config {
+    /// Bytes allocated.
+    pub fn table_bytes(&self) -> usize {
+        self.layers.capacity() * size_of::<LayerConfig>() + self.ropes.capacity() * size_of::<Rope>()
+    }
+
     /// Values of all query heads of a token.
     pub fn q_values(&self) -> usize {
         self.heads.heads * self.heads.head_dim

@@ -11,13 +11,13 @@
 //! A family may lack any of these norms, and has its own constants and functions: all of that is in [`Config`](super::Config).
 
 use super::config::Norms;
-use super::plan::shape;
 use super::scratch::Scratch;
 use super::weights::{Mixer, Norm};
 use super::{Model, Plan};
-use crate::kv::Cache;
+use crate::kv::shape::BranchShape;
+use crate::kv::{Cache, Sequence};
 use crate::ops::rows::NormKind;
-use crate::ops::{Activations, Cpu, Projection, project, rows};
+use crate::ops::{Activations, Cpu, Projection, RopeTable, project, rows};
 use std::ops::Range;
 
 /// A model at work: the cache of one sequence, and the buffers of a pass.
@@ -29,6 +29,24 @@ pub struct Decoder<'m> {
     batch: usize,
     /// Rows of the last pass.
     pub(super) rows: usize,
+    /// Whose they were.
+    runs: Vec<Run>,
+}
+
+/// Rows of a pass that follow each other in one sequence.
+#[derive(Clone, Debug)]
+pub(super) struct Run {
+    pub sequence: Sequence,
+    /// The position of the first row.
+    pub first: usize,
+    pub rows: Range<usize>,
+}
+
+impl Run {
+    /// Row, sequence and position of each token.
+    pub fn tokens(&self) -> impl Iterator<Item = (usize, Sequence, usize)> {
+        self.rows.clone().zip(self.first..).map(|(row, position)| (row, self.sequence, position))
+    }
 }
 
 impl<'m> Decoder<'m> {
@@ -39,9 +57,15 @@ impl<'m> Decoder<'m> {
     /// If the plan was made for another model, or for fewer threads than the team has.
     pub fn new(model: &'m Model, plan: &Plan, cpu: Cpu) -> Decoder<'m> {
         let scratch = Scratch::new(model, plan, cpu.team.threads());
-        let cache = Cache::new(&shape(model.config(), plan.capacity, plan.batch, plan.kv_type))
-            .expect("the plan computed this size");
-        Decoder { model, cpu, cache, scratch, batch: plan.batch, rows: 0 }
+        let cache = Cache::new(&plan.shape(model.config())).expect("the plan computed this size");
+        let runs = Vec::with_capacity(plan.branches.count.max(1));
+        Decoder { model, cpu, cache, scratch, batch: plan.batch, rows: 0, runs }
+    }
+
+    /// Bytes that [`Decoder::new`] allocates to know what is where, beside the cache and the buffers of the plan.
+    pub(super) fn record_bytes(model: &Model, branches: BranchShape) -> usize {
+        let ropes = model.config().ropes.len() * size_of::<RopeTable>();
+        ropes.saturating_add(branches.count.max(1).saturating_mul(size_of::<Run>()))
     }
 
     /// Tokens that one pass can take.
@@ -70,9 +94,49 @@ impl<'m> Decoder<'m> {
     }
 
     /// Forgets the tokens from position `end` on, and returns the next position: `end`, or 0 where a layer with a window has already
-    /// dropped what the token at `end` sees, or a layer has a state that no token can be taken out of; then everything is forgotten.
+    /// dropped what the token at `end` sees, or a layer has a state that no token can be taken out of; then everything is forgotten. Branches
+    /// are forgotten in any case.
     pub fn truncate(&mut self, end: usize) -> usize {
         self.cache.truncate(end)
+    }
+
+    /// Lets `count` branches begin after the tokens seen, instead of those there were: sequences that go on from there, each by itself. Until
+    /// [`Decoder::truncate`] ends them, only they go on.
+    ///
+    /// # Panics
+    ///
+    /// If the plan has no room for so many.
+    pub fn branch(&mut self, count: usize) {
+        self.cache.branch(count);
+    }
+
+    /// Replaces all branches: branch `i` becomes what branch `parents[i]` was. What several then have in common is kept once as far as it lies
+    /// before the branches began; of what comes after, only what differs is copied.
+    ///
+    /// # Panics
+    ///
+    /// If the plan has no room for so many, or there is no such parent.
+    pub fn rearrange(&mut self, parents: &[usize]) {
+        self.cache.rearrange(parents);
+    }
+
+    /// Runs one more token of each branch that is named: weights are read once for all of them. Row `i` of the pass is `tokens[i]`, a branch and
+    /// a token below the vocabulary's size.
+    ///
+    /// # Panics
+    ///
+    /// If there are none, a branch is full or does not exist, or a branch is named twice.
+    pub fn forward_branches(&mut self, tokens: &[(usize, u32)]) {
+        assert!((1..=self.batch).contains(&tokens.len()), "{} branches in a pass", tokens.len());
+        self.runs.clear();
+        for (row, &(branch, _)) in tokens.iter().enumerate() {
+            let sequence = Sequence::Branch(branch);
+            assert!(self.cache.free_in(sequence) > 0, "branch {branch} is full");
+            assert!(self.runs.iter().all(|run| run.sequence != sequence), "branch {branch} twice");
+            let first = self.cache.append(sequence, 1).start;
+            self.runs.push(Run { sequence, first, rows: row..row + 1 });
+        }
+        self.pass(tokens.iter().map(|&(_, token)| token));
     }
 
     /// Lets only so many threads of the team take part from now on ([`crate::threads::Team::limit`]).
@@ -94,17 +158,26 @@ impl<'m> Decoder<'m> {
             self.batch
         );
         assert!(tokens.len() <= self.free(), "{} tokens, {} positions free", tokens.len(), self.free());
-        self.rows = tokens.len();
-        let positions = self.cache.append(tokens.len());
-        self.embed(tokens, positions.clone());
-        self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions.clone()));
+        let first = self.cache.append(Sequence::Trunk, tokens.len()).start;
+        self.runs.clear();
+        self.runs.push(Run { sequence: Sequence::Trunk, first, rows: 0..tokens.len() });
+        self.pass(tokens.iter().copied());
+    }
+
+    /// Runs tokens, one for each row of the runs.
+    fn pass(&mut self, tokens: impl Iterator<Item = u32>) {
+        let runs = std::mem::take(&mut self.runs);
+        let positions = || runs.iter().flat_map(Run::tokens).map(|(_, _, position)| position);
+        self.rows = runs.iter().map(|run| run.rows.len()).sum();
+        self.embed(tokens, positions());
+        self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions()));
         let model = self.model;
         for (index, layer) in model.weights().layers.iter().enumerate() {
             self.normalize(&layer.attn_norm);
             match &layer.mixer {
-                Mixer::Attention(weights) => self.attention(index, weights, positions.clone()),
-                Mixer::ShortConv(weights) => self.short_conv(index, weights, positions.clone()),
-                Mixer::DeltaNet(weights) => self.delta_net(index, weights, positions.clone()),
+                Mixer::Attention(weights) => self.attention(index, weights, &runs),
+                Mixer::ShortConv(weights) => self.short_conv(index, weights, &runs),
+                Mixer::DeltaNet(weights) => self.delta_net(index, weights, &runs),
             }
             self.add(&layer.attn_post_norm);
             if layer.ffn_norm.is_some() || !model.config().parallel {
@@ -113,6 +186,7 @@ impl<'m> Decoder<'m> {
             self.feed_forward(&layer.ffn);
             self.add(&layer.ffn_post_norm);
         }
+        self.runs = runs;
     }
 
     /// The logits after row `row` of the last pass, one for each entry of the vocabulary.
@@ -158,11 +232,11 @@ impl<'m> Decoder<'m> {
     }
 
     /// Token vectors, and those of their positions where these are learnt.
-    fn embed(&mut self, tokens: &[u32], positions: Range<usize>) {
+    fn embed(&mut self, tokens: impl Iterator<Item = u32>, positions: impl Iterator<Item = usize>) {
         let (weights, scale) = (self.model.weights(), self.model.config().scales.embedding);
         let (embedding, kernels) = (weights.token_embedding.view(), &self.cpu.kernels);
         let s = &mut self.scratch;
-        for (&token, x) in tokens.iter().zip(s.x.chunks_exact_mut(embedding.cols())) {
+        for (token, x) in tokens.zip(s.x.chunks_exact_mut(embedding.cols())) {
             embedding.decode_row(token as usize, x);
             if scale != 1.0 {
                 kernels.scale(x, scale);

@@ -8,21 +8,20 @@
 //!
 //! What has been seen is in `S`, whatever the length of the sequence. The vectors that the convolution looks back at are kept beside it.
 
-use super::decoder::Decoder;
+use super::decoder::{Decoder, Run};
 use super::scratch::parts;
 use super::weights::DeltaNet;
 use crate::ops::delta::{self, Tokens};
 use crate::ops::rows::NormKind;
 use crate::ops::{Activations, Cpu, Projection, project, rows};
 use siskin_simd::Gate;
-use std::ops::Range;
 
 /// Above this, `ln(1 + e^x)` is `x`.
 const LARGE: f32 = 20.0;
 
 impl Decoder<'_> {
-    /// `added = delta_net(h)`, of the tokens at `positions`.
-    pub(super) fn delta_net(&mut self, index: usize, weights: &DeltaNet, positions: Range<usize>) {
+    /// `added = delta_net(h)`, of the tokens of all runs.
+    pub(super) fn delta_net(&mut self, index: usize, weights: &DeltaNet, runs: &[Run]) {
         let (n, embedding, eps) = (self.rows, self.model.config().embedding, self.model.config().norms.eps);
         let (heads, width, before) = (weights.heads, weights.heads.qkv_values(), weights.before());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
@@ -36,26 +35,39 @@ impl Decoder<'_> {
         ];
         let [z, qkv, gate, decay, beta] = parts(&mut s.wide, lengths);
 
-        let (earlier, fresh) = z.split_at_mut(before * width);
+        let fresh = &mut z[before * width..];
         let [w_qkv, w_gate, w_decay, w_beta] =
             [&weights.qkv, &weights.gate, &weights.decay, &weights.beta].map(|matrix| matrix.view());
         let normed = Activations::new(cpu, h, embedding, &mut s.matmul, &[w_qkv, w_gate, w_decay, w_beta]);
         let to = |matrix, out| Projection { matrix, out };
-        let outs = [to(w_qkv, &mut *fresh), to(w_gate, gate), to(w_decay, decay), to(w_beta, beta)];
+        let outs = [to(w_qkv, fresh), to(w_gate, gate), to(w_decay, decay), to(w_beta, beta)];
         project(cpu, normed, outs);
 
-        self.cache.load_before(index, positions.start, earlier);
-        for (position, z) in positions.zip(fresh.chunks_exact(width)).skip(n.saturating_sub(before.max(1))) {
-            self.cache.store(&cpu.kernels, index, position, &[z]);
-        }
-        delta::convolve(cpu, z, &weights.kernel, width, qkv);
-        rows::silu(cpu, qkv, width);
         shares(weights, decay, beta);
-        let found = &mut z[..n * heads.value_values()];
-        delta::delta_net(cpu, heads, Tokens { qkv, decay, beta, eps }, self.cache.state_mut(index), found);
-        let cols = (n * heads.head_dim, heads.head_dim);
-        rows::norm_in_place(cpu, NormKind::Rms, found, cols, &weights.norm, eps);
-        gate_heads(cpu, gate, found, n, heads.head_dim);
+        for Run { sequence, first, rows: of_run } in runs.iter().cloned() {
+            let n = of_run.len();
+            // What the run looks back at takes the place of the run before it, which has been used.
+            let (earlier, fresh) =
+                z[of_run.start * width..(before + of_run.end) * width].split_at_mut(before * width);
+            self.cache.load_before(index, (sequence, first), earlier);
+            let last = (first..).zip(fresh.chunks_exact(width)).skip(n.saturating_sub(before.max(1)));
+            for (position, z) in last {
+                self.cache.store(&cpu.kernels, index, (sequence, position), &[z]);
+            }
+            let z = &mut z[of_run.start * width..(before + of_run.end) * width];
+            let qkv = &mut qkv[of_run.start * width..of_run.end * width];
+            delta::convolve(cpu, z, &weights.kernel, width, qkv);
+            rows::silu(cpu, qkv, width);
+            let of_heads = of_run.start * heads.value_heads..of_run.end * heads.value_heads;
+            let (decay, beta) = (&decay[of_heads.clone()], &beta[of_heads]);
+            let found = &mut z[..n * heads.value_values()];
+            let state = self.cache.state_mut(index, sequence);
+            delta::delta_net(cpu, heads, Tokens { qkv, decay, beta, eps }, state, found);
+            let cols = (n * heads.head_dim, heads.head_dim);
+            rows::norm_in_place(cpu, NormKind::Rms, found, cols, &weights.norm, eps);
+            let values = of_run.start * heads.value_values()..of_run.end * heads.value_values();
+            gate_heads(cpu, &mut gate[values], found, n, heads.head_dim);
+        }
 
         let output = weights.output.view();
         let gated = Activations::new(cpu, gate, heads.value_values(), &mut s.matmul, &[output]);

@@ -6,6 +6,9 @@ use crate::gguf::{Metadata, Value};
 /// Most layers, heads or values that a dimension may claim; far above any model, far below what could overflow a product.
 pub(super) const LIMIT: u32 = 1 << 24;
 
+/// Most layers: thirty times those of the deepest model known. Each takes memory before its tensors are looked for.
+const MAX_LAYERS: usize = 4096;
+
 /// The keys of one family in a file.
 pub struct Keys<'a> {
     metadata: &'a Metadata,
@@ -26,6 +29,15 @@ impl<'a> Keys<'a> {
     /// A count that must be there and be at least 1.
     pub fn count(&self, name: &str) -> Result<usize, Error> {
         self.optional_count(name)?.ok_or_else(|| Error::MissingKey { key: self.key(name) })
+    }
+
+    /// The number of layers, `block_count`.
+    pub fn layers(&self) -> Result<usize, Error> {
+        let name = "block_count";
+        match self.count(name)? {
+            count if count > MAX_LAYERS => Err(self.value(name, count, &format!("1 to {MAX_LAYERS}"))),
+            count => Ok(count),
+        }
     }
 
     /// A count that may be absent; if present it is at least 1. A list of equal counts, one a layer, is that count.

@@ -152,7 +152,9 @@ impl Model {
             }
         };
         thread::scope(|scope| {
-            (1..threads.min(MAX_PREFAULT_THREADS)).for_each(|_| drop(scope.spawn(work)));
+            // one that cannot be had is not missed
+            let start = |_| drop(thread::Builder::new().spawn_scoped(scope, work));
+            (1..threads.min(MAX_PREFAULT_THREADS)).for_each(start);
             work();
         });
         done.into_inner()

@@ -2,9 +2,9 @@
 
 use super::config::{LayerConfig, Mixer};
 use super::scratch::Choice;
-use super::{Config, Model};
-use crate::kv::KvType;
-use crate::kv::cache::{LayerShape, Shape};
+use super::{Config, Decoder, Model};
+use crate::kv::shape::{BranchShape, LayerShape, Shape};
+use crate::kv::{Cache, KvType};
 use crate::ops::{RopeTable, attention, matmul};
 use siskin_simd::{LANES, TILE};
 
@@ -18,23 +18,31 @@ const MIN_BATCH: usize = 64;
 const MAX_ACTIVATIONS: usize = 16 << 20;
 
 /// What is to be run.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Job {
     /// Positions that the cache must hold, in tokens: prompt and answer together.
     pub positions: usize,
+    /// Tokens of a prompt that is known, and usually the longest that is run at once; `None` if any number of positions may be.
+    pub prompt: Option<usize>,
+    /// Sequences that go on from there; usually none.
+    pub branches: BranchShape,
     /// How keys and values are stored.
     pub kv_type: KvType,
     /// Threads.
     pub threads: usize,
-    /// Bytes that the sampler takes; counted as scratch.
+    /// Bytes that the choice of tokens and what else a session keeps take; counted as scratch.
     pub sampler_bytes: usize,
+    /// Bytes that a search over branches takes while it runs.
+    pub search_bytes: usize,
 }
 
 /// Memory of a run, in bytes. *Mapped* pages belong to the file and can be dropped by the system; *owned* ones are allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// Positions of the cache.
+    /// Positions of the cache, without those of branches.
     pub capacity: usize,
+    /// Sequences that can go on from there.
+    pub branches: BranchShape,
     /// Tokens of a prefill batch.
     pub batch: usize,
     /// How keys and values are stored.
@@ -43,57 +51,98 @@ pub struct Plan {
     pub kv: usize,
     /// Activations, scores and logits.
     pub scratch: usize,
-    /// Vectors of the model that are kept as floats.
+    /// Logits and candidates of a search over branches, while it runs.
+    pub search: usize,
+    /// What the model keeps beside the file: vectors as floats, and where everything is.
     pub tables: usize,
 }
 
 impl Plan {
+    /// The same with what a grammar takes, which is known when it has been read.
+    pub fn with_grammar(mut self, bytes: usize) -> Plan {
+        self.scratch = self.scratch.saturating_add(bytes);
+        self
+    }
+
     /// The plan of a job; `None` if a size does not fit in `usize`, which no machine could hold.
     pub fn new(model: &Model, job: Job) -> Option<Plan> {
-        let capacity = job.positions.max(1);
-        let batch = batch(model, capacity)?;
+        let (capacity, branches) = (job.positions.max(1), job.branches);
+        let prompt = job.prompt.map_or(capacity, |prompt| prompt.max(MIN_BATCH).min(capacity));
+        let batch = batch(model, prompt)?.max(branches.count);
         let sizes = Sizes::new(model, batch);
         let matmul = matmul::Workspace::bytes(sizes.extent(), job.threads)?;
-        let attention = attention::Workspace::bytes(model.config().heads, capacity, job.threads)?;
-        let parts = [matmul, attention, job.sampler_bytes];
+        let attention =
+            attention::Workspace::bytes(model.config().heads, longest(capacity, branches)?, job.threads)?;
+        let shape = shape(model.config(), (capacity, branches), batch, job.kv_type);
+        let kv = shape.bytes()?;
+        let records = Cache::record_bytes(&shape)?.checked_add(Decoder::record_bytes(model, branches))?;
+        let parts = [matmul, attention, job.sampler_bytes, records];
         let scratch = parts.iter().try_fold(sizes.bytes()?, |sum, &part| sum.checked_add(part))?;
-        let kv = shape(model.config(), capacity, batch, job.kv_type).bytes()?;
         Some(Plan {
             capacity,
+            branches,
             batch,
             kv_type: job.kv_type,
             kv,
             scratch,
-            tables: model.weights().table_bytes(),
+            search: job.search_bytes,
+            tables: model.weights().table_bytes().saturating_add(model.config().table_bytes()),
         })
     }
 
     /// Bytes of keys and values that a token reads which sees `positions`, itself included.
     pub fn kv_read(&self, model: &Model, positions: usize) -> usize {
-        let shape = shape(model.config(), self.capacity, self.batch, self.kv_type);
+        let shape = self.shape(model.config());
         shape.read_bytes(positions).unwrap_or(usize::MAX)
+    }
+
+    /// Positions of the longest sequence.
+    pub(super) fn longest(&self) -> usize {
+        self.capacity + self.branches.positions
+    }
+
+    /// What the cache is made of, layer by layer.
+    pub fn shape(&self, config: &Config) -> Shape {
+        shape(config, (self.capacity, self.branches), self.batch, self.kv_type)
     }
 
     /// All that is allocated.
     pub fn owned(&self) -> usize {
-        self.kv.saturating_add(self.scratch).saturating_add(self.tables)
+        [self.kv, self.scratch, self.search, self.tables].into_iter().fold(0, usize::saturating_add)
     }
 }
 
-/// Tokens of a batch: whole tiles, as many as fit.
-fn batch(model: &Model, capacity: usize) -> Option<usize> {
+/// Positions of the longest sequence: the trunk with a tail.
+fn longest(capacity: usize, branches: BranchShape) -> Option<usize> {
+    capacity.checked_add(branches.positions)
+}
+
+/// Tokens of a batch: as many as fit in whole tiles, but no more than the batches need that a prompt is evenly cut into.
+fn batch(model: &Model, prompt: usize) -> Option<usize> {
     let bytes = |rows: usize| {
         let sizes = Sizes::new(model, rows);
         sizes.bytes()?.checked_add(matmul::Workspace::bytes(sizes.extent(), 0)?)
     };
     let tile = bytes(2 * LANES)?.checked_sub(bytes(LANES)?)?;
     let fit = (MAX_ACTIVATIONS / (tile / LANES)).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
-    Some(fit.min(capacity))
+    Some(even_batch(prompt, fit))
+}
+
+/// The length of batches that a prompt is cut into: as few as possible and about as long as each other, because short ones cost as much as
+/// longer ones.
+pub(crate) fn even_batch(tokens: usize, max: usize) -> usize {
+    let batches = tokens.div_ceil(max).max(1);
+    tokens.div_ceil(batches).max(1)
 }
 
 /// The cache of a configuration for a number of positions. A layer with a window keeps what the first token of a batch sees and the
 /// batch itself, and no more; so does a convolution, as floats. A delta net cannot go back into a batch: it keeps what the next token sees, and its states.
-pub(super) fn shape(config: &Config, capacity: usize, batch: usize, kv_type: KvType) -> Shape {
+fn shape(
+    config: &Config,
+    (capacity, branches): (usize, BranchShape),
+    batch: usize,
+    kv_type: KvType,
+) -> Shape {
     let heads = config.heads;
     let held = |window: Option<usize>| {
         window.map_or(capacity, |window| capacity.min(window.saturating_add(batch - 1)))
@@ -124,7 +173,7 @@ pub(super) fn shape(config: &Config, capacity: usize, batch: usize, kv_type: KvT
             ..convolution
         },
     };
-    Shape { layers: config.layers.iter().map(layer).collect(), positions: capacity }
+    Shape { layers: config.layers.iter().map(layer).collect(), positions: capacity, branches }
 }
 
 /// Lengths of the scratch buffers, in elements; what [`Scratch`](super::scratch::Scratch) allocates and the plan adds up.

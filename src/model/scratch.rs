@@ -42,7 +42,7 @@ impl Scratch {
         let (sizes, config) = (Sizes::new(model, plan.batch), model.config());
         let rows = |width: usize| vec![0.0; plan.batch * width];
         let table = |rope: &Rope| {
-            let factors = model.weights().rope_factors.for_context(plan.capacity, rope.original_context);
+            let factors = model.weights().rope_factors.for_context(plan.longest(), rope.original_context);
             RopeTable::new(rope.frequencies(factors), rope.magnitude(), plan.batch)
         };
         Scratch {
@@ -54,7 +54,7 @@ impl Scratch {
             members: vec![Choice::default(); if sizes.used > 0 { plan.batch } else { 0 }],
             matmul: matmul::Workspace::new(sizes.extent(), threads),
             ropes: config.ropes.iter().map(table).collect(),
-            attention: attention::Workspace::new(config.heads, plan.capacity, threads),
+            attention: attention::Workspace::new(config.heads, plan.longest(), threads),
             logits: vec![0.0; sizes.vocabulary],
         }
     }

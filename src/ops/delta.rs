@@ -174,7 +174,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(ProptestConfig::with_cases(ProptestConfig::default().cases / 4))]
         /// Near the rule as it is written, and the same bits for any pieces and any threads.
         #[test]
         fn pieces_and_threads_change_nothing(

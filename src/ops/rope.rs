@@ -1,7 +1,6 @@
 //! Rotary embedding: a table of angles for the positions of a batch, made once a forward pass, and its application to heads.
 
 use siskin_simd::Kernels;
-use std::ops::Range;
 
 /// Which values of a head are turned together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +35,8 @@ impl RopeTable {
         n * size_of::<f64>() + 2 * n * batch * size_of::<f32>()
     }
 
-    /// Computes the angles of neighbouring positions, at most as many as the table was made for.
-    pub fn fill(&mut self, positions: Range<usize>) {
+    /// Computes the angles of positions, a row each, at most as many as the table was made for.
+    pub fn fill(&mut self, positions: impl Iterator<Item = usize>) {
         let n = self.frequencies.len();
         let rows = self.cos.chunks_exact_mut(n).zip(self.sin.chunks_exact_mut(n));
         for (position, (cos, sin)) in positions.zip(rows) {

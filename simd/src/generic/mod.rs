@@ -28,6 +28,33 @@ pub(crate) use tile::{Accumulate, ScaleColumns, SoftmaxTile};
 use crate::Isa;
 use pulp::{Simd, WithSimd};
 
+/// Plain code with loops that the compiler vectorizes by itself; see [`widest`].
+pub trait Work {
+    /// What comes out.
+    type Output;
+
+    /// Does it. Must be `#[inline(always)]`, and so must be what it calls: code that is not inlined is compiled for any CPU.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs plain code, compiled for the widest vectors that this CPU has. No arithmetic is fused or reordered for it, so the result is the
+/// same on every CPU.
+#[inline]
+pub fn widest<W: Work>(work: W) -> W::Output {
+    struct Plain<W>(W);
+
+    impl<W: Work> WithSimd for Plain<W> {
+        type Output = W::Output;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> W::Output {
+            self.0.run()
+        }
+    }
+
+    Level::new(Isa::best()).run(Plain(work))
+}
+
 /// The vector width that generic operations run with: a token of pulp's that only exists on a CPU with the features.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Level {

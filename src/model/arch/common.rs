@@ -25,7 +25,7 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
     let layer = LayerConfig { window: None, rope: Some(0), mixer: Mixer::Attention };
     Ok(Config {
         family,
-        layers: vec![layer; keys.count("block_count")?],
+        layers: vec![layer; keys.layers()?],
         embedding,
         feed_forward,
         heads,

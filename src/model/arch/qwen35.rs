@@ -43,7 +43,7 @@ fn qwen35moe(keys: &Keys<'_>) -> Result<Config, Error> {
 /// Whether each block of the file is a delta net, by a list or by an interval.
 fn recurrent(keys: &Keys<'_>) -> Result<Vec<bool>, Error> {
     const KEY: &str = "attention.recurrent_layers";
-    let blocks = keys.count("block_count")?;
+    let blocks = keys.layers()?;
     if let Some(flags) = keys.integers(KEY)? {
         if flags.len() != blocks {
             let expected = format!("one for each of {blocks} blocks");

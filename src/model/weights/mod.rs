@@ -251,13 +251,14 @@ impl Weights {
         all - experts + (experts as f64 * self.experts_read) as usize
     }
 
-    /// Bytes of the copied vectors.
+    /// Bytes allocated: the copied vectors, and what says where matrices are.
     pub fn table_bytes(&self) -> usize {
         let factors = [&self.rope_factors.always, &self.rope_factors.short, &self.rope_factors.long];
         let values = self.layers.iter().map(Layer::table_values).sum::<usize>()
             + self.output_norm.values()
             + values(factors.into_iter().chain([&self.output_bias]));
-        values * size_of::<f32>()
+        let records = self.layers.iter().map(|layer| layer.mixer.record_bytes() + layer.ffn.record_bytes());
+        values * size_of::<f32>() + self.layers.capacity() * size_of::<Layer>() + records.sum::<usize>()
     }
 }
 
@@ -281,6 +282,15 @@ impl Layer {
 }
 
 impl Mixer {
+    /// Bytes allocated, without vectors and the value itself.
+    fn record_bytes(&self) -> usize {
+        match self {
+            Mixer::Attention(_) => size_of::<Attention>(),
+            Mixer::ShortConv(_) => 0,
+            Mixer::DeltaNet(_) => size_of::<DeltaNet>(),
+        }
+    }
+
     fn matrices(&self) -> Vec<&Matrix> {
         match self {
             Mixer::Attention(attention) => attention.qkv.iter().chain([&attention.output]).collect(),
@@ -305,6 +315,14 @@ impl Mixer {
 }
 
 impl FeedForward {
+    /// Bytes allocated, without vectors and the value itself.
+    fn record_bytes(&self) -> usize {
+        match self {
+            FeedForward::Dense(_) => 0,
+            FeedForward::Experts(_) => size_of::<Experts>(),
+        }
+    }
+
     /// The matrices, without those of experts.
     fn matrices(&self) -> Vec<&Matrix> {
         match self {

@@ -71,11 +71,6 @@ impl<'a> Span<'a> {
         self.keys.len() / row_bytes
     }
 
-    /// All positions from `from` on.
-    fn from(&self, from: usize, row_bytes: usize) -> Span<'a> {
-        self.cut(from, usize::MAX / row_bytes, row_bytes)
-    }
-
     /// Positions `from..to`, as many of them as there are.
     fn cut(&self, from: usize, to: usize, row_bytes: usize) -> Span<'a> {
         let end = self.keys.len();
@@ -83,6 +78,9 @@ impl<'a> Span<'a> {
         Span { keys: &self.keys[range.clone()], values: &self.values[range] }
     }
 }
+
+/// Runs of positions that a token sees at most: of what all sequences begin with and of what is its own, each before and after a ring's wrap.
+pub const SPANS: usize = 4;
 
 /// What attention needs beside its inputs and results; allocated once.
 pub struct Workspace {
@@ -107,7 +105,7 @@ impl Workspace {
 }
 
 /// Attention of a batch: `q` and `out` are `batch x (heads x head_dim)`, `q` already scaled; `format` is F32 or F16. Row `batch - 1` sees all
-/// positions of the spans that `spans(kv_head)` gives (before and after the ring's wrap), and each row before it one less; `scoring` may
+/// positions of the spans that `spans(kv_head)` gives one after the other, and each row before it one less; `scoring` may
 /// hide the oldest.
 ///
 /// # Panics
@@ -120,7 +118,7 @@ pub fn attend<'a>(
     format: Format,
     scoring: Scoring<'_>,
     q: &[f32],
-    spans: impl Fn(usize) -> [Span<'a>; 2] + Sync,
+    spans: impl Fn(usize) -> [Span<'a>; SPANS] + Sync,
     workspace: &mut Workspace,
     out: &mut [f32],
 ) {

@@ -2,9 +2,10 @@
 //! parts are put together at the end (flash decoding: Dao et al. 2023). The cuts depend on positions only, so the number of threads
 //! does not change a bit of the result.
 
-use super::{Heads, Scoring, Span, Workspace};
+use super::{Heads, SPANS, Scoring, Span, Workspace};
 use crate::ops::Cpu;
 use siskin_simd::{Column, Format, Kernels};
+use std::ops::Range;
 
 /// Positions that one thread works on at a time.
 pub(super) const PART: usize = 512;
@@ -36,7 +37,7 @@ pub(super) fn attend<'a>(
     format: Format,
     scoring: Scoring<'_>,
     q: &[f32],
-    spans: impl Fn(usize) -> [Span<'a>; 2] + Sync,
+    spans: impl Fn(usize) -> [Span<'a>; SPANS] + Sync,
     workspace: &mut Workspace,
     out: &mut [f32],
 ) {
@@ -44,7 +45,7 @@ pub(super) fn attend<'a>(
     let row_bytes = heads.head_dim * format.block_bytes();
     let held: usize = spans(0).iter().map(|span| span.len(row_bytes)).sum();
     let hidden = scoring.first(held);
-    let spans = |kv_head: usize| from(spans(kv_head), hidden, row_bytes);
+    let spans = |kv_head: usize| cut(spans(kv_head), hidden..held, row_bytes);
     let positions = held - hidden;
     let (kernels, group, dim) = (&cpu.kernels, heads.group(), heads.head_dim);
     if positions <= PART {
@@ -63,7 +64,7 @@ pub(super) fn attend<'a>(
     let partials = &mut partials.0[..positions.div_ceil(PART) * heads.heads * width];
     cpu.team.chunks_with(threads, partials, group * width, |tile, chunk, partials| {
         let (part, kv_head) = (chunk / heads.kv_heads, chunk % heads.kv_heads);
-        let spans = part_of(spans(kv_head), part, row_bytes);
+        let spans = cut(spans(kv_head), part * PART..(part + 1) * PART, row_bytes);
         let q = q[kv_head * group * dim..].chunks_exact(dim);
         for (q, partial) in q.zip(partials.chunks_exact_mut(width)) {
             let (out, stats) = partial.split_at_mut(dim);
@@ -77,44 +78,46 @@ pub(super) fn attend<'a>(
     }
 }
 
-/// Two spans without their first `hidden` positions.
-fn from([first, second]: [Span<'_>; 2], hidden: usize, row_bytes: usize) -> [Span<'_>; 2] {
-    let before = first.len(row_bytes);
-    [first.from(hidden, row_bytes), second.from(hidden.saturating_sub(before), row_bytes)]
+/// Positions `positions` of spans that follow each other.
+fn cut(spans: [Span<'_>; SPANS], positions: Range<usize>, row_bytes: usize) -> [Span<'_>; SPANS] {
+    let mut before = 0;
+    spans.map(|span| {
+        let (from, to) = (positions.start.saturating_sub(before), positions.end.saturating_sub(before));
+        before += span.len(row_bytes);
+        span.cut(from, to, row_bytes)
+    })
 }
 
-/// Positions `part * PART..(part + 1) * PART` of two spans.
-fn part_of([first, second]: [Span<'_>; 2], part: usize, row_bytes: usize) -> [Span<'_>; 2] {
-    let (from, to, before) = (part * PART, (part + 1) * PART, first.len(row_bytes));
-    [
-        first.cut(from, to, row_bytes),
-        second.cut(from.saturating_sub(before), to.saturating_sub(before), row_bytes),
-    ]
-}
-
-/// One query over two spans: `out = softmax(K q) V`; the result is the largest score and the sum of the exponentials.
+/// One query over spans: `out = softmax(K q) V`; the result is the largest score and the sum of the exponentials.
 fn attend_head(
     kernels: &Kernels,
     format: Format,
     soft_cap: Option<f32>,
     q: &[f32],
-    spans: [Span<'_>; 2],
+    spans: [Span<'_>; SPANS],
     scores: &mut [f32],
     out: &mut [f32],
 ) -> (f32, f32) {
     let row_bytes = q.len() * format.block_bytes();
-    let [before, after] = spans.map(|span| span.len(row_bytes));
-    let scores = &mut scores[..before + after];
-    let (first, second) = scores.split_at_mut(before);
-    kernels.dot_rows(format, spans[0].keys, Column::floats(q), first);
-    kernels.dot_rows(format, spans[1].keys, Column::floats(q), second);
+    let held = || spans.iter().filter(|span| !span.keys.is_empty());
+    let mut positions = 0;
+    for span in held() {
+        let of_span = &mut scores[positions..][..span.len(row_bytes)];
+        kernels.dot_rows(format, span.keys, Column::floats(q), of_span);
+        positions += of_span.len();
+    }
+    let scores = &mut scores[..positions];
     if let Some(cap) = soft_cap {
         kernels.soft_cap(scores, cap);
     }
     let stats = kernels.softmax(scores);
     out.fill(0.0);
-    kernels.add_rows(format, spans[0].values, &scores[..before], out);
-    kernels.add_rows(format, spans[1].values, &scores[before..], out);
+    let mut scores = &*scores;
+    for span in held() {
+        let (of_span, rest) = scores.split_at(span.len(row_bytes));
+        kernels.add_rows(format, span.values, of_span, out);
+        scores = rest;
+    }
     stats
 }
 

@@ -9,7 +9,7 @@
 //!
 //! Every lane is computed by itself, in an order that depends on the keys only: what else is in the tile changes nothing.
 
-use super::{Heads, PART, Scoring, Span};
+use super::{Heads, PART, SPANS, Scoring, Span};
 use siskin_simd::{Format, Kernels, LANES};
 
 /// Keys of a block: with their values as floats, what stays in a first-level cache beside the rest.
@@ -76,7 +76,7 @@ impl Tile {
         scoring: Scoring<'_>,
         kv_head: usize,
         q: &[f32],
-        (spans, hidden): ([Span<'_>; 2], usize),
+        (spans, hidden): ([Span<'_>; SPANS], usize),
         out: &mut [f32],
     ) {
         let row_bytes = heads.head_dim * format.block_bytes();

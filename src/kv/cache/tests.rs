@@ -1,0 +1,174 @@
+//! The cache against plain values.
+
+use super::*;
+
+/// A run of the trunk's slots.
+fn slots(cache: &Cache, layer: usize, range: Range<usize>) -> Slots {
+    Slots { area: cache.layers[layer].trunk, range }
+}
+
+fn trunk_slots(cache: &Cache, layer: usize) -> [Range<usize>; 2] {
+    let [first, second, tail, end] = cache.slots(layer, Sequence::Trunk);
+    assert!(tail.is_empty() && end.is_empty());
+    [first.range, second.range]
+}
+
+#[test]
+fn rows_come_back_where_they_were_stored() {
+    let kernels = Kernels::best();
+    for kv_type in [KvType::F32, KvType::F16] {
+        let layer =
+            LayerShape { streams: 2, kv_heads: 2, head_dim: 3, capacity: 4, window: None, kv_type, state: 0 };
+        let shape = Shape { layers: vec![layer; 2], positions: 4, branches: BranchShape::default() };
+        let mut cache = Cache::new(&shape).unwrap();
+        assert_eq!(shape.bytes(), Some(cache.bytes()));
+        assert_eq!(cache.bytes(), 2 * 2 * 2 * 4 * 3 * kv_type.format().block_bytes());
+        for position in cache.append(Sequence::Trunk, 4) {
+            for layer in 0..2 {
+                let value = |kind: usize, i: usize| (layer * 1000 + kind * 100 + position * 10 + i) as f32;
+                let row = |kind: usize| -> Vec<f32> { (0..6).map(|i| value(kind, i)).collect() };
+                cache.store(&kernels, layer, (Sequence::Trunk, position), &[&row(0), &row(1)]);
+            }
+        }
+        let floats = |bytes: &[u8], n: usize| {
+            let mut out = vec![0.0; n];
+            kv_type.format().decode(bytes, &mut out);
+            out
+        };
+        assert_eq!(
+            floats(cache.keys(1, 1, &slots(&cache, 1, 2..4)), 6),
+            [1023.0, 1024.0, 1025.0, 1033.0, 1034.0, 1035.0]
+        );
+        assert_eq!(floats(cache.values(0, 0, &slots(&cache, 0, 1..2)), 3), [110.0, 111.0, 112.0]);
+        let mut row = [0.0; 6];
+        cache.load(0, (Sequence::Trunk, 2), &mut row);
+        assert_eq!(row, [20.0, 21.0, 22.0, 23.0, 24.0, 25.0]);
+        let mut rows = [f32::NAN; 12];
+        cache.load_before(0, (Sequence::Trunk, 1), &mut rows);
+        assert_eq!(rows, [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    }
+}
+
+#[test]
+fn sizes_that_overflow_are_refused() {
+    for (kv_heads, head_dim, capacity) in [(usize::MAX, 2, 2), (1, 0, 2)] {
+        let kv_type = KvType::F16;
+        let layers =
+            vec![LayerShape { streams: 2, kv_heads, head_dim, capacity, window: None, kv_type, state: 0 }];
+        assert!(Cache::new(&Shape { layers, positions: 2, branches: BranchShape::default() }).is_none());
+    }
+}
+
+/// A layer with a window of 3 in 5 slots, beside one that keeps all.
+#[test]
+fn what_a_window_has_lost_cannot_be_gone_back_to() {
+    let kv_type = KvType::F32;
+    let all =
+        LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 20, window: None, kv_type, state: 0 };
+    let layers = vec![all, LayerShape { capacity: 5, window: Some(3), ..all }];
+    let mut cache = Cache::new(&Shape { layers, positions: 20, branches: BranchShape::default() }).unwrap();
+    cache.append(Sequence::Trunk, 5);
+    assert_eq!(cache.truncate(1), 1);
+    cache.append(Sequence::Trunk, 9);
+    assert_eq!((cache.end(), cache.free()), (10, 10));
+    assert_eq!(trunk_slots(&cache, 0), [0..10, 0..0]);
+    let shape = Shape {
+        layers: vec![all, LayerShape { window: Some(3), ..all }],
+        positions: 20,
+        branches: BranchShape::default(),
+    };
+    assert_eq!((shape.read_bytes(2), shape.read_bytes(10)), (Some(2 * 2 * 8), Some((10 + 3) * 8)));
+    // positions 5..10 are held
+    assert_eq!(cache.truncate(7), 7);
+    assert_eq!(trunk_slots(&cache, 1), [0..2, 0..0]);
+    assert_eq!(cache.truncate(6), 0);
+    assert_eq!((cache.end(), trunk_slots(&cache, 0)), (0, [0..0, 0..0]));
+}
+
+/// Two layers with states beside one that keeps all.
+#[test]
+fn a_state_goes_on_or_begins_anew() {
+    let kv_type = KvType::F16;
+    let all =
+        LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 9, window: None, kv_type, state: 0 };
+    let layers = vec![LayerShape { state: 3, ..all }, all, LayerShape { state: 2, ..all }];
+    let shape = Shape { layers, positions: 9, branches: BranchShape::default() };
+    let mut cache = Cache::new(&shape).unwrap();
+    assert_eq!(shape.bytes(), Some(cache.bytes()));
+    assert_eq!(cache.bytes(), 3 * 2 * 9 * 2 + 5 * 4);
+    cache.append(Sequence::Trunk, 4);
+    cache.state_mut(0, Sequence::Trunk).copy_from_slice(&[1.0, 2.0, 3.0]);
+    cache.state_mut(2, Sequence::Trunk).copy_from_slice(&[4.0, 5.0]);
+    assert!(cache.state_mut(1, Sequence::Trunk).is_empty());
+    assert_eq!((cache.truncate(4), cache.truncate(7)), (4, 4));
+    assert_eq!(cache.state_mut(0, Sequence::Trunk), [1.0, 2.0, 3.0]);
+    assert_eq!(cache.truncate(3), 0);
+    assert_eq!(
+        (cache.state_mut(0, Sequence::Trunk).to_vec(), cache.state_mut(2, Sequence::Trunk).to_vec()),
+        (vec![0.0; 3], vec![0.0; 2])
+    );
+    let states = vec![LayerShape { state: usize::MAX / 2, ..all }];
+    assert!(Cache::new(&Shape { layers: states, positions: 9, branches: BranchShape::default() }).is_none());
+}
+
+/// Branches of a cache with all kinds of layers, against sequences that are plain lists: what each sees, and its state.
+#[test]
+fn branches_see_the_trunk_and_their_own_tails() {
+    let kernels = Kernels::best();
+    let all = LayerShape {
+        streams: 2,
+        kv_heads: 2,
+        head_dim: 1,
+        capacity: 6,
+        window: None,
+        kv_type: KvType::F32,
+        state: 0,
+    };
+    let window = LayerShape { capacity: 4, window: Some(3), ..all };
+    let layers = vec![all, window, LayerShape { state: 1, ..window }];
+    let shape = Shape { layers, positions: 6, branches: BranchShape { count: 3, positions: 8 } };
+    let mut cache = Cache::new(&shape).unwrap();
+    assert_eq!(shape.bytes(), Some(cache.bytes()));
+
+    let put = |cache: &mut Cache, sequence, value: f32| {
+        let position = cache.append(sequence, 1).start;
+        for layer in 0..3 {
+            let (keys, values) = ([value, value + 0.25], [value + 0.5, value + 0.75]);
+            cache.store(&kernels, layer, (sequence, position), &[&keys, &values]);
+        }
+        cache.state_mut(2, sequence)[0] += value;
+    };
+    (0..5).for_each(|i| put(&mut cache, Sequence::Trunk, i as f32));
+    let mut plain: Vec<Vec<f32>> = vec![(0..5).map(|i| i as f32).collect(); 3];
+    cache.branch(3);
+    let rearranged = [[0, 1, 2], [2, 0, 0], [1, 1, 0], [0, 0, 0], [2, 1, 0], [0, 2, 2], [1, 0, 1], [2, 2, 2]];
+    for (step, parents) in rearranged.into_iter().enumerate() {
+        cache.rearrange(&parents);
+        plain = parents.iter().map(|&parent| plain[parent].clone()).collect();
+        for (branch, plain) in plain.iter_mut().enumerate() {
+            let value = (100 + 10 * step + branch) as f32;
+            put(&mut cache, Sequence::Branch(branch), value);
+            plain.push(value);
+        }
+        for (branch, plain) in plain.iter().enumerate() {
+            let sequence = Sequence::Branch(branch);
+            assert_eq!(cache.end_of(sequence), plain.len());
+            for (layer, held) in [(0, plain.len()), (1, 3), (2, 3)] {
+                let expected: Vec<f32> = plain[plain.len() - held..].iter().map(|x| x + 0.75).collect();
+                let seen = cache.slots(layer, sequence).map(|slots| {
+                    let bytes = cache.values(layer, 1, &slots);
+                    bytes.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect::<Vec<_>>()
+                });
+                let seen = seen.concat();
+                assert_eq!(seen[seen.len() - held..], expected, "step {step} branch {branch} layer {layer}");
+            }
+            let mut before = [0.0; 4];
+            cache.load_before(1, (sequence, plain.len()), &mut before);
+            assert_eq!(before[0], plain[plain.len() - 2]);
+            assert_eq!(cache.state_mut(2, sequence)[0], plain.iter().sum::<f32>());
+        }
+    }
+    assert_eq!(cache.free_in(Sequence::Branch(1)), 0);
+    assert_eq!(cache.truncate(5), 5);
+    assert_eq!((cache.branches(), cache.state_mut(2, Sequence::Trunk)[0]), (0, 10.0));
+}

@@ -1,0 +1,126 @@
+//! What a cache is made for: what each layer keeps, of how many positions, for how many sequences. For the memory plan and the cache.
+
+use siskin_simd::Format;
+
+/// How keys and values are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvType {
+    /// Single precision: as computed.
+    F32,
+    /// Half precision.
+    #[default]
+    F16,
+}
+
+impl KvType {
+    /// All there are, the largest first.
+    pub const ALL: [KvType; 2] = [KvType::F32, KvType::F16];
+
+    /// A short name, as flags and tables have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            KvType::F32 => "f32",
+            KvType::F16 => "f16",
+        }
+    }
+
+    /// The format that operations read.
+    pub fn format(self) -> Format {
+        match self {
+            KvType::F32 => Format::F32,
+            KvType::F16 => Format::F16,
+        }
+    }
+}
+
+/// What one layer keeps of each position: keys and values of attention, or one vector of what a convolution looks back at. A layer may also keep a state
+/// that every position changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LayerShape {
+    /// Vectors of a head: 2 for keys and values.
+    pub streams: usize,
+    /// Key-value heads.
+    pub kv_heads: usize,
+    /// Values of a head.
+    pub head_dim: usize,
+    /// Positions held.
+    pub capacity: usize,
+    /// Positions that a token sees, itself included; all of them if `None`.
+    pub window: Option<usize>,
+    /// How values are stored.
+    pub kv_type: KvType,
+    /// Floats of the state that all positions have gone into, 0 for none. No position can be taken out of it.
+    pub state: usize,
+}
+
+impl LayerShape {
+    /// Bytes of so many positions; `None` if that does not fit in `usize`.
+    pub(super) fn rows_bytes(&self, positions: usize) -> Option<usize> {
+        let row = self.kv_type.format().row_bytes(self.head_dim)?;
+        [self.kv_heads, positions, row].iter().try_fold(self.streams, |n, &m| n.checked_mul(m))
+    }
+
+    /// Bytes of the state; `None` if that does not fit in `usize`.
+    fn state_bytes(&self) -> Option<usize> {
+        self.state.checked_mul(size_of::<f32>())
+    }
+
+    /// Bytes of the layer without tails; `None` if that does not fit in `usize`.
+    fn bytes(&self) -> Option<usize> {
+        self.rows_bytes(self.capacity)?.checked_add(self.state_bytes()?)
+    }
+
+    /// Positions that the tail of a branch holds, of `positions` that it can have: what a token sees, and no more.
+    pub(super) fn tail_capacity(&self, positions: usize) -> usize {
+        self.window.map_or(positions, |window| positions.min(window))
+    }
+
+    /// Bytes of the tail of a branch that can have so many positions; `None` if that does not fit in `usize`.
+    fn tail_bytes(&self, positions: usize) -> Option<usize> {
+        self.rows_bytes(self.tail_capacity(positions))?.checked_add(self.state_bytes()?)
+    }
+
+    /// Bytes that a token reads which sees `positions`.
+    fn read_bytes(&self, positions: usize) -> Option<usize> {
+        let seen = self.window.map_or(positions, |window| positions.min(window));
+        self.rows_bytes(seen)?.checked_add(self.state_bytes()?)
+    }
+}
+
+/// What a cache is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Layers.
+    pub layers: Vec<LayerShape>,
+    /// Positions of the longest sequence, without tails.
+    pub positions: usize,
+    /// What can go on from there.
+    pub branches: BranchShape,
+}
+
+/// Room for sequences that go on from a common beginning, the trunk; by default for none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BranchShape {
+    /// Branches there can be at a time.
+    pub count: usize,
+    /// Positions that each can have behind the trunk: its tail.
+    pub positions: usize,
+}
+
+impl Shape {
+    /// Bytes of the whole cache; `None` if that does not fit in `usize`.
+    pub fn bytes(&self) -> Option<usize> {
+        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(self.layer_bytes(layer)?))
+    }
+
+    /// Bytes of one of its layers, with the tails of all branches; `None` if that does not fit in `usize`.
+    pub fn layer_bytes(&self, layer: &LayerShape) -> Option<usize> {
+        let BranchShape { count, positions } = self.branches;
+        layer.bytes()?.checked_add(count.checked_mul(layer.tail_bytes(positions)?)?)
+    }
+
+    /// Bytes that a token reads which sees `positions`, itself included: in layers with a window no more than that.
+    pub fn read_bytes(&self, positions: usize) -> Option<usize> {
+        self.layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.read_bytes(positions)?))
+    }
+}
