@@ -56,6 +56,11 @@ impl Bpe {
         Ok(Bpe { rule, pairs, byte_ids, byte_tokens, cuts, unknown })
     }
 
+    /// Bytes allocated, without the value itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.pairs.bytes()
+    }
+
     pub(super) fn rule(&self) -> &'static Rule {
         self.rule
     }

@@ -19,6 +19,8 @@ const MAX_THREADS: usize = 2;
 const PER_THREAD: usize = 20_000;
 /// Neighbouring merges that one thread takes; then comes another's turn.
 const STRIPE: usize = 1024;
+/// Pairs that threads have room for beyond those that there are.
+pub(super) const SPARE: usize = MAX_THREADS * STRIPE;
 /// Merges that are looked up together.
 const BATCH: usize = 32;
 
@@ -74,16 +76,19 @@ fn resolve_known<'a>(
         let work =
             |thread| Part::new(count / threads + STRIPE).resolve(vocab, merges.clone(), thread, threads);
         let others: Vec<_> = (1..threads)
-            .map(|thread| {
+            .map(|index| {
                 let merges = merges.clone();
-                scope.spawn(move || {
-                    Part::new(count / threads + STRIPE).resolve(vocab, merges, thread, threads)
-                })
+                let work = move || Part::new(count / threads + STRIPE).resolve(vocab, merges, index, threads);
+                thread::Builder::new().spawn_scoped(scope, work)
             })
             .collect();
         let mut parts = vec![work(0)?];
-        for other in others {
-            parts.push(other.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+        for (index, other) in (1..).zip(others) {
+            parts.push(match other {
+                Ok(other) => other.join().unwrap_or_else(|panic| resume_unwind(panic))?,
+                // no thread can be had: its work is done here
+                Err(_) => work(index)?,
+            });
         }
         Ok(parts)
     })

@@ -8,10 +8,10 @@ use super::{Kind, TokenId, TokenKind, Tokenizer};
 use crate::gguf::{Metadata, ValueType};
 
 const MODEL: &str = "tokenizer.ggml.model";
-const TOKENS: &str = "tokenizer.ggml.tokens";
-const SCORES: &str = "tokenizer.ggml.scores";
-const TYPES: &str = "tokenizer.ggml.token_type";
-const MERGES: &str = "tokenizer.ggml.merges";
+pub(super) const TOKENS: &str = "tokenizer.ggml.tokens";
+pub(super) const SCORES: &str = "tokenizer.ggml.scores";
+pub(super) const TYPES: &str = "tokenizer.ggml.token_type";
+pub(super) const MERGES: &str = "tokenizer.ggml.merges";
 const CHARSMAP: &str = "tokenizer.ggml.precompiled_charsmap";
 
 impl Tokenizer {
@@ -26,14 +26,8 @@ impl Tokenizer {
     /// type, lists that do not match in length, token ids outside of the vocabulary, a text that occurs
     /// twice.
     pub fn from_metadata(metadata: &Metadata) -> Result<Tokenizer, Error> {
-        let model = metadata.str(MODEL)?.ok_or(Error::Missing { key: MODEL })?;
-        let kind = match model {
-            "llama" => Kind::Spm,
-            "gpt2" | "gemma4" => Kind::Bpe,
-            "bert" => Kind::Wpm,
-            "t5" => Kind::Ugm,
-            other => return Err(Error::UnknownModel { found: other.to_string() }),
-        };
+        let kind = kind(metadata)?;
+        let model = metadata.str(MODEL)?.unwrap_or_default();
         let vocab = vocab(metadata)?;
         let definition = Definition {
             kind,
@@ -53,6 +47,17 @@ impl Tokenizer {
         }
         let merges = metadata.array(MERGES)?.ok_or(Error::Missing { key: MERGES })?;
         Tokenizer::build(definition, merges.strs()?.map(|merge| Ok(merge?)), merges.len())
+    }
+}
+
+/// The algorithm.
+pub(super) fn kind(metadata: &Metadata) -> Result<Kind, Error> {
+    match metadata.str(MODEL)?.ok_or(Error::Missing { key: MODEL })? {
+        "llama" => Ok(Kind::Spm),
+        "gpt2" | "gemma4" => Ok(Kind::Bpe),
+        "bert" => Ok(Kind::Wpm),
+        "t5" => Ok(Kind::Ugm),
+        other => Err(Error::UnknownModel { found: other.to_string() }),
     }
 }
 
@@ -81,7 +86,7 @@ fn vocab(metadata: &Metadata) -> Result<Vocab, Error> {
 }
 
 /// The values of `tokenizer.ggml.token_type`; 0 is undefined, and so is what is not listed.
-fn token_kind(code: i32) -> TokenKind {
+pub(super) fn token_kind(code: i32) -> TokenKind {
     match code {
         1 => TokenKind::Normal,
         2 => TokenKind::Unknown,

@@ -20,6 +20,7 @@
 //! | `ugm/` | Unigram: normalization, best segmentation |
 //! | `trie.rs` | which tokens a text begins with, for both |
 //! | `decode.rs`, `stream.rs` | ids -> bytes; bytes -> whole characters |
+//! | `size.rs` | what memory it takes |
 //!
 //! Results equal llama.cpp's, with these exceptions: text never yields a control, unknown or byte token by
 //! itself unless `parse_special` asks for it (byte-pair encoding has its merges); a SentencePiece vocabulary
@@ -40,6 +41,7 @@ mod merge;
 mod merges;
 mod metadata;
 mod partition;
+mod size;
 mod special;
 mod split;
 mod spm;
@@ -55,6 +57,7 @@ mod wpm;
 mod tests;
 
 pub use error::Error;
+pub use size::Size;
 pub use stream::TextStream;
 
 use bpe::Bpe;
@@ -222,6 +225,11 @@ impl Tokenizer {
     /// Whether EOS, or the separator that ends a WordPiece text, is added to a prompt.
     pub fn adds_eos(&self) -> bool {
         self.last.is_some()
+    }
+
+    /// Bytes of the longest token, in the file's spelling.
+    pub fn longest(&self) -> usize {
+        self.vocab.longest()
     }
 
     /// The algorithm.

@@ -36,7 +36,29 @@ struct Special {
     strip: Strip,
 }
 
+/// An estimate of what [`Partition::new`] allocates for the texts of special tokens, none of which is user-defined; sorts them.
+pub(super) fn estimate(specials: &mut [&[u8]]) -> usize {
+    specials.sort_unstable();
+    let texts: usize = specials.iter().map(|text| text.len()).sum();
+    let (mut nodes, mut previous) = (1, [].as_slice());
+    for text in specials.iter() {
+        nodes += text.len() - previous.iter().zip(*text).take_while(|(a, b)| a == b).count();
+        previous = text;
+    }
+    // most nodes have one child; a vector of pairs begins with room for four
+    let child = 4 * size_of::<(u8, u32)>();
+    let nodes = nodes.next_power_of_two().max(4) * size_of::<Node>() + nodes * child;
+    specials.len().next_power_of_two() * size_of::<Special>() + texts + nodes + size_of::<Node>()
+}
+
 impl Partition {
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let texts: usize = self.specials.iter().map(|special| special.text.len()).sum();
+        let specials = self.specials.capacity() * size_of::<Special>() + texts;
+        specials + self.user_defined.bytes() + self.all.bytes()
+    }
+
     /// Collects the special tokens of `vocab`: user-defined, control and unknown. `strip` tells about blanks
     /// beside them. A token whose text is not UTF-8 cannot stand in a text.
     pub(super) fn new(vocab: &Vocab, strip: impl Fn(TokenId) -> Strip) -> Partition {
@@ -73,7 +95,7 @@ impl Partition {
     }
 }
 
-fn is_special(kind: TokenKind) -> bool {
+pub(super) fn is_special(kind: TokenKind) -> bool {
     matches!(kind, TokenKind::UserDefined | TokenKind::Control | TokenKind::Unknown)
 }
 
@@ -132,6 +154,12 @@ struct Node {
 }
 
 impl Trie {
+    /// Bytes allocated.
+    fn bytes(&self) -> usize {
+        let children = self.nodes.iter().map(|node| node.children.capacity() * size_of::<(u8, u32)>());
+        self.nodes.capacity() * size_of::<Node>() + children.sum::<usize>()
+    }
+
     fn new() -> Trie {
         Trie { nodes: vec![Node::default()], bound: 0 }
     }

@@ -25,6 +25,11 @@ pub(super) struct Spm {
 }
 
 impl Spm {
+    /// Bytes allocated, without the value itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.ranks.capacity() * size_of::<u32>()
+    }
+
     pub(super) fn new(vocab: &Vocab, unknown: Option<TokenId>) -> Spm {
         let byte_tokens: [_; 256] = std::array::from_fn(|byte| byte_token(vocab, byte as u8));
         let ranks = ranks(vocab);

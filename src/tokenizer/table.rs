@@ -77,7 +77,7 @@ fn mix(word: u64) -> u64 {
 }
 
 /// Slots for `entries` keys: a power of two, at most five eighths full.
-fn slots_for(entries: usize) -> usize {
+pub(super) fn slots_for(entries: usize) -> usize {
     (entries.saturating_mul(8) / 5 + 1).next_power_of_two()
 }
 
@@ -92,6 +92,11 @@ pub(super) struct TextTable {
 impl TextTable {
     pub(super) fn with_capacity(entries: usize) -> TextTable {
         TextTable { hash: Hash::new(), slots: vec![(0, NO_ID); slots_for(entries)], used: 0 }
+    }
+
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<(u32, u32)>()
     }
 
     /// The id of `text`.
@@ -209,11 +214,16 @@ impl PairTable {
         let left_over: Vec<Pair> = thread::scope(|scope| {
             let mut shares = table.slots.chunks_mut(share).enumerate();
             let own = shares.next();
-            let others: Vec<_> = shares.map(|share| scope.spawn(move || fill(share))).collect();
+            // Where no thread can be had, its share finds no place, and all pairs are put in theirs below.
+            let others: Vec<_> =
+                shares.map(|share| thread::Builder::new().spawn_scoped(scope, move || fill(share))).collect();
             let mut left_over: Vec<Pair> = own.map(fill).unwrap_or_default();
-            others.into_iter().for_each(|other| {
-                left_over.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)))
-            });
+            for other in others {
+                match other {
+                    Ok(other) => left_over.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic))),
+                    Err(_) => left_over.extend(parts.iter().flatten()),
+                }
+            }
             left_over
         });
         for pair in left_over {
@@ -221,6 +231,11 @@ impl PairTable {
             put(&mut table.slots[slot], pair);
         }
         table
+    }
+
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Pair>()
     }
 
     #[inline]

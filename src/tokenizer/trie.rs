@@ -77,6 +77,12 @@ fn place(labels: [u8; FEW], count: u32, byte: u8) -> Option<u32> {
 }
 
 impl Trie {
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let nodes = self.nodes.capacity() * size_of::<Node>() + self.wide.capacity() * size_of::<Wide>();
+        nodes + self.labels.capacity()
+    }
+
     /// The trie of `texts`, none of which occurs twice. An empty text is never found.
     pub(super) fn new<'a>(texts: impl Iterator<Item = (&'a [u8], TokenId)>) -> Trie {
         let mut texts: Vec<(&[u8], TokenId)> = texts.filter(|text| !text.0.is_empty()).collect();

@@ -94,6 +94,17 @@ impl Vocab {
         Ok(id)
     }
 
+    /// Bytes allocated.
+    pub(super) fn bytes(&self) -> usize {
+        let ids = size_of::<u32>() * self.ends.capacity() + size_of::<TokenKind>() * self.kinds.capacity();
+        self.arena.capacity() + ids + size_of::<f32>() * self.scores.capacity() + self.by_text.bytes()
+    }
+
+    /// Bytes of the longest text.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
+
     /// Number of tokens.
     pub(super) fn len(&self) -> usize {
         self.kinds.len()

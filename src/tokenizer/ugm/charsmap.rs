@@ -21,6 +21,11 @@ pub(in crate::tokenizer) struct Charsmap {
 const MAX_KEY: usize = 256;
 
 impl Charsmap {
+    /// Bytes allocated.
+    pub fn bytes(&self) -> usize {
+        self.units.capacity() * size_of::<u32>() + self.replacements.capacity()
+    }
+
     /// Reads the value of the key. No bytes at all are a map that replaces nothing.
     pub(in crate::tokenizer) fn new(blob: &[u8]) -> Result<Charsmap, Error> {
         if blob.is_empty() {

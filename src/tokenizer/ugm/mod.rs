@@ -30,6 +30,11 @@ pub(super) struct Ugm {
 const UNKNOWN_PENALTY: f32 = 10.0;
 
 impl Ugm {
+    /// Bytes allocated, without the value itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.tokens.bytes() + self.scores.capacity() * size_of::<f32>() + self.normalizer.charsmap.bytes()
+    }
+
     pub(super) fn new(vocab: &Vocab, normalizer: Normalizer, unknown: Option<TokenId>) -> Ugm {
         let in_text = vocab.ids().filter(|&id| vocab.kind(id).occurs_in_text());
         let tokens = Trie::new(in_text.map(|id| (vocab.text(id), id)));

@@ -21,6 +21,11 @@ pub(super) struct Wpm {
 }
 
 impl Wpm {
+    /// Bytes allocated, without the value itself.
+    pub(super) fn bytes(&self) -> usize {
+        self.tokens.bytes()
+    }
+
     pub(super) fn new(vocab: &Vocab, cleaner: Cleaner, unknown: Option<TokenId>) -> Wpm {
         let in_text = vocab.ids().filter(|&id| vocab.kind(id).occurs_in_text());
         let tokens = Trie::new(in_text.map(|id| (vocab.text(id), id)));
