@@ -1,14 +1,20 @@
-//! The tokens still in the running at one position; the sampler collects them, the filters remove some.
+//! The tokens still in the running at one position; filters remove some. Called by the sampler and its filters.
 //!
 //! Candidates stand in *rank order* conceptually (higher logit first; of equal logits, the lower token id), but
-//! the list is never sorted: what is asked for is always a prefix of the rank order ("the best 40", "the best
+//! the list is never sorted: what is asked for is always a prefix of an order ("the best 40", "the best
 //! that hold 95 % of the mass"), and partial selection finds a prefix in linear time.
+//!
+//! There is no list either, as long as every token of the vocabulary is in the running: then the [`Source`] is looked at, and the first
+//! filter that removes tokens collects what can survive it.
 
-use super::softmax::{BLOCK, Weights};
+use super::blocks::{BLOCK, Blocks};
+use super::edits::{Touched, changed};
+use super::softmax::Weights;
+use super::source::Source;
 
-/// A token and its logit.
+/// A token and its logit, before it is divided by the temperature.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Candidate {
+pub(super) struct Entry {
     pub(super) token: u32,
     pub(super) logit: f32,
 }
@@ -18,79 +24,146 @@ pub(super) struct Candidate {
 /// One integer, so that partial selection compares without branches. The bits of an f32 order like a signed
 /// magnitude: flipping all of a negative one, or the sign of a positive one, makes them order like an unsigned
 /// number; the outer `!` puts the largest first. Adding 0.0 makes the two zeros equal.
-pub(super) fn rank(candidate: &Candidate) -> u64 {
-    let bits = (candidate.logit + 0.0).to_bits();
+pub(super) fn rank(entry: &Entry) -> u64 {
+    let bits = (entry.logit + 0.0).to_bits();
     let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
-    u64::from(!ascending) << 32 | u64::from(candidate.token)
+    u64::from(!ascending) << 32 | u64::from(entry.token)
 }
 
-/// The candidates of one position, never empty once collected, and the distribution they are the best part of.
+/// The token of a rank.
+pub(super) fn token_of(rank: u64) -> u32 {
+    rank as u32
+}
+
+/// The candidates of one position, and the distribution they are part of.
 #[derive(Debug)]
 pub(super) struct Candidates {
-    /// In no order. No two have the same token, none has an infinite logit.
-    pub(super) list: Vec<Candidate>,
+    /// In no order, none twice, none with an infinite logit. Empty while the whole vocabulary is in the running, and never afterwards.
+    pub(super) list: Vec<Entry>,
+    /// Whether every token of the source is in the running.
+    whole: bool,
     /// What each of them weighs.
     pub(super) weights: Weights,
-    /// What the whole distribution weighs: the list, and the tail that was left out because nothing can
-    /// come to need it.
-    pub(super) total: f64,
+    /// What the whole distribution weighs, once somebody asked: the list, and a tail that was left out because nothing can come to need it.
+    total: Option<f64>,
 }
 
 impl Candidates {
     /// Room for `capacity` candidates; no later call takes more.
     pub(super) fn with_capacity(capacity: usize) -> Candidates {
-        Candidates { list: Vec::with_capacity(capacity), weights: Weights::new(0.0, 1.0), total: 0.0 }
+        let list = Vec::with_capacity(capacity);
+        Candidates { list, whole: true, weights: Weights::new(0.0, 1.0), total: None }
     }
 
-    /// How many candidates [`collect_best`](Self::collect_best) needs room for, of a vocabulary of `vocab` tokens.
+    /// How many candidates [`keep_best`](Self::keep_best) needs room for, of a vocabulary of `vocab` tokens.
     ///
     /// Twice as many as it keeps, so that each compaction (linear in the room) is paid for by as many arrivals.
     pub(super) fn room_for_best(k: usize, vocab: usize) -> usize {
         k.saturating_mul(2).max(256).min(vocab)
     }
 
-    /// Starts anew with every logit above `floor`, out of a distribution that weighs `total`.
-    pub(super) fn collect_above(&mut self, logits: &[f32], floor: f32, weights: Weights, total: f64) {
+    /// Starts anew with the whole vocabulary, of which `peak` is the largest logit.
+    pub(super) fn start(&mut self, peak: f32) {
         self.list.clear();
-        (self.weights, self.total) = (weights, total);
-        for_each_above(logits, floor, |candidate| {
-            self.list.push(candidate);
+        (self.whole, self.weights, self.total) = (true, Weights::new(peak, 1.0), None);
+    }
+
+    /// Forgets the list: every token is in the running again.
+    pub(super) fn reopen(&mut self) {
+        self.list.clear();
+        (self.whole, self.total) = (true, None);
+    }
+
+    /// Whether no filter has removed anything yet.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole
+    }
+
+    /// Weighs anew: the logits are now to be divided by `temperature`.
+    pub(super) fn heat(&mut self, temperature: f64) {
+        self.weights = self.weights.at(temperature);
+        self.total = None;
+    }
+
+    /// After logits of the source were changed: looks for the largest again. -inf if there is none.
+    pub(super) fn look_again(&mut self, source: &Source<'_>) -> f32 {
+        let peak = source.largest();
+        (self.weights, self.total) = (self.weights.from(peak), None);
+        peak
+    }
+
+    /// Makes what is in the list the whole distribution, after a filter or a penalty changed it.
+    pub(super) fn settle(&mut self) {
+        let peak = self.list.iter().fold(f32::NEG_INFINITY, |peak, entry| peak.max(entry.logit));
+        (self.weights, self.total) = (self.weights.from(peak), None);
+    }
+
+    /// What the distribution weighs.
+    pub(super) fn total(&mut self, source: &Source<'_>) -> f64 {
+        let known = self.total;
+        let total = known.unwrap_or_else(|| match self.whole {
+            true => self.weights.sum(source),
+            false => self.weights.sum(self.list.as_slice()),
+        });
+        self.total = Some(total);
+        total
+    }
+
+    /// What the distribution weighs, and the weighted sum of the exponents: see [`Weights::moments`].
+    pub(super) fn moments(&mut self, source: &Source<'_>) -> (f64, f64) {
+        let moments = match self.whole {
+            true => self.weights.moments(source),
+            false => self.weights.moments(self.list.as_slice()),
+        };
+        self.total = Some(moments.0);
+        moments
+    }
+
+    /// Makes a list of every logit above `floor`, if there is none yet; the total stays as it is.
+    pub(super) fn collect_above(&mut self, source: &Source<'_>, floor: f32) {
+        if !self.whole {
+            return;
+        }
+        self.whole = false;
+        source.for_each_above(floor, |entry| {
+            self.list.push(entry);
             floor
         });
     }
 
-    /// Starts anew with the `k` best of `logits` (fewer if fewer are finite); `k` must be at least 1.
+    /// Keeps the `k` best (all, if there are fewer); `k` must be at least 1.
     ///
     /// A logit has to beat the k-th best seen so far to enter. Equal does not: its token id is higher.
-    pub(super) fn collect_best(&mut self, logits: &[f32], k: usize, weights: Weights) {
-        let room = Self::room_for_best(k, logits.len());
+    pub(super) fn keep_best(&mut self, source: &Source<'_>, k: usize) {
         let list = &mut self.list;
-        list.clear();
-        let mut floor = f32::NEG_INFINITY;
-        for_each_above(logits, floor, |candidate| {
-            if list.len() == room {
-                floor = keep_best(list, k);
-            }
-            list.push(candidate);
-            floor
-        });
-        keep_best(list, k);
-        self.weights = weights;
-        self.renormalize();
+        if self.whole {
+            self.whole = false;
+            let room = Self::room_for_best(k, source.vocab());
+            let mut floor = f32::NEG_INFINITY;
+            source.for_each_above(floor, |entry| {
+                if list.len() == room {
+                    floor = truncate_to_best(list, k);
+                }
+                list.push(entry);
+                floor
+            });
+        }
+        truncate_to_best(list, k);
+        self.settle();
     }
 
-    /// The length of the shortest prefix of the rank order that weighs at least `target`: 1 up to all.
+    /// The length of the shortest prefix of the order by `key` that weighs at least `target`: 1 up to all.
     ///
-    /// Afterwards the first that many in the list are the prefix, the last of them being its lowest in rank.
+    /// Afterwards the first that many in the list are the prefix, the last of them being its last in the order.
     /// Halves the undecided part each time, so the time is linear in the length of the list.
-    pub(super) fn select_mass(&mut self, target: f64) -> usize {
+    pub(super) fn select_mass<K: Ord>(&mut self, target: f64, key: impl Fn(&Entry) -> K) -> usize {
         let (mut decided, mut end) = (0, self.list.len());
         let mut mass_decided = 0.0;
         while end - decided > 1 {
             let undecided = &mut self.list[decided..end];
             let half = undecided.len() / 2;
-            undecided.select_nth_unstable_by_key(half, rank);
-            let mass_better = mass_decided + mass(&undecided[..half], self.weights);
+            undecided.select_nth_unstable_by_key(half, &key);
+            let mass_better = mass_decided + self.weights.sum(&undecided[..half]);
             if mass_better >= target {
                 end = decided + half;
             } else {
@@ -101,24 +174,35 @@ impl Candidates {
         end
     }
 
-    /// Makes what is left in the list the whole distribution, after a filter changed the list or the weights.
-    pub(super) fn renormalize(&mut self) {
-        self.total = mass(&self.list, self.weights);
+    /// Passes the logit of every touched token in the list through `change`; those that become -inf leave it.
+    pub(super) fn edit(&mut self, touched: &Touched, change: impl Fn(f32, f32) -> f32) {
+        for entry in &mut self.list {
+            if let Some(amount) = touched.of(entry.token) {
+                entry.logit = changed(entry.logit, amount, &change);
+            }
+        }
+        self.list.retain(|entry| entry.logit > f32::NEG_INFINITY);
+        self.settle();
     }
 }
 
-/// What `candidates` weigh together.
-fn mass(candidates: &[Candidate], weights: Weights) -> f64 {
-    let mass_of_block = |block: &[Candidate]| {
-        let mut logits = [f32::NEG_INFINITY; BLOCK];
-        logits.iter_mut().zip(block).for_each(|(logit, candidate)| *logit = candidate.logit);
-        weights.sum(&logits[..block.len()])
-    };
-    candidates.chunks(BLOCK).map(mass_of_block).sum()
+impl Blocks for [Entry] {
+    #[inline(always)]
+    fn blocks(&self) -> usize {
+        self.len().div_ceil(BLOCK)
+    }
+
+    #[inline(always)]
+    fn block(&self, index: usize) -> [f32; BLOCK] {
+        let mut block = [f32::NEG_INFINITY; BLOCK];
+        let entries = self.get(index * BLOCK..).unwrap_or_default();
+        block.iter_mut().zip(entries).for_each(|(to, entry)| *to = entry.logit);
+        block
+    }
 }
 
 /// Keeps the `k` best, and returns the logit of the last of them (-inf while there are fewer than `k`).
-fn keep_best(list: &mut Vec<Candidate>, k: usize) -> f32 {
+fn truncate_to_best(list: &mut Vec<Entry>, k: usize) -> f32 {
     if list.len() < k {
         return f32::NEG_INFINITY;
     }
@@ -126,21 +210,4 @@ fn keep_best(list: &mut Vec<Candidate>, k: usize) -> f32 {
     let floor = worst.logit;
     list.truncate(k);
     floor
-}
-
-/// Calls `take` for every logit above `floor`, in order of token id; `take` returns the floor from there on.
-///
-/// Few logits pass. So the common case, a whole chunk that does not, is tested without a branch per logit.
-fn for_each_above(logits: &[f32], mut floor: f32, mut take: impl FnMut(Candidate) -> f32) {
-    const CHUNK: usize = 32;
-    for (index, chunk) in logits.chunks(CHUNK).enumerate() {
-        if !chunk.iter().fold(false, |any, &logit| any | (logit > floor)) {
-            continue;
-        }
-        for (token, &logit) in (index * CHUNK..).zip(chunk) {
-            if logit > floor {
-                floor = take(Candidate { token: token as u32, logit });
-            }
-        }
-    }
 }

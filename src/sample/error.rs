@@ -24,6 +24,50 @@ pub enum Error {
         /// The value that was given.
         found: f32,
     },
+    /// Another setting is out of its range.
+    #[error("{name}: found {found}, expected {expected}. {hint}.")]
+    Setting {
+        /// Which setting.
+        name: &'static str,
+        /// The value that was given.
+        found: f32,
+        /// What it may be.
+        expected: &'static str,
+        /// What to try.
+        hint: &'static str,
+    },
+    /// A chain names a step that does not exist.
+    #[error(
+        "samplers: found `{found}`, expected names with `;` between them. Try some of penalties, dry, top_n_sigma, top_k, typical, top_p, min_p, xtc, temperature."
+    )]
+    UnknownStep {
+        /// The name that was given.
+        found: String,
+    },
+    /// A chain has a step twice.
+    #[error("samplers: found `{step}` twice, expected each step once. Try without one of them.")]
+    StepTwice {
+        /// The step's name.
+        step: &'static str,
+    },
+    /// A bias is NaN or +inf.
+    #[error(
+        "logit bias of token {token}: found {found}, expected a finite number or -inf. Try 100 to force a token, -inf to ban it."
+    )]
+    Bias {
+        /// The token id.
+        token: u32,
+        /// The value that was given.
+        found: f32,
+    },
+    /// A bias is for a token that the vocabulary does not have.
+    #[error("logit bias: found token {token}, expected 0 to {}. Try `siskin tokenize` for the ids of a text.", tokens - 1)]
+    BiasToken {
+        /// The token id.
+        token: u32,
+        /// Number of tokens in the vocabulary.
+        tokens: usize,
+    },
     /// The vocabulary is empty, or larger than a token id can count.
     #[error("vocabulary: found {found} tokens, expected 1 to 4294967295. Try a complete model file.")]
     Vocabulary {
@@ -72,4 +116,63 @@ pub enum Error {
         /// Number of tokens in the vocabulary.
         tokens: usize,
     },
+    /// No token that is allowed has a finite logit.
+    #[error(
+        "position {position}: found no allowed token with a finite logit, expected at least one. Try a grammar that leaves a token, or allows the end, at every place."
+    )]
+    NothingAllowed {
+        /// Index of the position in the sequence.
+        position: u64,
+    },
+    /// Bias has excluded every token.
+    #[error(
+        "position {position}: found no token that is not banned, expected at least one. Try fewer biases of -inf."
+    )]
+    NothingLeft {
+        /// Index of the position in the sequence.
+        position: u64,
+    },
+    /// The history has a token that the vocabulary does not have.
+    #[error("position {position}: found token {token} in the history, expected 0 to {}. Try a sampler made for this model.", tokens - 1)]
+    History {
+        /// Index of the position in the sequence.
+        position: u64,
+        /// The token id.
+        token: u32,
+        /// Number of tokens in the vocabulary.
+        tokens: usize,
+    },
+    /// What a caller's own sampler says.
+    #[error("position {position}: {reason}")]
+    Custom {
+        /// Index of the position in the sequence.
+        position: u64,
+        /// What is wrong, what was expected, and what to try.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// Whether it is a setting that is wrong, not the logits of a position.
+    pub fn is_setting(&self) -> bool {
+        match self {
+            Error::Temperature { .. }
+            | Error::TopP { .. }
+            | Error::MinP { .. }
+            | Error::Setting { .. }
+            | Error::UnknownStep { .. }
+            | Error::StepTwice { .. }
+            | Error::Bias { .. }
+            | Error::BiasToken { .. }
+            | Error::NothingLeft { .. } => true,
+            Error::Vocabulary { .. }
+            | Error::LogitCount { .. }
+            | Error::NotANumber { .. }
+            | Error::Infinite { .. }
+            | Error::NothingFinite { .. }
+            | Error::NothingAllowed { .. }
+            | Error::History { .. }
+            | Error::Custom { .. } => false,
+        }
+    }
 }

@@ -1,44 +1,159 @@
-//! The filters: each removes candidates, none chooses. Called by the sampler, in the order of its chain.
+//! The filters: each removes candidates, none chooses. Called by the chain, in its order.
 //!
-//! A filter sees only what the filters before it left, and probabilities are those of a softmax over that. To
-//! add one: write it here as a function on [`Candidates`], give it a plain reference in `tests.rs`, and a step
-//! in the chain.
+//! A filter sees only what the filters before it left, and probabilities are those of a softmax over that, at the temperature so far. To
+//! add one: write it here as a function on [`Candidates`], give it a plain reference in `tests/plain.rs`, and a step in `step.rs`.
+//! In what follows `x_i` is a logit divided by the temperature, and `p_i = e^x_i / sum_j e^x_j`.
 
-use super::candidates::{Candidate, Candidates};
+use super::blocks::Blocks;
+use super::candidates::{Candidates, Entry, rank, token_of};
+use super::edits::Touched;
+use super::options::Dynamic;
+use super::softmax::{exp, ln};
+use super::source::Source;
 
-/// top-p, or nucleus: the shortest prefix of the rank order whose probabilities add up to `p` or more.
+/// top-n-sigma: those with `x_i >= max x - n * sigma`, where sigma is the standard deviation of all finite logits.
+///
+/// C. Tang et al., "Top-n-sigma: not all logits are you need", 2024, arXiv:2411.07641, algorithm 1. The temperature cancels out.
+pub(super) fn top_n_sigma(candidates: &mut Candidates, source: &Source<'_>, n: f64) {
+    let sigma = match candidates.is_whole() {
+        true => standard_deviation(source),
+        false => standard_deviation(candidates.list.as_slice()),
+    };
+    let width = n * sigma / candidates.weights.temperature();
+    min_p(candidates, source, -width);
+}
+
+fn standard_deviation(logits: &(impl Blocks + ?Sized)) -> f64 {
+    let finite = |logit: f32, term: f64| if logit > f32::NEG_INFINITY { term } else { 0.0 };
+    let count = logits.count();
+    let mean = logits.sum_of(|logit| finite(logit, f64::from(logit))) / count;
+    let squares = logits.sum_of(|logit| {
+        let off = f64::from(logit) - mean;
+        finite(logit, off * off)
+    });
+    (squares / count).sqrt()
+}
+
+/// Locally typical: the fewest tokens whose surprise `-ln p_i` is nearest to its mean, the entropy `H = -sum p_j ln p_j`, and whose
+/// probabilities add up to `p` or more. Of equally near ones the likelier come first.
+///
+/// C. Meister, T. Pimentel, G. Wiher and R. Cotterell, "Locally typical sampling", 2022, arXiv:2202.00666, section 4.
+pub(super) fn typical(candidates: &mut Candidates, source: &Source<'_>, p: f64) {
+    let (total, weighted) = candidates.moments(source);
+    let weights = candidates.weights;
+    // `-ln p_i - H` is `mean - exponent_i`: the logarithm of the total cancels out.
+    let mean = weighted / total;
+    // All in the best `p` of the mass are at most this far off, so that whoever is further is not needed.
+    let floor = weights.floor(p, source.vocab(), total);
+    let furthest = (mean - weights.exponent(floor)).max(-mean);
+    candidates.collect_above(source, weights.below_peak(furthest - mean + 1e-6));
+    let off = |entry: &Entry| ((mean - weights.exponent(entry.logit)).abs().to_bits(), rank(entry));
+    let n = candidates.select_mass(p * total, off);
+    candidates.list.truncate(n);
+    candidates.settle();
+}
+
+/// top-p, or nucleus: the shortest prefix of the rank order whose probabilities add up to `p` or more. What lies at or below `useless` may be
+/// left out: a later step will remove it.
 ///
 /// A. Holtzman et al., "The curious case of neural text degeneration", 2019, arXiv:1904.09751, section 3.1.
-pub(super) fn top_p(candidates: &mut Candidates, p: f64) {
-    let n = candidates.select_mass(p * candidates.total);
+pub(super) fn top_p(candidates: &mut Candidates, source: &Source<'_>, p: f64, useless: f32) {
+    let total = candidates.total(source);
+    let floor = candidates.weights.floor(p, source.vocab(), total);
+    candidates.collect_above(source, floor.max(useless));
+    let n = candidates.select_mass(p * total, rank);
     candidates.list.truncate(n);
-    candidates.renormalize();
+    candidates.settle();
 }
 
 /// min-p: those whose probability is at least `e^log_ratio` times that of the likeliest.
 ///
 /// N. N. Minh et al., "Turning up the heat: min-p sampling for creative and coherent LLM outputs", 2024,
 /// arXiv:2407.01082, section 3.1.
-pub(super) fn min_p(candidates: &mut Candidates, log_ratio: f64) {
+pub(super) fn min_p(candidates: &mut Candidates, source: &Source<'_>, log_ratio: f64) {
     let weights = candidates.weights;
-    let best = candidates.list.iter().fold(f32::NEG_INFINITY, |best, c| best.max(c.logit));
-    candidates.list.retain(|candidate| weights.at_least(candidate.logit, log_ratio, best));
-    candidates.renormalize();
+    candidates.collect_above(source, weights.below_peak(-log_ratio));
+    candidates.list.retain(|entry| weights.at_least(entry.logit, log_ratio));
+    candidates.settle();
+}
+
+/// XTC, exclude top choices: all with `p_i >= threshold` but the least likely of them, which `excluded` gets, with -inf for a change of their
+/// logit. Nothing if there are fewer than two.
+///
+/// P. E. Weidmann, the pull request "Exclude top choices (XTC): a sampler that boosts creativity, breaks writing cliches, and inhibits
+/// non-verbatim repetition" to oobabooga/text-generation-webui (6335), 2024.
+pub(super) fn top_choices(
+    candidates: &mut Candidates,
+    source: &Source<'_>,
+    threshold: f32,
+    excluded: &mut Touched,
+) {
+    let threshold = f64::from(threshold) * candidates.total(source);
+    let weights = candidates.weights;
+    let mut last = None;
+    excluded.list.clear();
+    let mut see = |entry: &Entry| {
+        if weights.of(entry.logit) >= threshold {
+            last = last.max(Some(rank(entry)));
+            excluded.list.push((entry.token, f32::NEG_INFINITY));
+        }
+    };
+    if candidates.is_whole() {
+        // A little lower than the logarithm says, which rounds.
+        let floor = weights.below_peak(1e-6 - ln(threshold.min(1.0)));
+        source.for_each_above(floor, |entry| {
+            see(&entry);
+            floor
+        });
+    } else {
+        candidates.list.iter().for_each(see);
+    }
+    excluded.list.retain(|(token, _)| last.map(token_of) != Some(*token));
+    excluded.settle(|_, _| {});
 }
 
 /// Temperature: divides every logit by `temperature`. Removes nothing, changes what is likely.
 ///
 /// D. H. Ackley, G. E. Hinton and T. J. Sejnowski, "A learning algorithm for Boltzmann machines", 1985.
 pub(super) fn temperature(candidates: &mut Candidates, temperature: f32) {
-    candidates.weights = candidates.weights.at(temperature);
-    candidates.renormalize();
+    candidates.heat(f64::from(temperature));
 }
 
-/// The choice: the candidate at which the cumulative probability, in rank order, reaches `u` in `(0, 1)`.
+/// Dynamic temperature: `T = low + (high - low) * (H / ln n)^exponent`, where `H` is the entropy of the `n` candidates, `high` is
+/// `temperature + range`, and `low` is `temperature - range`, or 0 if that is negative. One candidate stays as it is.
+///
+/// The entropy sampling of kalomaze's fork of KoboldCpp, 2023, as in llama.cpp (pull request 4972). S. Zhang et al., "EDT: improving large
+/// language models' generation by entropy-based dynamic temperature", 2024, arXiv:2403.14541, has the idea with another formula.
+pub(super) fn dynamic_temperature(
+    candidates: &mut Candidates,
+    source: &Source<'_>,
+    temperature: f32,
+    dynamic: Dynamic,
+) {
+    let (total, weighted) = candidates.moments(source);
+    let n = if candidates.is_whole() { source.count() } else { candidates.list.len() as f64 };
+    if n < 2.0 {
+        return;
+    }
+    let entropy = (ln(total) - weighted / total).max(0.0);
+    let normalized = (entropy / ln(n)).min(1.0);
+    let power =
+        if normalized > 0.0 { exp(f64::from(dynamic.exponent) * ln(normalized).min(0.0)) } else { 0.0 };
+    let (middle, range) = (f64::from(temperature), f64::from(dynamic.range));
+    let low = (middle - range).max(0.0);
+    let found = low + (middle + range - low) * power;
+    // At 0 only the likeliest would be left; at the smallest number above 0 it is, and what equals it.
+    candidates.heat(found.clamp(f64::from(f32::MIN_POSITIVE), f64::from(f32::MAX)));
+}
+
+/// The choice: the candidate at which the cumulative probability, in rank order, reaches `u` in `(0, 1)`; and its probability.
 ///
 /// The inverse of the distribution function, so each candidate is chosen with its probability when `u` is
 /// uniform. It is also what top-p with `p = u` keeps last.
-pub(super) fn draw(candidates: &mut Candidates, u: f64) -> Candidate {
-    let n = candidates.select_mass(u * candidates.total);
-    candidates.list[n - 1]
+pub(super) fn draw(candidates: &mut Candidates, source: &Source<'_>, u: f64) -> (Entry, f64) {
+    let total = candidates.total(source);
+    candidates.collect_above(source, candidates.weights.floor(u, source.vocab(), total));
+    let n = candidates.select_mass(u * total, rank);
+    let entry = candidates.list[n - 1];
+    (entry, candidates.weights.of(entry.logit) / total)
 }

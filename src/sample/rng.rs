@@ -6,7 +6,7 @@
 //!
 //! The function is Philox4x32-10, a counter-based generator: J. K. Salmon, M. A. Moraes, R. O. Dror and
 //! D. E. Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011. The seed is the key (64 bits), the
-//! position the low half of the counter; the high half is 0 and is free for further independent streams.
+//! position the low half of the counter; the high half tells independent [`Stream`]s apart.
 
 /// The multipliers of the two 32-bit lane pairs.
 const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -14,9 +14,18 @@ const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 const KEY_STEPS: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 const ROUNDS: usize = 10;
 
+/// What a number is for.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Stream {
+    /// Which candidate is drawn.
+    Draw = 0,
+    /// Whether XTC excludes.
+    Xtc = 1,
+}
+
 /// A number in the open interval `(0, 1)`: an odd multiple of `2^-53`, each of the `2^52` equally likely.
-pub(super) fn uniform(seed: u64, position: u64) -> f64 {
-    let block = philox([low(position), high(position), 0, 0], [low(seed), high(seed)]);
+pub(super) fn uniform(seed: u64, position: u64, stream: Stream) -> f64 {
+    let block = philox([low(position), high(position), stream as u32, 0], [low(seed), high(seed)]);
     let bits = u64::from(block[1]) << 32 | u64::from(block[0]);
     ((bits >> 12 << 1) + 1) as f64 / (1u64 << 53) as f64
 }
@@ -46,7 +55,11 @@ fn high(x: u64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{philox, uniform};
+    use super::{Stream, philox};
+
+    fn uniform(seed: u64, position: u64) -> f64 {
+        super::uniform(seed, position, Stream::Draw)
+    }
 
     /// The known answers for `philox4x32 10` that the authors publish with Random123 (`kat_vectors`).
     #[test]
@@ -68,6 +81,12 @@ mod tests {
             assert_ne!(uniform(1 << bit, 0), base, "seed bit {bit}");
             assert_ne!(uniform(0, 1 << bit), base, "position bit {bit}");
         }
+    }
+
+    #[test]
+    fn streams_differ() {
+        let equal = (0..1000).filter(|&i| super::uniform(3, i, Stream::Xtc) == uniform(3, i)).count();
+        assert_eq!(equal, 0);
     }
 
     #[test]

@@ -21,12 +21,6 @@ pub(super) fn peak(logits: &[f32], position: u64) -> Result<f32, Error> {
     Ok(peak)
 }
 
-/// The lowest token id whose logit is `peak`, the largest.
-pub(super) fn first_at(logits: &[f32], peak: f32) -> u32 {
-    let below = logits.iter().take_while(|&&logit| logit < peak).count();
-    below as u32
-}
-
 /// The largest logit, and whether all of them are below +inf (which no NaN is).
 fn largest(logits: &[f32]) -> (f32, bool) {
     let mut peaks = [f32::NEG_INFINITY; LANES];

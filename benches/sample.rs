@@ -1,0 +1,153 @@
+//! What choosing a token costs at a vocabulary of 151,936 tokens (Qwen 2 and 3), for each step of the chain alone and for usual chains: microseconds
+//! on one core, and the share of the time of a token. Fails where that is more than 3 %.
+//!
+//! The token is one of the smallest model with that vocabulary, Qwen2.5-0.5B in Q4_0: at best, its time is that of reading 352 MB once, which is
+//! measured here with all cores. A larger model takes longer, and the share is smaller.
+//!
+//! `cargo bench --bench sample [NAME]`. Logits are made: normally distributed with a deviation of 2, and eight tokens above them, which is roughly
+//! what models give.
+
+use siskin::sample::{Chain, Context, Mirostat, MirostatVersion, Options, Sampler, TokenSet};
+use std::hint::black_box;
+use std::time::Instant;
+
+const VOCABULARY: usize = 151_936;
+const WEIGHTS: usize = 352_000_000;
+const ALLOWED_SHARE: f64 = 0.03;
+/// Choices of one measurement, and measurements, of which the median counts.
+const CHOICES: u64 = 20;
+const REPEATS: usize = 9;
+
+fn main() {
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let token = token_seconds();
+    println!("a token takes {:.1} ms at least: {} MB read once\n", token * 1e3, WEIGHTS / 1_000_000);
+    println!("{:<44}{:>10}{:>10}", "chain", "us", "share");
+    let logits = logits();
+    let history: Vec<u32> = (0..4096).map(|i| (noise(i) * VOCABULARY as f64) as u32).collect();
+    let mut slow = Vec::new();
+    for (name, options, allowed) in settings().into_iter().filter(|entry| entry.0.contains(&only)) {
+        let seconds = choice_seconds(options, &logits, &history, allowed.as_ref());
+        let share = seconds / token;
+        println!("{name:<44}{:>10.1}{:>9.2} %", seconds * 1e6, share * 100.0);
+        slow.extend((share > ALLOWED_SHARE).then_some(name));
+    }
+    if !slow.is_empty() {
+        eprintln!("more than {} % of a token's time: {}", ALLOWED_SHARE * 100.0, slow.join(", "));
+        std::process::exit(1);
+    }
+}
+
+/// The chains: names, options, and whether a grammar allows only some tokens.
+fn settings() -> Vec<(&'static str, Options, Option<TokenSet>)> {
+    let warm = |change: &dyn Fn(&mut Options)| {
+        let mut options = Options::default();
+        (options.temperature, options.seed) = (0.8, 1);
+        change(&mut options);
+        options
+    };
+    let usual = |options: &mut Options| (options.top_k, options.top_p, options.min_p) = (40, 0.95, 0.05);
+    let mut words = TokenSet::full(VOCABULARY);
+    (0..VOCABULARY as u32).filter(|token| token % 3 > 0).for_each(|token| words.remove(token));
+    let mirostat = |version| Some(Mirostat { version, tau: 5.0, eta: 0.1 });
+    vec![
+        ("greedy", Options::default(), None),
+        ("usual: top-k 40, top-p 0.95, min-p 0.05", warm(&usual), None),
+        ("temperature alone", warm(&|_| {}), None),
+        ("top-k 40", warm(&|options| options.top_k = 40), None),
+        ("top-p 0.95", warm(&|options| options.top_p = 0.95), None),
+        ("min-p 0.05", warm(&|options| options.min_p = 0.05), None),
+        ("typical 0.95", warm(&|options| options.typical = 0.95), None),
+        ("top-n-sigma 1", warm(&|options| options.top_n_sigma = 1.0), None),
+        ("xtc", warm(&|options| options.xtc.probability = 1.0), None),
+        ("dynamic temperature", warm(&|options| options.dynamic.range = 0.5), None),
+        ("mirostat 1", warm(&|options| options.mirostat = mirostat(MirostatVersion::V1)), None),
+        ("mirostat 2", warm(&|options| options.mirostat = mirostat(MirostatVersion::V2)), None),
+        (
+            "usual, penalties over 4096 tokens, dry",
+            warm(&|options| {
+                usual(options);
+                (options.penalties.last_n, options.penalties.repeat) = (4096, 1.1);
+                (options.dry.multiplier, options.dry.last_n) = (0.8, 4096);
+            }),
+            None,
+        ),
+        (
+            "usual, temperature first",
+            warm(&|options| {
+                usual(options);
+                options.chain = "temperature;top_p;top_k;min_p".parse::<Chain>().expect("names of steps");
+            }),
+            None,
+        ),
+        ("usual, a third of the tokens allowed", warm(&usual), Some(words)),
+        (
+            "usual, with log-probabilities",
+            warm(&|options| {
+                usual(options);
+                options.logprobs = true;
+            }),
+            None,
+        ),
+    ]
+}
+
+/// The median time of a choice.
+fn choice_seconds(options: Options, logits: &[f32], history: &[u32], allowed: Option<&TokenSet>) -> f64 {
+    let mut sampler = Sampler::new(options, VOCABULARY).expect("options in range");
+    let allowed = allowed.map(TokenSet::words);
+    let mut measure = || {
+        sampler.reset();
+        let start = Instant::now();
+        for position in 0..CHOICES {
+            let context = Context { position, history, allowed };
+            black_box(sampler.sample(black_box(logits), &context).expect("usable logits"));
+        }
+        start.elapsed().as_secs_f64() / CHOICES as f64
+    };
+    measure();
+    median((0..REPEATS).map(|_| measure()).collect())
+}
+
+/// The time to read the weights once, with every core.
+fn token_seconds() -> f64 {
+    let weights = vec![1u64; WEIGHTS / size_of::<u64>()];
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let read = || {
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for part in weights.chunks(weights.len().div_ceil(threads)) {
+                scope.spawn(|| black_box(part.iter().fold(0u64, |sum, word| sum.wrapping_add(*word))));
+            }
+        });
+        start.elapsed().as_secs_f64()
+    };
+    read();
+    median((0..REPEATS).map(|_| read()).collect())
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+/// Numbers that look random, in `[0, 1)` (splitmix64).
+fn noise(i: u64) -> f64 {
+    let mut z = i.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
+}
+
+/// Box and Muller's normal deviates, and a few tokens that are likely.
+fn logits() -> Vec<f32> {
+    let normal = |i: u64| {
+        let (u, v) = (1.0 - noise(2 * i), noise(2 * i + 1));
+        (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+    };
+    let mut logits: Vec<f32> = (0..VOCABULARY as u64).map(|i| (2.0 * normal(i)) as f32).collect();
+    for likely in 0..8 {
+        logits[likely * 18_000 + 7] = 18.0 - likely as f32;
+    }
+    logits
+}

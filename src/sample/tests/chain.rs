@@ -1,0 +1,197 @@
+//! Whole chains, in any order, against the plain one.
+
+use super::*;
+use proptest::prelude::*;
+
+/// Keeps what it is told.
+#[derive(Default)]
+struct Record(Vec<(&'static str, Vec<Candidate>)>);
+
+impl Observer for Record {
+    fn after(&mut self, step: &'static str, candidates: &[Candidate]) {
+        self.0.push((step, candidates.to_vec()));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 4 * ProptestConfig::default().cases, max_global_rejects: 8192, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_chain_equals_the_plain_one(
+        (logits, history, allowed, options) in any::everything(), position: u64,
+    ) {
+        let context = Context { position, history: &history, allowed: allowed.as_deref() };
+        let mut sampler = sampler(&options, logits.len());
+        let (u, u_xtc) = (uniform(options.seed, position, Stream::Draw), uniform(options.seed, position, Stream::Xtc));
+        if Plain::run_leaves_nothing(&logits, &options, &context) {
+            let error = sampler.sample(&logits, &context).unwrap_err();
+            prop_assert!(matches!(error, Error::NothingAllowed { .. } | Error::NothingLeft { .. }), "{error}");
+            return Ok(());
+        }
+        let mu = 2.0 * f64::from(options.mirostat.map_or(0.0, |mirostat| mirostat.tau));
+        let (mut plain, trace) = Plain::run(&logits, &options, &context, u_xtc, mu);
+        let (token, probability) = plain.draw(u, options.temperature == 0.0);
+        prop_assume!(plain.margin > MARGIN);
+
+        let mut record = Record::default();
+        let choice = sampler.sample_observed(&logits, &context, &mut record).unwrap();
+        prop_assert_eq!(choice.token, token);
+        let logprob = options.logprobs.then(|| Distribution::new(&logits, 0).unwrap().log_probability(token));
+        prop_assert_eq!(choice.logprob, logprob.flatten());
+        prop_assert!((f64::from(choice.probability) - probability).abs() < 1e-6, "{:?} {probability}", choice);
+        for ((name, left), (expected_name, expected)) in record.0.iter().zip(&trace) {
+            prop_assert_eq!(name, expected_name);
+            let tokens: Vec<u32> = left.iter().map(|candidate| candidate.token).collect();
+            prop_assert_eq!(&tokens, expected, "after {}", name);
+            let sum: f64 = left.iter().map(|candidate| f64::from(candidate.probability)).sum();
+            prop_assert!((sum - 1.0).abs() < 1e-4, "{sum} after {name}");
+        }
+        prop_assert_eq!(record.0.len(), trace.len());
+
+        sampler.reset();
+        prop_assert_eq!(sampler.sample(&logits, &context).unwrap(), choice, "observed or not");
+    }
+
+    #[test]
+    fn memory_is_what_was_announced((logits, history, _, options) in any::everything()) {
+        let options = options.within(history.len());
+        let mut sampler = sampler(&options, logits.len());
+        let before = sampler.footprint();
+        prop_assert_eq!(before.1, options.scratch_bytes(logits.len()));
+        for position in 0..4 {
+            // Everything may be banned.
+            let _ = sampler.sample(&logits, &Context { position, history: &history, allowed: None });
+        }
+        prop_assert_eq!(sampler.footprint(), before);
+    }
+
+    /// The limit follows the surprise of one choice after another, and begins anew after a reset.
+    #[test]
+    fn mirostat_follows(logits in any::logits(), mirostat in any::mirostat(), seed: u64) {
+        let options = Options { temperature: 0.9, mirostat: Some(mirostat), seed, ..Options::default() };
+        let mut sampler = sampler(&options, logits.len());
+        let mut mu = 2.0 * f64::from(mirostat.tau);
+        let first = sampler.sample(&logits, &at(0)).unwrap();
+        sampler.reset();
+        for position in 0..10 {
+            let (mut plain, _) = Plain::run(&logits, &options, &at(position), 0.0, mu);
+            let (token, probability) = plain.draw(uniform(seed, position, Stream::Draw), false);
+            prop_assume!(plain.margin > MARGIN);
+            prop_assert_eq!(sampler.sample(&logits, &at(position)).unwrap().token, token, "at {}", position);
+            mu -= f64::from(mirostat.eta) * (-probability.log2() - f64::from(mirostat.tau));
+        }
+        sampler.reset();
+        prop_assert_eq!(sampler.sample(&logits, &at(0)).unwrap(), first);
+    }
+}
+
+/// As large as vocabularies get, with as many candidates as a flat distribution leaves.
+#[test]
+fn a_large_vocabulary() {
+    let spread = |scale: f64| -> Vec<f32> {
+        (0..262_144).map(|i| (scale * (uniform(3, i, Stream::Draw) - 0.5)) as f32).collect()
+    };
+    let base = Options { temperature: 0.8, seed: 5, ..Options::default() };
+    let settings = [
+        base.clone(),
+        Options { top_k: 40, top_p: 0.9, ..base.clone() },
+        Options { top_k: 100_000, top_p: 0.51, ..base.clone() },
+        Options { top_p: 0.95, min_p: 0.05, ..base.clone() },
+        Options { typical: 0.6, ..base.clone() },
+        Options { top_n_sigma: 1.0, ..base },
+    ];
+    for logits in [spread(40.0), spread(0.1), vec![0.0; 262_144]] {
+        for options in &settings {
+            let (mut plain, _) = Plain::run(&logits, options, &at(11), 0.0, 0.0);
+            let (token, _) = plain.draw(uniform(5, 11, Stream::Draw), false);
+            assert!(plain.margin > 1e-12, "the seed makes this case undecidable: {options:?}");
+            assert_eq!(
+                sampler(options, logits.len()).sample(&logits, &at(11)).unwrap().token,
+                token,
+                "{options:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn greedy_takes_the_lowest_of_equal_tokens() {
+    let choose = |logits: &[f32]| sampler(&Options::default(), logits.len()).sample(logits, &at(0)).unwrap();
+    assert_eq!(choose(&[1.0, 3.0, 2.0, 3.0]).token, 1);
+    assert_eq!(choose(&[f32::NEG_INFINITY, -0.0, 0.0]).token, 1);
+    assert_eq!(choose(&[-5.0]), Choice { token: 0, probability: 1.0, logprob: None });
+}
+
+#[test]
+fn greedy_heeds_bias_penalties_and_grammar() {
+    let logits = [1.0, 4.0, 3.0, 2.0];
+    let bias = Options { logit_bias: vec![(1, f32::NEG_INFINITY), (3, 0.5), (3, 0.6)], ..Options::default() };
+    assert_eq!(sampler(&bias, 4).sample(&logits, &at(0)).unwrap().token, 3);
+
+    let penalties = Penalties { last_n: 2, repeat: 2.0, presence: 0.0, frequency: 0.0 };
+    let repeat = Options { penalties, ..Options::default() };
+    let mut sampler = sampler(&repeat, 4);
+    let after = |history| Context { position: 0, history, allowed: None };
+    assert_eq!(sampler.sample(&logits, &after(&[1])).unwrap().token, 2);
+    assert_eq!(
+        sampler.sample(&logits, &after(&[1, 0, 0])).unwrap().token,
+        1,
+        "it is two tokens back no more"
+    );
+    let allowed = Context { allowed: Some(&[0b1001]), ..at(0) };
+    assert_eq!(sampler.sample(&logits, &allowed).unwrap().token, 3);
+}
+
+#[test]
+fn the_order_of_a_chain_matters() {
+    // At temperature 3 the second token has more than half of the likeliest's probability, at 1 less.
+    let logits = [2.0, 1.0, -40.0];
+    let left = |chain: &str| {
+        let chain = chain.parse().unwrap();
+        let options = Options { chain, temperature: 3.0, min_p: 0.5, ..Options::default() };
+        let mut record = Record::default();
+        sampler(&options, 3).sample_observed(&logits, &at(0), &mut record).unwrap();
+        record.0.last().unwrap().1.len()
+    };
+    assert_eq!((left("min_p;temperature"), left("temperature;min_p")), (1, 2));
+    assert_eq!(left("temperature"), 3, "what is not named does not run");
+}
+
+#[test]
+fn each_position_has_its_own_number_in_any_order_of_calls() {
+    let logits: Vec<f32> = (0..50).map(|i| (i as f32 * 0.7).sin()).collect();
+    let options = Options { temperature: 1.0, seed: 99, ..Options::default() };
+    let mut first = sampler(&options, logits.len());
+    let forwards: Vec<Choice> = (0..64).map(|p| first.sample(&logits, &at(p)).unwrap()).collect();
+    for position in (0..64).rev() {
+        assert_eq!(first.sample(&logits, &at(position)).unwrap(), forwards[position as usize]);
+    }
+    let mut other = sampler(&Options { seed: 100, ..options }, logits.len());
+    let others: Vec<Choice> = (0..64).map(|p| other.sample(&logits, &at(p)).unwrap()).collect();
+    assert_ne!(forwards, others);
+}
+
+/// What seeds meant before chains could be ordered: tokens that the first version of this program drew.
+#[test]
+fn seeds_keep_their_meaning() {
+    let logits: Vec<f32> =
+        (0..2000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 20) as f32 / 512.0).collect();
+    let base =
+        Options { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.05, seed: 7, ..Options::default() };
+    let pinned = [
+        (base.clone(), [1940, 1330, 987, 521, 1851, 1885, 55, 1042, 1474, 987, 1851, 1097]),
+        (
+            Options { top_k: 0, ..base.clone() },
+            [647, 1134, 1974, 1296, 569, 885, 906, 1893, 1472, 377, 823, 299],
+        ),
+        (
+            Options { temperature: 1.3, top_k: 0, top_p: 1.0, min_p: 0.0, ..base },
+            [409, 629, 377, 563, 1125, 817, 571, 1935, 1394, 754, 997, 1865],
+        ),
+    ];
+    for (options, expected) in pinned {
+        let mut sampler = sampler(&options, logits.len());
+        let tokens: Vec<u32> = (0..12).map(|p| sampler.sample(&logits, &at(p)).unwrap().token).collect();
+        assert_eq!(tokens, expected, "{options:?}");
+    }
+}
