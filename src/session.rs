@@ -1,119 +1,39 @@
 //! A session: a prompt goes in (prefill), tokens come out one at a time (decode), until a stop condition holds.
 //!
 //! Owns the decoder with its ring, the sampler and the stop conditions; knows no terminal. Everything it needs is allocated in
-//! [`Session::new`]; a step allocates nothing.
+//! [`Session::new`]; a step allocates nothing, unless the text is held to a grammar.
 //!
 //! A session for a conversation ([`Session::with_positions`]) answers one prompt after another: [`Session::resume`] keeps what the next
 //! prompt has in common with the tokens that are in the ring, so that only new ones are run.
 
-use crate::kv::KvType;
-use crate::model::{Decoder, Job, Model, Plan};
+mod allowed;
+mod branches;
+mod error;
+mod extent;
+mod options;
+mod steps;
+
+use crate::machine;
+use crate::model::plan::even_batch;
+use crate::model::{Decoder, Model, Plan};
 use crate::ops::Cpu;
-use crate::sample::{self, Sampler};
-use crate::stop::{self, Reason, Stops};
+use crate::sample::{self, Choose, Distribution, Observer, Sampler};
+use crate::stop::{self, Reason, Stops, Token};
 use crate::tokenizer::{TextStream, TokenId, Tokenizer};
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-/// Why a session cannot be started or go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// There is nothing to continue.
-    #[error("the prompt is empty: 0 tokens, expected at least 1. Try a few words")]
-    EmptyPrompt,
-    /// The prompt has more tokens than the context. Nothing is ever cut off silently.
-    #[error("the prompt has {tokens} tokens, more than the context of {context}. Try a shorter prompt{hint}")]
-    PromptTooLong {
-        /// Tokens of the prompt.
-        tokens: usize,
-        /// Tokens of the context.
-        context: usize,
-        /// What else to try.
-        hint: &'static str,
-    },
-    /// A token id that the vocabulary does not have.
-    #[error("token id {token} is out of range: the vocabulary has {vocabulary} tokens, 0 to {}", vocabulary - 1)]
-    TokenRange {
-        /// The id.
-        token: TokenId,
-        /// Size of the vocabulary.
-        vocabulary: usize,
-    },
-    /// The tokenizer and the weights are not of one model.
-    #[error(
-        "the tokenizer has {tokens} tokens, but the model's vocabulary has {vocabulary}. The file is inconsistent"
-    )]
-    Vocabulary {
-        /// Tokens of the tokenizer.
-        tokens: usize,
-        /// Rows of the embedding.
-        vocabulary: usize,
-    },
-    /// No machine has this much memory.
-    #[error("a context of {positions} tokens needs more memory than can be addressed. Try a smaller one")]
-    TooLarge {
-        /// Positions asked for.
-        positions: usize,
-    },
-    /// The logits could not be handed on.
-    #[error("logits: {0}")]
-    Sink(#[from] io::Error),
-    /// Sampling options that make no sense, or logits that no token can be chosen from.
-    #[error(transparent)]
-    Sample(#[from] sample::Error),
-    /// Stop conditions that make no sense.
-    #[error(transparent)]
-    Stop(#[from] stop::Error),
-}
-
-/// What a session is asked to do.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Tokens to generate at most.
-    pub max_tokens: usize,
-    /// Positions to use of the model's context; `None` for all that it was trained with.
-    pub context: Option<usize>,
-    /// How keys and values are stored.
-    pub kv_type: KvType,
-    /// Texts that end the generation; they are not part of its text.
-    pub stop_texts: Vec<String>,
-    /// Go on after end-of-text tokens.
-    pub ignore_eos: bool,
-    /// How tokens are chosen.
-    pub sampling: sample::Options,
-    /// Threads of the team that run the prompt; `None` for all.
-    pub prefill_threads: Option<usize>,
-    /// Threads of the team that run generated tokens; `None` for all.
-    pub decode_threads: Option<usize>,
-    /// Ends the generation, before the next token, once it is set: by a signal handler or another thread.
-    pub cancelled: Option<Arc<AtomicBool>>,
-}
-
-impl Default for Options {
-    /// At most 256 tokens, greedy, stopped by end-of-text tokens or the model's context.
-    fn default() -> Options {
-        let sampling = sample::Options::default();
-        Options {
-            max_tokens: 256,
-            context: None,
-            kv_type: KvType::F16,
-            stop_texts: Vec::new(),
-            ignore_eos: false,
-            sampling,
-            prefill_threads: None,
-            decode_threads: None,
-            cancelled: None,
-        }
-    }
-}
+pub(crate) use allowed::Allowed;
+pub use error::Error;
+pub use extent::Extent;
+pub use options::Options;
+pub use steps::{Generated, Steps};
 
 /// One generated token.
 #[derive(Debug)]
 pub struct Step<'s> {
-    /// The token, with its log-probability; `None` when generation ended before one was chosen.
+    /// The token; `None` when generation ended before one was chosen.
     pub choice: Option<sample::Choice>,
     /// Text that is now certain to be part of the answer; whole characters, often empty or of several tokens.
     pub text: &'s str,
@@ -143,6 +63,10 @@ pub struct Session<'m> {
     decoder: Decoder<'m>,
     plan: Plan,
     sampler: Sampler,
+    /// The caller's own sampler, if there is one.
+    chooser: Option<Box<dyn Choose + Send + 'm>>,
+    /// The conditions, and how far they have come.
+    conditions: stop::Options,
     stops: Stops,
     stream: TextStream,
     /// The tokens in the ring.
@@ -157,6 +81,9 @@ pub struct Session<'m> {
     piece: Vec<u8>,
     certain: Vec<u8>,
     text: String,
+    /// Which tokens may come next, and which could come first.
+    allowed: Allowed,
+    first_allowed: Allowed,
 }
 
 impl<'m> Session<'m> {
@@ -174,9 +101,10 @@ impl<'m> Session<'m> {
     ) -> Result<Self, Error> {
         let context = context(model, options);
         check_prompt(prompt, model.weights().vocabulary(), context, options)?;
-        let positions = prompt.len().saturating_add(options.max_tokens).min(context);
-        let mut session = Session::allocate(model, tokenizer, cpu, positions, options)?;
-        session.stops = Stops::new(stop_options(options, context, prompt.len()))?;
+        let extent = Extent::of_prompt(model, options, prompt.len());
+        let mut session = Session::allocate(model, tokenizer, cpu, extent, options)?;
+        session.conditions = stop_options(options, context, prompt.len());
+        session.stops = Stops::new(session.conditions.clone())?;
         Ok(session)
     }
 
@@ -193,41 +121,45 @@ impl<'m> Session<'m> {
         positions: usize,
         options: &Options,
     ) -> Result<Self, Error> {
-        let positions = positions.min(context(model, options)).max(1);
-        Session::allocate(model, tokenizer, cpu, positions, options)
+        let extent = Extent::of_conversation(model, options, positions);
+        Session::allocate(model, tokenizer, cpu, extent, options)
     }
 
     fn allocate(
         model: &'m Model,
         tokenizer: &'m Tokenizer,
         cpu: Cpu,
-        positions: usize,
+        extent: Extent,
         options: &Options,
     ) -> Result<Self, Error> {
         let vocabulary = model.weights().vocabulary();
         if tokenizer.len() > vocabulary {
             return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
         }
-        let sampler_bytes = options.sampling.scratch_bytes(vocabulary);
-        let job = Job { positions, kv_type: options.kv_type, threads: cpu.team.threads(), sampler_bytes };
-        let (prefill_threads, decode_threads) = threads(options, cpu.team.threads());
-        let plan = Plan::new(model, job).ok_or(Error::TooLarge { positions })?;
-        let longest = (0..tokenizer.len() as TokenId)
-            .filter_map(|id| tokenizer.token(id))
-            .map(|token| token.bytes.len())
-            .max();
-        let longest = longest.unwrap_or(0);
-        let stops = Stops::new(stop_options(options, positions, 0))?;
-        let held = longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0);
+        let mut options = options.clone();
+        options.sampling = options.sampling.within(extent.longest());
+        let (prefill_threads, decode_threads) = threads(&options, cpu.team.threads());
+        let (positions, longest) = (extent.positions, tokenizer.longest());
+        let plan = extent.plan(model, longest, cpu.team.threads(), &options);
+        let plan = plan.ok_or(Error::TooLarge { positions })?;
+        machine::require(plan.owned()).map_err(|needed| Error::Memory { positions, needed })?;
+        let conditions = stop_options(&options, positions, 0);
+        let stops = Stops::new(conditions.clone())?;
+        let (allowed, grammar) = Allowed::new(tokenizer, vocabulary, &options)?;
+        let plan = plan.with_grammar(grammar);
+        let held = extent::held(longest, &options);
+        options.sampling.logprobs |= stops.needs().logprob;
         Ok(Session {
             tokenizer,
             decoder: Decoder::new(model, &plan, cpu),
             plan,
-            sampler: Sampler::new(options.sampling, vocabulary)?,
+            sampler: Sampler::new(options.sampling.clone(), vocabulary)?,
+            chooser: None,
+            conditions,
             stops,
             stream: TextStream::new(),
             seen: Vec::with_capacity(positions),
-            options: options.clone(),
+            options,
             last_row: 0,
             ended: None,
             prefill_threads,
@@ -236,7 +168,9 @@ impl<'m> Session<'m> {
             piece: Vec::with_capacity(longest),
             certain: Vec::with_capacity(held),
             // An invalid byte becomes three.
-            text: String::with_capacity(held * 3 + 16),
+            text: String::with_capacity(extent::text(held)),
+            first_allowed: allowed.clone(),
+            allowed,
         })
     }
 
@@ -275,6 +209,41 @@ impl<'m> Session<'m> {
         &self.seen
     }
 
+    /// Lets a sampler of the caller's choose the tokens, in place of the chain that the options describe.
+    ///
+    /// ```
+    /// use siskin::sample::{Choice, Choose, Context, Distribution, Error};
+    ///
+    /// /// Always the second likeliest token.
+    /// struct Second;
+    ///
+    /// impl Choose for Second {
+    ///     fn choose(&mut self, logits: &[f32], context: &Context<'_>) -> Result<Choice, Error> {
+    ///         let distribution = Distribution::new(logits, context.position)?;
+    ///         let mut tokens: Vec<u32> = (0..logits.len() as u32).collect();
+    ///         tokens.select_nth_unstable_by(1, |a, b| logits[*b as usize].total_cmp(&logits[*a as usize]));
+    ///         Ok(Choice { token: tokens[1], probability: 1.0, logprob: distribution.log_probability(tokens[1]) })
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), siskin::Error> {
+    /// let model = siskin::Model::builtin()?;
+    /// let mut session = model.session("The cat sat on the", &siskin::session::Options::default())?;
+    /// session.choose_with(Box::new(Second));
+    /// let first = session.steps().next().expect("a step")?;
+    /// assert!(first.choice.is_some_and(|choice| choice.logprob.is_some()));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn choose_with(&mut self, sampler: Box<dyn Choose + Send + 'm>) {
+        self.chooser = Some(sampler);
+    }
+
+    /// The stop conditions, and what they have seen so far ([`Stops::describe`]).
+    pub fn stops(&self) -> &Stops {
+        &self.stops
+    }
+
     /// Why generation ended, once it has.
     pub fn ended(&self) -> Option<&Reason> {
         self.ended.as_ref()
@@ -294,12 +263,18 @@ impl Session<'_> {
     pub fn resume(&mut self, prompt: &[TokenId]) -> Result<usize, Error> {
         let context = self.plan.capacity;
         check_prompt(prompt, self.decoder.last_logits().len(), context, &self.options)?;
-        let stops = Stops::new(stop_options(&self.options, context, prompt.len()))?;
+        let conditions = stop_options(&self.options, context, prompt.len());
+        let stops = Stops::new(conditions.clone())?;
         let common = self.seen.iter().zip(prompt).take_while(|(a, b)| a == b).count();
         // A cache that cannot go back that far forgets more.
         let kept = self.decoder.truncate(common.min(prompt.len() - 1));
         self.seen.truncate(kept);
-        self.stops = stops;
+        (self.conditions, self.stops) = (conditions, stops);
+        self.allowed = self.first_allowed.clone();
+        self.sampler.reset();
+        if let Some(chooser) = &mut self.chooser {
+            chooser.reset();
+        }
         self.stream = TextStream::new();
         self.ended = None;
         self.timing = Timing::default();
@@ -356,10 +331,31 @@ impl Session<'_> {
     ///
     /// If [`Session::prefill`] was not called.
     pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, Error> {
+        self.step_with(sink, None)
+    }
+
+    /// The same, and tells the observer what each step of the sampler's chain leaves. A caller's own sampler tells nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the logits are no numbers.
+    ///
+    /// # Panics
+    ///
+    /// If [`Session::prefill`] was not called.
+    pub fn step_observed(&mut self, observer: &mut dyn Observer) -> Result<Step<'_>, Error> {
+        self.step_with(None, Some(observer))
+    }
+
+    fn step_with(
+        &mut self,
+        sink: Option<&mut LogitSink<'_>>,
+        observer: Option<&mut dyn Observer>,
+    ) -> Result<Step<'_>, Error> {
         let start = Instant::now();
         self.text.clear();
-        self.ended = self.ended.take().or_else(|| self.stops.check());
-        let choice = if self.ended.is_some() { None } else { Some(self.choose()?) };
+        self.ended = self.ended.take().or_else(|| self.stops.check()).or_else(|| self.allowed.ended());
+        let choice = if self.ended.is_some() { None } else { Some(self.choose(observer)?) };
         if let (Some(choice), true) = (choice, self.ended.is_none() || sink.is_some()) {
             self.advance(choice.token, sink)?;
         }
@@ -371,16 +367,42 @@ impl Session<'_> {
     }
 
     /// Samples from the current logits and lets the stop conditions see the token.
-    fn choose(&mut self) -> Result<sample::Choice, Error> {
-        let position = self.decoder.position();
-        let choice = self.sampler.sample(self.decoder.last_logits(), position as u64)?;
+    fn choose(&mut self, observer: Option<&mut dyn Observer>) -> Result<sample::Choice, Error> {
+        let choice = self.sample(observer)?;
         self.timing.decode_tokens += 1;
         self.piece.clear();
         self.tokenizer.piece(choice.token, &mut self.piece);
         self.certain.clear();
-        let is_eog = self.tokenizer.is_eog(choice.token);
-        self.ended = self.stops.step(choice.token, is_eog, &self.piece, &mut self.certain);
+        let token = Token {
+            id: choice.token,
+            is_eog: self.tokenizer.is_eog(choice.token),
+            piece: &self.piece,
+            logprob: choice.logprob,
+            entropy: self.stops.needs().entropy.then(|| sample::entropy(self.decoder.last_logits())),
+        };
+        let ended = self.stops.step(&token, &mut self.certain);
+        self.ended = self.allowed.accept(choice.token, ended)?;
         self.stream.push(&self.certain, &mut self.text);
+        Ok(choice)
+    }
+
+    /// Lets the caller's sampler choose by the current logits, or else the chain.
+    fn sample(&mut self, observer: Option<&mut dyn Observer>) -> Result<sample::Choice, Error> {
+        let position = self.decoder.position() as u64;
+        self.allowed.look(self.stops.forbids_eog())?;
+        let logits = self.decoder.last_logits();
+        let context = sample::Context { position, history: &self.seen, allowed: self.allowed.words() };
+        let mut choice = match (&mut self.chooser, observer) {
+            (Some(chooser), _) => chooser.choose(logits, &context)?,
+            (None, Some(observer)) => self.sampler.sample_observed(logits, &context, observer)?,
+            (None, None) => self.sampler.sample(logits, &context)?,
+        };
+        if choice.token as usize >= logits.len() {
+            return Err(Error::TokenRange { token: choice.token, vocabulary: logits.len() });
+        }
+        if choice.logprob.is_none() && self.options.sampling.logprobs {
+            choice.logprob = Distribution::new(logits, position)?.log_probability(choice.token);
+        }
         Ok(choice)
     }
 
@@ -408,16 +430,9 @@ impl Session<'_> {
         self.stream.finish(&mut self.text);
     }
 
-    fn is_cancelled(&self) -> bool {
+    pub(crate) fn is_cancelled(&self) -> bool {
         self.options.cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
-}
-
-/// The length of batches that a prompt is cut into: as few as possible and about as long as each other, because short ones cost as much as
-/// longer ones.
-fn even_batch(tokens: usize, max: usize) -> usize {
-    let batches = tokens.div_ceil(max).max(1);
-    tokens.div_ceil(batches).max(1)
 }
 
 /// Positions of the model that are to be used.
@@ -433,6 +448,7 @@ fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop
         context: Some(context),
         prompt_tokens,
         cancelled: options.cancelled.clone(),
+        rules: options.stop.clone(),
     }
 }
 

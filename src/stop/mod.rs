@@ -1,130 +1,100 @@
 //! When to stop, and why. Called by the session after each token; knows no model, tokenizer or terminal.
 //!
+//! | condition | stops | removes (printed by [`Rules::keep_stop`]) |
+//! |---|---|---|
+//! | end of generation | at such a token | the token's text, always |
+//! | [`StopTexts`] | when one of some texts is complete | the text |
+//! | `Regexes` (feature `regex`) | when a regular expression matches | the match |
+//! | [`Json`] | behind the first JSON object or array | |
+//! | [`Sentences`] | behind `n` sentences | |
+//! | [`Paragraphs`], [`Lines`] | behind `n` of them | the last line end, and the blank line |
+//! | [`Bytes`] | before more than `n` bytes, between characters | |
+//! | [`Below`], [`BelowMean`], [`Entropy`] | where the model is unsure | the token |
+//! | [`Repetition`] | when the last tokens are one cycle again and again | |
+//! | [`TimeLimit`] | after a time | |
+//! | a [`Condition`] of the caller's, [`when`], [`any`], [`all`] | | what it says |
+//! | most tokens, context, cancelled | at a limit, or when asked to | |
+//!
+//! What follows the place where the text ends is never printed.
+//!
 //! # Which reason wins
-//! A generation ends at the first token after which any condition holds. When several hold after the same token,
-//! the reason given is the first of:
+//! A generation ends at the first token after which any condition holds. When several hold after the same token:
 //!
-//! 1. [`Reason::Eos`]: the token is an end-of-generation token. Its text is not printed.
-//! 2. [`Reason::StopText`]: a stop text is complete; the one that is complete first, byte by byte (of several
-//!    that end at the same byte the longest). Neither it nor what follows is printed.
-//! 3. [`Reason::MaxTokens`]: as many tokens as allowed were generated. The last one is printed.
-//! 4. [`Reason::Context`]: prompt and generated tokens fill the context. The last one is printed.
-//! 5. [`Reason::Cancelled`]: the caller asked to stop. Looked at between tokens only.
+//! 1. [`Reason::Eos`] wins: there is no text in such a token.
+//! 2. Then the condition that is complete at the earliest byte of the text, so that it does not matter how text is cut into tokens. A
+//!    condition that judges the token as a whole is complete at its last byte.
+//! 3. Of those at the same byte, the one that removes most.
+//! 4. Of those, the first of the table above; the caller's own in the order given.
+//! 5. [`Reason::Grammar`], when the text satisfies its grammar and nothing may follow; even before the fewest tokens.
+//! 6. [`Reason::MaxTokens`], [`Reason::Context`], [`Reason::Cancelled`], in this order, when nothing else holds. The last token is
+//!    printed. Between tokens [`Reason::Time`] comes last.
 //!
-//! Text held back, because it could have become a stop text, is printed when the generation ends otherwise.
+//! # Fewest tokens
+//! While there are fewer tokens than [`Rules::min_tokens`], only the context and the caller end the generation. Conditions go on counting:
+//! after the third sentence of two that were asked for, say, the generation ends. What was found is not found again: a stop text
+//! that was complete too early is printed. [`Stops::forbids_eog`] says that no end-of-generation token should be chosen; one that is
+//! chosen all the same counts, and has no text.
+//!
+//! # Hold-back
+//! Text is held back as long as one of the conditions, by itself, may still remove it, and no longer; held text is printed when the
+//! generation ends otherwise.
+//! What is printed and where it ends depends on the bytes alone, not on how tokens cut them.
 
+mod chars;
+mod combine;
+mod condition;
+mod confidence;
+mod error;
+mod json;
+mod length;
+mod lines;
+mod options;
+mod reason;
+#[cfg(feature = "regex")]
+mod regex;
+mod repetition;
+mod sentences;
 #[cfg(test)]
 mod tests;
 mod texts;
+mod time;
 
-use std::fmt;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+pub use combine::{All, Any, When, all, any, when};
+pub use condition::{Before, Condition, Duplicate, Hit, Needs, Token};
+pub use confidence::{Below, BelowMean, Entropy};
+pub use error::Error;
+pub use json::Json;
+pub use length::{Bytes, MaxTokens};
+pub use lines::{Lines, Paragraphs};
+pub use options::{Options, Rules};
+pub use reason::Reason;
+#[cfg(feature = "regex")]
+pub use regex::Regexes;
+pub use repetition::{LONGEST_CYCLE, Repetition, SHORTEST_LOOP};
+pub use sentences::Sentences;
+use std::sync::atomic::Ordering;
 pub use texts::StopTexts;
+pub use time::{Clock, TimeLimit};
 
-/// Why stop conditions cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Error {
-    /// A stop text has no bytes.
-    #[error("stop text {}: found an empty text, expected at least one byte. Try leaving it out.", index + 1)]
-    EmptyText {
-        /// Which of the texts, counted from 0 (from 1 in the message).
-        index: usize,
-    },
-}
+/// Bytes that are reserved for text held back; more, which only long stop texts and regular expressions ask for, allocates.
+pub(crate) const RESERVED: usize = 1024;
 
-/// Why a generation ended.
+/// What a condition has seen so far.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Reason {
-    /// The model chose an end-of-generation token.
-    Eos {
-        /// The id of that token.
-        token: u32,
-    },
-    /// As many tokens as allowed were generated.
-    MaxTokens {
-        /// The limit, in tokens.
-        n: usize,
-    },
-    /// A stop text came up.
-    StopText {
-        /// The stop text.
-        text: String,
-    },
-    /// Prompt and generated tokens fill the context.
-    Context {
-        /// The size of the context, in tokens.
-        n: usize,
-    },
-    /// The caller asked to stop.
-    Cancelled,
+pub struct State {
+    /// The condition: the word of its [`Reason`], or `min_tokens`, or what a condition of the caller's is called.
+    pub name: &'static str,
+    /// A few words, such as `1 of 2`.
+    pub text: String,
 }
 
-impl Reason {
-    /// The reason in one word, the same in every version: `eos`, `max_tokens`, `stop_text`, `context`, `cancelled`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Reason::Eos { .. } => "eos",
-            Reason::MaxTokens { .. } => "max_tokens",
-            Reason::StopText { .. } => "stop_text",
-            Reason::Context { .. } => "context",
-            Reason::Cancelled => "cancelled",
-        }
-    }
-
-    /// What a program may want to know besides the name: the token id, the limit, the stop text; else empty.
-    pub fn detail(&self) -> String {
-        match self {
-            Reason::Eos { token } => token.to_string(),
-            Reason::MaxTokens { n } | Reason::Context { n } => n.to_string(),
-            Reason::StopText { text } => text.clone(),
-            Reason::Cancelled => String::new(),
-        }
-    }
-}
-
-/// A sentence part for people, as in "stopped: end-of-generation token 2".
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Reason::Eos { token } => write!(f, "end-of-generation token {token}"),
-            Reason::MaxTokens { n } => write!(f, "maximum of {n} tokens reached"),
-            Reason::StopText { text } => write!(f, "stop text {text:?}"),
-            Reason::Context { n } => write!(f, "context of {n} tokens full"),
-            Reason::Cancelled => f.write_str("cancelled"),
-        }
-    }
-}
-
-/// The conditions of one generation. By default only an end-of-generation token ends it.
-///
-/// Outside this crate start from [`Options::default`] and set fields: later versions add some.
-#[derive(Debug, Clone, Default)]
-#[non_exhaustive]
-pub struct Options {
-    /// Treat end-of-generation tokens like any other.
-    pub ignore_eos: bool,
-    /// Most tokens to generate; an end-of-generation token counts too.
-    pub max_tokens: Option<usize>,
-    /// Texts that end the generation where they begin.
-    pub texts: Vec<String>,
-    /// Most tokens that prompt and generated text may have together.
-    pub context: Option<usize>,
-    /// Number of tokens in the prompt, counted against [`context`](Self::context).
-    pub prompt_tokens: usize,
-    /// Set to `true`, from any thread, to end the generation after the current token.
-    pub cancelled: Option<Arc<AtomicBool>>,
-}
-
-/// The stop conditions of one generation, and how far it has come.
+/// The stop conditions of one generation, and how far it has come. A clone goes on by itself from there.
 ///
 /// Ask [`check`](Self::check) once before the first token (a limit may be 0), then give each token to
 /// [`step`](Self::step), and call [`finish`](Self::finish) in the end, whatever ended it.
 ///
 /// ```
-/// use siskin::stop::{Options, Reason, Stops};
+/// use siskin::stop::{Options, Reason, Stops, Token};
 ///
 /// let mut options = Options::default();
 /// options.max_tokens = Some(8);
@@ -133,9 +103,9 @@ pub struct Options {
 ///
 /// let mut printed = Vec::new();
 /// let mut reason = stops.check();
-/// for (token, piece) in [(17, "one E"), (4, "N"), (99, "D two")] {
+/// for (id, piece) in [(17, "one E"), (4, "N"), (99, "D two")] {
 ///     if reason.is_none() {
-///         reason = stops.step(token, false, piece.as_bytes(), &mut printed);
+///         reason = stops.step(&Token::new(id, piece.as_bytes()), &mut printed);
 ///     }
 /// }
 /// stops.finish(&mut printed);
@@ -143,40 +113,59 @@ pub struct Options {
 /// assert_eq!(reason, Some(Reason::StopText { text: "END".to_string() }));
 /// # Ok::<(), siskin::stop::Error>(())
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Stops {
     options: Options,
-    texts: StopTexts,
+    conditions: Any,
     generated: usize,
+    /// Bytes of text that have left.
+    printed: usize,
+    /// The bytes after them.
+    held: Vec<u8>,
 }
 
 impl Stops {
     /// The conditions in `options`, before the first token.
     ///
     /// # Errors
-    /// When a stop text is empty.
+    /// When an option makes no sense.
     pub fn new(options: Options) -> Result<Stops, Error> {
-        let texts = StopTexts::new(&options.texts)?;
-        Ok(Stops { options, texts, generated: 0 })
+        let conditions = options.conditions()?;
+        Ok(Stops { options, conditions, generated: 0, printed: 0, held: Vec::with_capacity(RESERVED) })
     }
 
-    /// Takes a generated token with the bytes it adds to the text, and appends to `out` what can be printed now.
-    ///
-    /// `is_eog` says whether it is an end-of-generation token of the model. Returns why to stop, if so. Must
-    /// not be called again after that.
-    pub fn step(&mut self, token: u32, is_eog: bool, piece: &[u8], out: &mut Vec<u8>) -> Option<Reason> {
+    /// Takes a generated token, and appends to `out` what can be printed now. Returns why to stop, if so. Must not be called again
+    /// after that.
+    pub fn step(&mut self, token: &Token<'_>, out: &mut Vec<u8>) -> Option<Reason> {
+        let before = self.before();
         self.generated += 1;
-        if is_eog && !self.options.ignore_eos {
-            return Some(Reason::Eos { token });
+        if token.is_eog && !self.options.ignore_eos {
+            let may_end = before.tokens >= self.options.rules.min_tokens;
+            return if may_end { Some(Reason::Eos { token: token.id }) } else { self.check() };
         }
-        match self.texts.push(piece, out) {
-            Some(index) => Some(Reason::StopText { text: self.options.texts[index].clone() }),
-            None => self.check(),
+        self.held.extend_from_slice(token.piece);
+        if let Some(hit) = self.conditions.see(token, &before).filter(|_| before.armed) {
+            let end = if self.options.rules.keep_stop { hit.to } else { hit.from };
+            self.release(end, out);
+            self.held.clear();
+            return Some(hit.reason);
         }
+        let hold = self.conditions.hold(self.options.rules.keep_stop);
+        self.release((self.printed + self.held.len()).saturating_sub(hold), out);
+        self.check()
     }
 
     /// Why no other token may be generated, judged by the limits alone and by whether the caller cancelled.
-    pub fn check(&self) -> Option<Reason> {
+    pub fn check(&mut self) -> Option<Reason> {
+        self.limit().or_else(|| {
+            // Asked in any case, so that time begins to count before the first token.
+            let armed = self.generated >= self.options.rules.min_tokens;
+            let reason = self.conditions.between(&Before { armed, ..self.before() });
+            reason.filter(|_| armed)
+        })
+    }
+
+    fn limit(&self) -> Option<Reason> {
         let Options { max_tokens, context, prompt_tokens, cancelled, .. } = &self.options;
         let length = prompt_tokens.saturating_add(self.generated);
         let is_cancelled = || cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
@@ -185,13 +174,60 @@ impl Stops {
         max_tokens.or_else(context).or_else(|| is_cancelled().then_some(Reason::Cancelled))
     }
 
-    /// Ends the generation: appends the text held back to `out`. After a stop text there is none.
+    /// Ends the generation: appends the text held back to `out`. After a condition has held there is none.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        self.texts.finish(out);
+        self.release(self.printed + self.held.len(), out);
     }
 
     /// Number of tokens given to [`step`](Self::step).
     pub fn generated(&self) -> usize {
         self.generated
+    }
+
+    /// Whether the next token should be no end-of-generation token, because there are too few before it.
+    pub fn forbids_eog(&self) -> bool {
+        !self.options.ignore_eos && self.generated < self.options.rules.min_tokens
+    }
+
+    /// What the conditions want to know of each token.
+    pub fn needs(&self) -> Needs {
+        self.conditions.needs()
+    }
+
+    /// What the conditions have seen so far, for people. Allocates.
+    pub fn describe(&self) -> Vec<State> {
+        let min = self.options.rules.min_tokens;
+        let min_tokens = (min > 0).then_some(("min_tokens", min));
+        let counts = min_tokens.into_iter().chain(self.options.max_tokens.map(|n| ("max_tokens", n)));
+        let counts = counts.map(|(name, n)| State { name, text: format!("{} of {n}", self.generated) });
+        let length = self.options.prompt_tokens + self.generated;
+        let context =
+            self.options.context.map(|n| State { name: "context", text: format!("{length} of {n}") });
+        let conditions = self.conditions.conditions().map(|condition| State {
+            name: condition.name(),
+            text: condition::Described(condition).to_string(),
+        });
+        conditions.chain(counts).chain(context).collect()
+    }
+
+    /// Number of bytes held back.
+    pub fn held_len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// What came before the next token.
+    fn before(&self) -> Before {
+        Before {
+            tokens: self.generated,
+            bytes: self.printed + self.held.len(),
+            armed: self.generated + 1 >= self.options.rules.min_tokens,
+        }
+    }
+
+    /// Appends the text up to the offset `end` to `out`, as far as it has not left yet.
+    fn release(&mut self, end: usize, out: &mut Vec<u8>) {
+        let count = end.saturating_sub(self.printed).min(self.held.len());
+        out.extend(self.held.drain(..count));
+        self.printed += count;
     }
 }

@@ -1,11 +1,12 @@
-//! Finding stop texts in a stream of bytes; used by [`Stops`](super::Stops), and by itself where only text matters.
+//! Finding stop texts in a stream of bytes; a condition of [`Stops`](super::Stops), and used by itself where only text matters.
 //!
 //! Each text has a Knuth-Morris-Pratt automaton, whose state is how many of the text's first bytes the stream
 //! ends with (D. E. Knuth, J. H. Morris and V. R. Pratt, "Fast pattern matching in strings", 1977). The states
 //! say everything: a full one is a match, and the largest is how many bytes have to be held back. The held bytes
 //! are then by definition the beginning of a known text, so not even a buffer for them is needed.
 
-use super::Error;
+use super::{Before, Condition, Error, Hit, Reason, Token};
+use std::fmt;
 
 /// A matcher of several stop texts over a stream of bytes, with hold-back.
 ///
@@ -65,17 +66,19 @@ impl StopTexts {
             return self.found;
         }
         let held_before = self.held();
-        for (index, &byte) in bytes.iter().enumerate() {
-            if let Some(found) = self.step(byte) {
-                let text_len = self.texts[found].text.len();
-                self.release(held_before, &bytes[..=index], text_len, out);
-                self.reset();
-                self.found = Some(found);
-                return self.found;
-            }
-        }
-        self.release(held_before, bytes, self.held().len, out);
-        None
+        let Some((found, used)) = self.scan(bytes) else {
+            self.release(held_before, bytes, self.held().len, out);
+            return None;
+        };
+        self.release(held_before, &bytes[..used], self.texts[found].text.len(), out);
+        self.reset();
+        self.found = Some(found);
+        self.found
+    }
+
+    /// Moves over `bytes` up to the end of a text. Returns the text, and how many bytes that took.
+    fn scan(&mut self, bytes: &[u8]) -> Option<(usize, usize)> {
+        bytes.iter().zip(1..).find_map(|(&byte, used)| Some((self.step(byte)?, used)))
     }
 
     /// How many bytes of the stream are held back.
@@ -123,6 +126,42 @@ impl StopTexts {
             out.extend_from_slice(&automaton.text[..of_held]);
         }
         out.extend_from_slice(&bytes[..count - of_held]);
+    }
+}
+
+/// As a condition: the text that is found is the stop text.
+impl Condition for StopTexts {
+    fn name(&self) -> &'static str {
+        "stop_text"
+    }
+
+    fn see(&mut self, token: &Token<'_>, before: &Before) -> Option<Hit> {
+        let mut start = 0;
+        while let Some((found, used)) = self.scan(&token.piece[start..]) {
+            self.reset();
+            start += used;
+            if before.armed {
+                let (at, text) = (before.bytes + start, &self.texts[found].text);
+                let reason = Reason::StopText { text: String::from_utf8_lossy(text).into_owned() };
+                return Some(Hit { at, from: at - text.len(), to: at, reason });
+            }
+        }
+        None
+    }
+
+    fn hold(&self, keep_stop: bool) -> usize {
+        if keep_stop { 0 } else { self.held_len() }
+    }
+
+    fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Held { text, len } = self.held();
+        match self.texts.get(text) {
+            Some(automaton) if len > 0 => {
+                let whole = String::from_utf8_lossy(&automaton.text);
+                write!(f, "{len} of {} bytes of {whole:?}", automaton.text.len())
+            }
+            _ => f.write_str("nothing begun"),
+        }
     }
 }
 

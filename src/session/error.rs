@@ -1,0 +1,81 @@
+//! What can be wrong with a session.
+
+use crate::tokenizer::TokenId;
+use crate::{sample, stop};
+use std::io;
+
+/// Why a session cannot be started or go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is nothing to continue.
+    #[error("the prompt is empty: 0 tokens, expected at least 1. Try a few words")]
+    EmptyPrompt,
+    /// The prompt has more tokens than the context. Nothing is ever cut off silently.
+    #[error("the prompt has {tokens} tokens, more than the context of {context}. Try a shorter prompt{hint}")]
+    PromptTooLong {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Tokens of the context.
+        context: usize,
+        /// What else to try.
+        hint: &'static str,
+    },
+    /// A token id that the vocabulary does not have.
+    #[error("token id {token} is out of range: the vocabulary has {vocabulary} tokens, 0 to {}", vocabulary - 1)]
+    TokenRange {
+        /// The id.
+        token: TokenId,
+        /// Size of the vocabulary.
+        vocabulary: usize,
+    },
+    /// The tokenizer and the weights are not of one model.
+    #[error(
+        "the tokenizer has {tokens} tokens, but the model's vocabulary has {vocabulary}. The file is inconsistent"
+    )]
+    Vocabulary {
+        /// Tokens of the tokenizer.
+        tokens: usize,
+        /// Rows of the embedding.
+        vocabulary: usize,
+    },
+    /// No machine has this much memory.
+    #[error("a context of {positions} tokens needs more memory than can be addressed. Try a smaller one")]
+    TooLarge {
+        /// Positions asked for.
+        positions: usize,
+    },
+    /// The system has not that much.
+    #[error(
+        "a context of {positions} tokens needs {needed} bytes of memory, which the system refuses. Try a smaller context, or a higher limit (ulimit -v)"
+    )]
+    Memory {
+        /// Positions asked for.
+        positions: usize,
+        /// Bytes that they take.
+        needed: usize,
+    },
+    /// A search follows more continuations than there is room for.
+    #[error(
+        "found {found} continuations at once, expected 1 to {room}, which this session has room for. Try Options::branches"
+    )]
+    Branches {
+        /// Continuations asked for.
+        found: usize,
+        /// Branches of the plan.
+        room: usize,
+    },
+    /// The logits could not be handed on.
+    #[error("logits: {0}")]
+    Sink(#[from] io::Error),
+    /// Sampling options that make no sense, or logits that no token can be chosen from.
+    #[error(transparent)]
+    Sample(#[from] sample::Error),
+    /// A grammar that is none, or that the text cannot be held to.
+    #[cfg(feature = "grammar")]
+    #[error(transparent)]
+    Grammar(#[from] crate::grammar::Error),
+    /// Stop conditions that make no sense.
+    #[error(transparent)]
+    Stop(#[from] stop::Error),
+}

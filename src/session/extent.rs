@@ -1,0 +1,120 @@
+//! How much a session has room for, and what memory it takes, before it is made.
+
+use super::{Allowed, Options, context};
+use crate::kv::shape::BranchShape;
+use crate::model::{Job, Model, Plan};
+use crate::stop;
+use crate::tokenizer::TokenId;
+
+/// Bytes of text that may leave at once, at least, without allocating.
+const HELD: usize = 1024;
+
+/// Positions that a session has room for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Of one sequence, or of what all branches begin with.
+    pub positions: usize,
+    /// Tokens of the prompt, if it is known.
+    pub prompt: Option<usize>,
+    /// Sequences that go on from there, if it is made for several.
+    pub branches: BranchShape,
+}
+
+impl Extent {
+    /// What [`Session::new`](super::Session::new) takes for a prompt of so many tokens: min(prompt + max tokens, context).
+    pub fn of_prompt(model: &Model, options: &Options, prompt_tokens: usize) -> Extent {
+        let positions = prompt_tokens.saturating_add(options.max_tokens).min(context(model, options));
+        Extent::divided(options, prompt_tokens.min(positions), positions)
+    }
+
+    /// What [`Session::with_positions`](super::Session::with_positions) takes.
+    pub fn of_conversation(model: &Model, options: &Options, positions: usize) -> Extent {
+        let positions = positions.min(context(model, options)).max(1);
+        Extent { positions, prompt: None, branches: BranchShape::default() }
+    }
+
+    /// So many positions, the first of them a prompt.
+    fn divided(options: &Options, prompt_tokens: usize, positions: usize) -> Extent {
+        match options.branches {
+            0 => Extent { positions, prompt: Some(prompt_tokens), branches: BranchShape::default() },
+            count => {
+                let branches = BranchShape { count, positions: positions - prompt_tokens };
+                Extent { positions: prompt_tokens, prompt: Some(prompt_tokens), branches }
+            }
+        }
+    }
+
+    /// Positions of the longest sequence.
+    pub fn longest(&self) -> usize {
+        self.positions.saturating_add(self.branches.positions)
+    }
+
+    /// The same for sequences of another length, of which the prompt keeps its own as far as there is room.
+    pub fn with_length(self, positions: usize) -> Extent {
+        match self.branches.count {
+            0 => Extent { positions, ..self },
+            count => {
+                let trunk = self.positions.min(positions);
+                let branches = BranchShape { count, positions: positions - trunk };
+                Extent { positions: trunk, branches, ..self }
+            }
+        }
+    }
+
+    /// What a session of this extent allocates, with a tokenizer whose longest token has `longest` bytes and a team of `threads`; without what stop
+    /// conditions keep to themselves. `None` if no machine could hold it.
+    pub fn plan(self, model: &Model, longest: usize, threads: usize, options: &Options) -> Option<Plan> {
+        let vocabulary = model.weights().vocabulary();
+        let Extent { positions, prompt, branches } = self;
+        let candidates = options.sampling.clone().within(self.longest()).scratch_bytes(vocabulary);
+        let logits = vocabulary.checked_mul(size_of::<f32>())?;
+        let session = self.session_bytes(longest, Allowed::bytes(vocabulary, options), options)?;
+        // a sample has the tokens of all that it goes on from
+        let history = self.longest().checked_mul(size_of::<TokenId>())?;
+        let job = Job {
+            positions,
+            prompt,
+            branches,
+            kv_type: options.kv_type,
+            threads,
+            sampler_bytes: candidates.checked_add(session)?,
+            search_bytes: branches
+                .count
+                .checked_mul(logits.checked_add(candidates)?.checked_add(history)?)?,
+        };
+        Plan::new(model, job)
+    }
+
+    /// What a session keeps beside decoder and sampler: tokens, and text on its way out.
+    fn session_bytes(&self, longest: usize, allowed: usize, options: &Options) -> Option<usize> {
+        let held = held(longest, options);
+        let texts = longest + held + text(held) + stop::RESERVED;
+        self.positions.checked_mul(size_of::<TokenId>())?.checked_add(texts)?.checked_add(allowed)
+    }
+}
+
+/// Bytes of text that may leave at once without allocating.
+pub(super) fn held(longest: usize, options: &Options) -> usize {
+    longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0).max(HELD)
+}
+
+/// Room for so many bytes as text: an invalid byte becomes three.
+pub(super) fn text(held: usize) -> usize {
+    held * 3 + 16
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_share_a_prompt() {
+        let options = Options { branches: 3, ..Options::default() };
+        let extent = Extent::divided(&options, 10, 30);
+        assert_eq!((extent.positions, extent.branches.positions, extent.longest()), (10, 20, 30));
+        assert_eq!(extent.with_length(12).branches, BranchShape { count: 3, positions: 2 });
+        assert_eq!(extent.with_length(5).longest(), 5);
+        let single = Extent::divided(&Options::default(), 10, 30);
+        assert_eq!((single.positions, single.with_length(7).positions), (30, 7));
+    }
+}

@@ -1,0 +1,70 @@
+//! What a session is asked to do, as plain data.
+
+#[cfg(feature = "grammar")]
+use crate::grammar::Grammar;
+use crate::kv::KvType;
+use crate::{sample, stop};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// What a session is asked to do.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Tokens to generate at most.
+    pub max_tokens: usize,
+    /// Continuations that a search can follow at once, each with room for `max_tokens`; 0 for a session that generates one.
+    pub branches: usize,
+    /// Positions to use of the model's context; `None` for all that it was trained with.
+    pub context: Option<usize>,
+    /// How keys and values are stored.
+    pub kv_type: KvType,
+    /// Texts that end the generation; they are not part of its text.
+    pub stop_texts: Vec<String>,
+    /// Go on after end-of-text tokens.
+    pub ignore_eos: bool,
+    /// The other stop conditions.
+    pub stop: stop::Rules,
+    /// How tokens are chosen.
+    pub sampling: sample::Options,
+    /// What the text must satisfy.
+    #[cfg(feature = "grammar")]
+    pub grammar: Option<Grammar>,
+    /// Threads of the team that run the prompt; `None` for all.
+    pub prefill_threads: Option<usize>,
+    /// Threads of the team that run generated tokens; `None` for all.
+    pub decode_threads: Option<usize>,
+    /// Ends the generation, before the next token, once it is set: by a signal handler or another thread.
+    pub cancelled: Option<Arc<AtomicBool>>,
+}
+
+impl Default for Options {
+    /// At most 256 tokens, greedy, stopped by end-of-text tokens or the model's context.
+    fn default() -> Options {
+        let sampling = sample::Options::default();
+        Options {
+            max_tokens: 256,
+            branches: 0,
+            context: None,
+            kv_type: KvType::F16,
+            stop_texts: Vec::new(),
+            ignore_eos: false,
+            stop: stop::Rules::default(),
+            sampling,
+            #[cfg(feature = "grammar")]
+            grammar: None,
+            prefill_threads: None,
+            decode_threads: None,
+            cancelled: None,
+        }
+    }
+}
+
+impl Options {
+    /// Whether the text must satisfy a grammar.
+    pub(super) fn has_grammar(&self) -> bool {
+        #[cfg(feature = "grammar")]
+        return self.grammar.is_some();
+        #[cfg(not(feature = "grammar"))]
+        false
+    }
+}
