@@ -1,0 +1,126 @@
+//! The best of many numbers that come row by row, without sorting them; for beam search.
+
+use crate::sample;
+use crate::tokenizer::TokenId;
+use std::cmp::Ordering;
+
+/// A sequence that could go on with a token.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Candidate {
+    /// Which of the sequences.
+    pub parent: usize,
+    pub token: TokenId,
+    /// Natural logarithm of the token's probability.
+    pub logprob: f64,
+    /// The same of the whole sequence.
+    pub sum: f64,
+}
+
+impl Candidate {
+    /// The likelier first; of equally likely ones the earlier sequence, and then the lower token id.
+    pub fn rank(&self, other: &Candidate) -> Ordering {
+        other.sum.total_cmp(&self.sum).then((self.parent, self.token).cmp(&(other.parent, other.token)))
+    }
+}
+
+/// The `count` best candidates of those seen so far. Takes linear time: once twice as many have come as are kept, the worse half goes.
+#[derive(Debug)]
+pub(super) struct Best {
+    count: usize,
+    list: Vec<Candidate>,
+    /// A sum that has to be reached.
+    floor: f64,
+}
+
+impl Best {
+    pub fn new(count: usize) -> Best {
+        Best { count, list: Vec::with_capacity(2 * count), floor: f64::NEG_INFINITY }
+    }
+
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.floor = f64::NEG_INFINITY;
+    }
+
+    /// Adds all tokens that a sequence with the log-probability `sum` can go on with; those with a logit of -inf and those that are not
+    /// allowed it cannot.
+    ///
+    /// # Errors
+    ///
+    /// If the logits are no numbers, or all of them are -inf.
+    pub fn add(
+        &mut self,
+        parent: usize,
+        sum: f64,
+        (logits, allowed): (&[f32], Option<&[u32]>),
+        position: usize,
+    ) -> Result<(), sample::Error> {
+        let is_allowed = |token: TokenId| {
+            let contains = |words: &[u32]| {
+                words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+            };
+            allowed.is_none_or(contains)
+        };
+        let normalizer = sample::log_sum_exp(logits, position as u64)?;
+        for (token, &logit) in logits.iter().enumerate() {
+            let logprob = f64::from(logit) - normalizer;
+            let token = token as TokenId;
+            if sum + logprob >= self.floor && logit > f32::NEG_INFINITY && is_allowed(token) {
+                self.push(Candidate { parent, token, logprob, sum: sum + logprob });
+            }
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, candidate: Candidate) {
+        if self.list.len() == 2 * self.count {
+            let (_, last, _) = self.list.select_nth_unstable_by(self.count - 1, Candidate::rank);
+            self.floor = last.sum;
+            self.list.truncate(self.count);
+        }
+        self.list.push(candidate);
+    }
+
+    /// The best ones, the best first.
+    pub fn sorted(&mut self) -> &[Candidate] {
+        self.list.sort_unstable_by(Candidate::rank);
+        self.list.truncate(self.count);
+        &self.list
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_best_are_those_of_a_full_sort(
+            rows in prop::collection::vec(prop::collection::vec(-9i8..9, 30), 1..5),
+            count in 1usize..20,
+        ) {
+            let mut best = Best::new(count);
+            let mut all = Vec::new();
+            for (parent, row) in rows.iter().enumerate() {
+                // many are equal
+                let logits: Vec<f32> = row.iter().map(|&x| f32::from(x)).collect();
+                let sum = -(parent as f64);
+                best.add(parent, sum, (&logits, None), 0).unwrap();
+                let total: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
+                for (token, &logit) in logits.iter().enumerate() {
+                    all.push((sum + (f64::from(logit).exp() / total).ln(), parent, token as TokenId));
+                }
+            }
+            all.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let found = best.sorted();
+            prop_assert_eq!(found.len(), count);
+            for (found, expected) in found.iter().zip(&all) {
+                prop_assert!((found.sum - expected.0).abs() < 1e-5);
+            }
+            for pair in found.windows(2) {
+                prop_assert!(pair[0].rank(&pair[1]) == Ordering::Less);
+            }
+        }
+    }
+}
