@@ -3,28 +3,22 @@
 //! The file is mapped and used in place: weights are multiplied straight from their quantized blocks, and nothing is unpacked or
 //! repacked as a whole. What a run allocates is known before it is allocated ([`model::Plan`]).
 //!
-//! ```no_run
-//! use siskin::{gguf::Gguf, model::Model, ops::Cpu, session::{Options, Session}, threads::Team};
-//! use siskin::tokenizer::{Encode, Tokenizer};
+//! ```
+//! use siskin::{Model, session::Options};
 //!
-//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let file = Gguf::open("model.gguf".as_ref())?;
-//! let model = Model::load(&file)?;
-//! let tokenizer = Tokenizer::from_metadata(file.metadata())?;
-//! let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
-//! let cpu = Cpu { kernels: siskin_simd::Kernels::best(), team: Team::new(2)? };
-//! let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &Options::default())?;
-//! session.prefill(&prompt, |_| {}, None)?;
-//! loop {
-//!     let step = session.step(None)?;
-//!     print!("{}", step.text);
-//!     if step.stop.is_some() {
-//!         break;
-//!     }
+//! # fn main() -> Result<(), siskin::Error> {
+//! let model = Model::builtin()?; // or Model::open("model.gguf")
+//! let mut options = Options::default();
+//! options.max_tokens = 16;
+//! let mut session = model.session("Once upon a time", &options)?;
+//! for token in session.steps() {
+//!     print!("{}", token?.text);
 //! }
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`Model`] puts together what most programs want; each part can be used by itself. `examples/` has short programs.
 //!
 //! # Map
 //!
@@ -34,14 +28,18 @@
 //! |---|---|
 //! | [`siskin_simd`] | arithmetic on bytes: formats, kernels, vector operations |
 //! | [`gguf`] | the file: mapped, validated once, then trusted |
-//! | [`topology`] | which CPUs are fast; free memory |
+//! | [`machine`], [`topology`] | what memory there is, within all limits; which CPUs are fast |
 //! | [`tensor`], [`threads`] | a matrix of weights in place; the team of threads |
 //! | [`kv`] | the ring of keys and values |
 //! | [`ops`] | projections, attention, normalization, rotary embedding |
 //! | [`model`] | configuration, weights, memory plan, the pass from ids to logits |
 //! | [`tokenizer`], [`sample`], [`stop`] | text to ids and back; choosing a token; ending |
+//! | `grammar` | text held to a JSON schema, a regular expression or a grammar (a feature) |
 //! | `chat` | conversations to prompts, by the model's own template (feature `chat`) |
 //! | [`session`] | prefill and decode |
+//! | [`search`] | several continuations of a prompt at once: beams, samples |
+//! | [`memory`] | what a run takes, planned from a header, and whether it fits |
+//! | [`Model`] | a file opened: weights and tokenizer, ready for sessions |
 //! | [`perplexity`] | how well a model predicts a text |
 //! | `quantize` (a feature) | a smaller model file out of one with float weights |
 //! | `download` (a feature) | models from the network, and the cache of them |
@@ -50,8 +48,8 @@
 //!
 //! - Only [`gguf`] sees file offsets; after a file is opened, nothing in it can cause a panic.
 //! - [`ops`] knows no cache, [`model`] no text, [`session`] no terminal.
-//! - `unsafe` lives in `simd/`, `gguf/map.rs` and `threads.rs` only.
-//! - Nothing allocates per token.
+//! - `unsafe` lives in `simd/`, `gguf/map.rs`, `gguf/fault.rs` and `threads.rs` only.
+//! - Nothing allocates per token, except in searches and where text is held to a grammar.
 //! - A result depends on the instruction set and on whether tokens run alone or in batches of four and more, which round differently; never on
 //!   the number of threads or on what else is in a batch.
 
@@ -65,13 +63,20 @@ pub mod chat;
 pub mod download;
 pub mod error;
 pub mod gguf;
+#[cfg(feature = "grammar")]
+pub mod grammar;
 pub mod kv;
+pub mod machine;
+pub mod memory;
 pub mod model;
+mod open;
 pub mod ops;
 pub mod perplexity;
 #[cfg(feature = "quantize")]
 pub mod quantize;
 pub mod sample;
+pub mod score;
+pub mod search;
 pub mod session;
 pub mod stop;
 pub mod tensor;
@@ -81,3 +86,5 @@ pub mod tokenizer;
 pub mod topology;
 
 pub use error::Error;
+pub use open::Model;
+pub use session::Session;

@@ -13,8 +13,8 @@ use minijinja::value::{Serde, Value};
 use minijinja::{AutoEscape, Environment, ErrorKind};
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::thread;
 use std::time::SystemTime;
-use std::{panic, thread};
 
 /// The key of the template; those of others end with a dot and a name.
 const KEY: &str = "tokenizer.chat_template";
@@ -149,7 +149,11 @@ impl Template {
         thread::scope(|scope| {
             let run = || self.render_within(conversation, steps);
             let thread = thread::Builder::new().stack_size(stack).spawn_scoped(scope, run)?;
-            thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic))
+            // The interpreter is another's, and some templates make it panic: `break` in a block of its own scope, for one.
+            thread.join().unwrap_or_else(|_| {
+                let reason = "the interpreter failed. Try another template".to_owned();
+                Err(Error::Invalid { line: None, reason })
+            })
         })
     }
 

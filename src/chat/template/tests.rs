@@ -195,3 +195,10 @@ fn deep_values_do_no_harm() {
         assert!(render(&format!("{shared}{use_of_it}")).is_err(), "{use_of_it}");
     }
 }
+
+/// The interpreter panics at this one, which mutation found; a conversation must not.
+#[test]
+fn a_panic_of_the_interpreter_is_an_error() {
+    let source = "{% for m in messages recursive %}{% generation %}{{ m.content }}{% break %}{% endgeneration %}{% endfor %}";
+    assert!(matches!(render(source), Ok(_) | Err(Error::Invalid { .. })), "{source}");
+}
