@@ -103,7 +103,7 @@ fn a_signal_at_the_prompt_ends_the_program() {
     let mut terminal = Terminal::start(&siskin, &[]);
     terminal.wait_for("> ");
     terminal.signal("-TERM");
-    assert_eq!(terminal.end().code, Some(130));
+    assert_eq!(terminal.end().code, Some(143));
 }
 
 #[test]

@@ -61,7 +61,10 @@ fn the_json_object_is_the_contract() {
     assert_eq!(json["timing"]["prefill_tokens"], json["prompt_tokens"].as_array().map(Vec::len).unwrap());
     assert_eq!(json["timing"]["decode_tokens"], 10);
     let memory = &json["memory"];
-    let owned: u64 = ["kv", "scratch", "tables"].iter().filter_map(|class| memory[*class].as_u64()).sum();
+    let owned: u64 = ["kv", "scratch", "search", "tables", "tokenizer"]
+        .iter()
+        .filter_map(|class| memory[*class].as_u64())
+        .sum();
     assert_eq!(memory["owned"], owned);
     assert_eq!(memory["mapped"], std::fs::metadata(&model).unwrap().len());
     for key in ["load_ms", "prefill_ms", "decode_ms"] {
@@ -226,7 +229,7 @@ fn ctrl_c_ends_it_cleanly() {
     let has_handler = |pid: u32| {
         let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten();
         tasks.into_iter().any(|task| {
-            std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "ctrl-c")
+            std::fs::read_to_string(task.path().join("comm")).is_ok_and(|name| name.trim() == "signals")
         })
     };
     while !has_handler(child.id()) {

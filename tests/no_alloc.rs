@@ -1,4 +1,4 @@
-//! A step allocates nothing: decoding, sampling, stop texts and text decoding included, on every thread.
+//! A step allocates nothing: decoding, sampling, stop conditions and text decoding included, on every thread.
 //!
 //! A program of its own, without the test harness, whose main thread would allocate meanwhile.
 
@@ -54,6 +54,18 @@ fn main() {
     println!("test a_step_allocates_nothing ... ok");
 }
 
+/// Every condition, none of which comes to hold.
+fn set_conditions(rules: &mut siskin::stop::Rules) {
+    #[cfg(feature = "regex")]
+    rules.regexes.extend([r"(?i)\bnever\b .{3,9}".to_string(), "[a-z]{4}[0-9]".to_string()]);
+    rules.json = true;
+    (rules.sentences, rules.lines, rules.paragraphs, rules.bytes) =
+        (Some(1000), Some(1000), Some(1000), Some(100_000));
+    (rules.below, rules.below_mean, rules.entropy) = (Some(1e-30), Some((1e-30, 8)), Some(1e3));
+    (rules.repeats, rules.time) = (Some(100), Some(std::time::Duration::from_secs(1 << 30)));
+    rules.min_tokens = 50;
+}
+
 fn a_step_allocates_nothing() {
     let file = Gguf::open(&util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
@@ -61,13 +73,14 @@ fn a_step_allocates_nothing() {
     let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
     let mut sampling = sample::Options::default();
     sampling.temperature = 1.0;
-    let options = Options {
+    let mut options = Options {
         max_tokens: 100,
         stop_texts: vec!["never in a story".into(), "\u{1F40D}".into()],
         ignore_eos: true,
         sampling,
         ..Options::default()
     };
+    set_conditions(&mut options.stop);
     let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
     let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session");
     session.prefill(&prompt, |_| {}, None).expect("prefill");

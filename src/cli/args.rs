@@ -1,8 +1,14 @@
 //! The command line: definitions only. What a flag means is decided where it is used.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+#[cfg(feature = "grammar")]
+pub use super::grammar_args::GrammarArgs;
+pub use super::sample_args::SampleArgs;
+pub use super::trace_args::Trace;
+use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use siskin::kv::KvType;
+use siskin::memory::Size;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Runs quantized language models from GGUF files, in place and in known memory.
 #[derive(Debug, Parser)]
@@ -29,16 +35,26 @@ pub enum Command {
     /// Each line is a message, and the answer goes to stdout as it comes; /help lists what else a line can be. Works piped.
     #[cfg(feature = "chat")]
     Chat(Box<Chat>),
+    /// Continue a prompt, and show each step: what the model expected, what the samplers left, what was chosen
+    ///
+    /// The table, or what --jsonl or --csv print, goes to stdout as it comes; everything else goes to stderr.
+    Trace(Box<Trace>),
     /// Turn text into token ids, or back
     Tokenize(Tokenize),
     /// Show what is in a model file, from its header alone
     Inspect(Inspect),
+    /// Show what memory a run would take, from a model's header alone, and whether it fits
+    ///
+    /// Exit code 4 if it does not.
+    Plan(Plan),
     /// Measure how fast a model runs on this machine, and what memory it takes
     ///
     /// Token ids are random but the same in every run. The report goes to stdout.
     Bench(Bench),
     /// How well a model predicts a text
     Perplexity(Perplexity),
+    /// How likely a model finds a text, token by token, or which of several continuations it finds likeliest
+    Score(super::score_args::Score),
     /// Make a smaller model file out of one with F32, F16 or BF16 weights
     #[cfg(feature = "quantize")]
     Quantize(Quantize),
@@ -97,6 +113,13 @@ pub struct Generate {
     /// Choice of tokens
     #[command(flatten)]
     pub sample: SampleArgs,
+    /// Form of the text
+    #[cfg(feature = "grammar")]
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
+    /// Several continuations
+    #[command(flatten)]
+    pub search: SearchArgs,
     /// Machine
     #[command(flatten)]
     pub run: RunArgs,
@@ -125,6 +148,10 @@ pub struct Chat {
     /// Choice of tokens
     #[command(flatten)]
     pub sample: SampleArgs,
+    /// Form of the text
+    #[cfg(feature = "grammar")]
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
     /// Machine
     #[command(flatten)]
     pub run: RunArgs,
@@ -174,27 +201,96 @@ pub struct StopArgs {
     /// Go on after end-of-text tokens
     #[arg(long)]
     pub ignore_eos: bool,
+    /// Generate at least N tokens; before that only a full context ends it
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub min_tokens: usize,
+    /// Stop before a match of this regular expression; may be given several times
+    #[cfg(feature = "regex")]
+    #[arg(long, value_name = "REGEX")]
+    pub stop_regex: Vec<String>,
+    /// Stop after N sentences
+    #[arg(long, value_name = "N")]
+    pub stop_sentences: Option<usize>,
+    /// Stop after N lines that are not blank
+    #[arg(long, value_name = "N")]
+    pub stop_lines: Option<usize>,
+    /// Stop after N paragraphs, which blank lines separate
+    #[arg(long, value_name = "N")]
+    pub stop_paragraphs: Option<usize>,
+    /// Stop after the first JSON object or array
+    #[arg(long)]
+    pub stop_json: bool,
+    /// Stop before the text has more than N bytes, between two characters
+    #[arg(long, value_name = "N")]
+    pub stop_bytes: Option<usize>,
+    /// Stop before a token that the model gave a probability of less than P
+    #[arg(long, value_name = "P")]
+    pub stop_below: Option<f32>,
+    /// Stop before the mean probability of the last tokens falls below P
+    #[arg(long, value_name = "P")]
+    pub stop_below_mean: Option<f32>,
+    /// How many tokens that mean is over
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "stop_below_mean")]
+    pub stop_window: usize,
+    /// Stop before a token that was chosen from a distribution of more than H nats
+    #[arg(long, value_name = "H")]
+    pub stop_entropy: Option<f32>,
+    /// Stop when the last tokens are a cycle, come N times (4 if N is left out) and 24 tokens long at least
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "4")]
+    pub stop_loop: Option<usize>,
+    /// Stop after this time, such as 500ms, 10s, 1.5m or 1h, not counting the prompt
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub stop_time: Option<Duration>,
+    /// Stop when every one of the --stop conditions has held, not at the first
+    #[arg(long)]
+    pub stop_all: bool,
+    /// Print what a --stop condition removes too: the stop text, the match, the line end, the doubtful token
+    #[arg(long)]
+    pub keep_stop: bool,
 }
 
-/// How a token is chosen.
+/// A number and a unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    let units = [("ms", 1e-3), ("s", 1.0), ("m", 60.0), ("h", 3600.0)];
+    let parsed = units.into_iter().find_map(|(unit, seconds)| {
+        let number: f64 = text.strip_suffix(unit)?.parse().ok()?;
+        Duration::try_from_secs_f64(number * seconds).ok()
+    });
+    parsed.ok_or_else(|| "expected a number and a unit, such as 500ms, 10s, 1.5m or 1h".to_string())
+}
+
+/// Several continuations of which the best are kept.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Choice of tokens")]
-pub struct SampleArgs {
-    /// Temperature; 0 always takes the likeliest token (greedy)
-    #[arg(long, value_name = "T", default_value_t = 0.8)]
-    pub temp: f32,
-    /// Keep the K likeliest tokens; 0 keeps all
-    #[arg(long, value_name = "K", default_value_t = 40)]
-    pub top_k: u32,
-    /// Keep the likeliest tokens that together have probability P; 1 keeps all
-    #[arg(long, value_name = "P", default_value_t = 0.95)]
-    pub top_p: f32,
-    /// Keep tokens at least P times as likely as the likeliest; 0 keeps all
-    #[arg(long, value_name = "P", default_value_t = 0.05)]
-    pub min_p: f32,
-    /// Seed of the choices; the same seed gives the same text [default: a new one each time]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
+#[command(next_help_heading = "Several continuations")]
+pub struct SearchArgs {
+    /// Beam search: follow the N likeliest continuations side by side, instead of choosing token by token
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
+    #[arg(conflicts_with_all = ["best_of", "SampleArgs"])]
+    pub beams: Option<u32>,
+    /// Divide the log-probability of a continuation by its length to the power of A: 0 favours short ones, above 1 long ones
+    #[arg(long, value_name = "A", default_value_t = 1.0, requires = "beams")]
+    pub length_penalty: f32,
+    /// When a beam search ends
+    #[arg(long, value_name = "WHEN", value_enum, requires = "beams")]
+    #[arg(default_value_t = EarlyStopArg::Likely, num_args = 0..=1, require_equals = true, default_missing_value = "full")]
+    pub early_stop: EarlyStopArg,
+    /// Sample N continuations side by side and keep the one with the best mean log-probability
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
+    pub best_of: Option<u32>,
+    /// Keep the best K instead of one, with a line --- between them
+    #[arg(long, value_name = "K", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1024))]
+    pub num_return: u32,
+}
+
+/// `--early-stop`.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum EarlyStopArg {
+    /// As soon as N continuations have ended
+    Full,
+    /// When the likeliest that goes on, were it to end now, would not be among the best
+    Likely,
+    /// When nothing better can come any more
+    Never,
 }
 
 /// How to use the machine.
@@ -213,6 +309,12 @@ pub struct RunArgs {
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
     pub kv_type: KvTypeArg,
+    /// Allocate at most this much memory, such as 512M or 1.5G; mapped weights do not count
+    #[arg(long, value_name = "SIZE")]
+    pub mem_limit: Option<Size>,
+    /// Begin even if it needs more memory than there is
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `--kv-type`.
@@ -244,7 +346,7 @@ pub struct OutputArgs {
     #[arg(long, conflicts_with = "json")]
     pub echo: bool,
     /// Write the logits after every token, f32 [positions, vocabulary], to a NumPy file
-    #[arg(long, value_name = "FILE.npy")]
+    #[arg(long, value_name = "FILE.npy", conflicts_with_all = ["beams", "best_of"])]
     pub logits: Option<PathBuf>,
     /// Print times and memory to stderr at the end
     #[arg(long)]
@@ -290,6 +392,43 @@ pub struct Inspect {
     /// List every metadata entry and every tensor
     #[arg(short, long)]
     pub all: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// `siskin plan`.
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// GGUF file, also one that is not whole yet; or a model of the cache or the network: OWNER/REPO:QUANT or a URL
+    pub file: Option<PathBuf>,
+    /// Model
+    #[command(flatten)]
+    pub model: ModelArgs,
+    /// Tokens of the prompt
+    #[arg(short, long, value_name = "N", default_value_t = 256)]
+    pub prompt: usize,
+    /// Tokens to generate
+    #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N", default_value_t = 256)]
+    pub max_tokens: usize,
+    /// Tokens of prompt and answer together, as of a conversation [default: those of --prompt and --max-tokens]
+    #[arg(long, value_name = "N", conflicts_with = "max_tokens")]
+    pub context: Option<usize>,
+    /// Continuations that are followed at once, by --beams or --best-of
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
+    pub beams: Option<u32>,
+    /// How keys and values are stored
+    #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
+    pub kv_type: KvTypeArg,
+    /// Threads [default: one for each performance core]
+    #[arg(short, long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Memory that may be allocated, such as 512M or 1.5G; mapped weights do not count
+    #[arg(long, value_name = "SIZE")]
+    pub mem_limit: Option<Size>,
+    /// Do not read memory for a moment to estimate the speed
+    #[arg(long)]
+    pub no_probe: bool,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,
@@ -425,5 +564,13 @@ mod tests {
     #[test]
     fn definitions_are_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_have_units() {
+        let ms = |text| duration(text).ok().map(|time| time.as_millis());
+        let shown = ["250ms", "10s", "1.5m", "1h", "0s"].map(ms);
+        assert_eq!(shown, [Some(250), Some(10_000), Some(90_000), Some(3_600_000), Some(0)]);
+        assert!(["", "5", "s", "-1s", "1d", "nans", "infs", "1e300h"].iter().all(|text| ms(text).is_none()));
     }
 }

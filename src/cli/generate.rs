@@ -1,16 +1,17 @@
 //! `siskin generate`: continues a prompt.
 
 use super::args::Generate;
-use super::json::{Generation, Memory, Stop, Times};
+use super::guard::Guard;
+use super::json::{Generation, Memory, OneOf, Stop, Times};
 use super::npy::NpyWriter;
 use super::output::{Answer, message};
+use super::prompt::Prompt;
 use super::setup::Threads;
 use super::signals::Signals;
-use super::{CliError, Outcome, input, options, progress, report, setup};
-use siskin::gguf::Gguf;
-use siskin::session::{LogitSink, Session};
+use super::{CliError, Outcome, options, progress, report, search, setup};
+use siskin::memory::Footprint;
+use siskin::session::{Extent, LogitSink, Session};
 use siskin::stop::Reason;
-use siskin::tokenizer::{Encode, TokenId, Tokenizer};
 use siskin::topology::Topology;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,51 +22,50 @@ const MAX_TOKENS: usize = 256;
 /// Runs the command.
 pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     let start = Instant::now();
-    let cancelled = Signals::new().cancelled();
-    let text = input::text(args.prompt.as_deref(), args.source.file.as_deref())?;
-    if text.is_none() && args.source.tokens.is_none() {
-        return Err(CliError::Usage("no prompt given. Try a text, -f FILE, or -f - for stdin".into()));
-    }
-    #[cfg(feature = "chat")]
-    if !args.chat && (args.conversation.system.is_some() || args.conversation.chat_template.is_some()) {
-        return Err(CliError::Usage(
-            "--system and --chat-template are for conversations. Try with --chat".into(),
-        ));
-    }
+    let (guard, cancelled) = (Guard::new(&args.run), Signals::new().cancelled());
+    let prompted = prompted(args);
+    let text = prompted.text()?;
     let topology = Topology::this_machine();
     let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
     let flags = (&args.stop, &args.sample, &args.run);
-    let options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
+    let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
+    options.branches = search::branches(&args.search)?;
+    #[cfg(feature = "grammar")]
+    {
+        options.grammar = args.grammar.grammar()?;
+    }
     let cpu = setup::cpu(&topology, threads)?;
     let file = setup::open(&args.model)?;
-    let (model, tokenizer) = setup::load(&file, threads, &cancelled)?;
-    let (prompt, text) = prompt(args, &file, &tokenizer, text)?;
+    let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
+    let options = options::with_breakers(options, &args.sample, &tokenizer)?;
+    let (prompt, text) = prompted.encode(&file, &tokenizer, text)?;
+    let extent = Extent::of_prompt(&model, &options, prompt.len());
+    let parts = (&file, &model, tokenizer.size());
+    let footprint = guard.check(parts, cpu.team.threads(), extent, &options)?;
     let session = Session::new(&model, &tokenizer, cpu, &prompt, &options)?;
     let load = start.elapsed();
     let echo = args.output.echo.then_some(text);
-    Run { args, prompt: &prompt, seed: options.sampling.seed, file: &file, load, echo }
+    Run { args, prompt: &prompt, seed: options.sampling.seed, footprint, load, echo }
         .run(session, model.weights().vocabulary())
 }
 
-/// The prompt's ids and its text.
-#[cfg_attr(not(feature = "chat"), allow(unused_variables))]
-fn prompt(
-    args: &Generate,
-    file: &Gguf,
-    tokenizer: &Tokenizer,
-    text: Option<String>,
-) -> Result<(Vec<TokenId>, String), CliError> {
-    if let Some(ids) = &args.source.tokens {
-        return Ok((ids.clone(), String::from_utf8_lossy(&tokenizer.decode(ids)).into_owned()));
+/// What the prompt is made of.
+fn prompted(args: &Generate) -> Prompt<'_> {
+    Prompt {
+        direct: args.prompt.as_deref(),
+        source: &args.source,
+        #[cfg(feature = "chat")]
+        chat: args.chat,
+        #[cfg(feature = "chat")]
+        conversation: &args.conversation,
     }
-    let text = text.unwrap_or_default();
-    #[cfg(feature = "chat")]
-    if args.chat {
-        let rendered = super::conversation::rendered(file, &args.conversation, tokenizer, &text)?;
-        return Ok((siskin::chat::encode(tokenizer, &rendered), rendered));
-    }
-    let encode = Encode { add_special: true, parse_special: args.source.special };
-    Ok((tokenizer.encode(&text, encode), text))
+}
+
+/// What was generated.
+struct Ended<'a> {
+    text: &'a str,
+    tokens: &'a [u32],
+    continuations: Vec<OneOf<'a>>,
 }
 
 /// A run whose session stands ready.
@@ -73,7 +73,7 @@ struct Run<'a> {
     args: &'a Generate,
     prompt: &'a [u32],
     seed: u64,
-    file: &'a Gguf,
+    footprint: Footprint,
     load: Duration,
     echo: Option<String>,
 }
@@ -81,6 +81,9 @@ struct Run<'a> {
 impl Run<'_> {
     fn run(&self, mut session: Session<'_>, vocabulary: usize) -> Result<Outcome, CliError> {
         let mut answer = Answer::new();
+        if self.args.search.beams.is_some() || self.args.search.best_of.is_some() {
+            return self.search(&mut session, &mut answer);
+        }
         let mut npy =
             self.args.output.logits.as_deref().map(|path| create_npy(path, vocabulary)).transpose()?;
         self.prefill(&mut session, npy.as_mut())?;
@@ -91,7 +94,13 @@ impl Run<'_> {
         if let (Some(npy), Some(path)) = (npy, &self.args.output.logits) {
             npy.finish().map_err(|error| npy_error(path, &error))?;
         }
-        self.report(&session, &text, &tokens, &mut answer)?;
+        if !self.args.output.json {
+            answer.print("\n")?;
+        }
+        let ended = Ended { text: &text, tokens: &tokens, continuations: Vec::new() };
+        if let Some(reason) = session.ended() {
+            self.report(&session, reason, ended, &mut answer)?;
+        }
         let interrupted = matches!(session.ended(), Some(Reason::Cancelled));
         Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
     }
@@ -129,23 +138,46 @@ impl Run<'_> {
         }
     }
 
+    /// Prints several continuations, the best first.
+    fn search(&self, session: &mut Session<'_>, answer: &mut Answer) -> Result<Outcome, CliError> {
+        self.prefill(session, None)?;
+        let found = search::run(&self.args.search, session)?.continuations;
+        let Some(best) = found.first() else {
+            return Err(CliError::Failed("no continuation has ended. Try more beams or more tokens".into()));
+        };
+        let echo = self.echo.as_deref().unwrap_or_default();
+        for (i, continuation) in found.iter().enumerate().filter(|_| !self.args.output.json) {
+            let between = if i > 0 { "---\n" } else { "" };
+            answer.line(&format!("{between}{echo}{}", continuation.text))?;
+        }
+        let continuations = found.iter().map(search::one_of).collect();
+        let ended = Ended { text: &best.text, tokens: &best.tokens, continuations };
+        self.report(session, &best.reason, ended, answer)?;
+        let interrupted = found.iter().any(|continuation| continuation.reason == Reason::Cancelled);
+        Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
+    }
+
     fn report(
         &self,
         session: &Session<'_>,
-        text: &str,
-        tokens: &[u32],
+        reason: &Reason,
+        Ended { text, tokens, continuations }: Ended<'_>,
         answer: &mut Answer,
     ) -> Result<(), CliError> {
-        let Some(reason) = session.ended() else { return Ok(()) };
         let (timing, usage, cpu) = (session.timing(), report::usage(), session.cpu());
+        if self.args.output.stats {
+            continuations.iter().enumerate().for_each(|(i, of)| message(&search::summary(i, of)));
+            self.stats(session, reason);
+        }
         if self.args.output.json {
             let object = Generation {
                 text,
                 prompt_tokens: self.prompt,
                 tokens,
                 stop: Stop::from(reason),
+                continuations,
                 timing: Times::new(self.load, timing),
-                memory: Memory::new(self.file.file_bytes(), session.plan(), usage),
+                memory: Memory::new(&self.footprint, usage),
                 seed: self.seed,
                 isa: cpu.kernels.isa().name(),
                 threads: session.decode_threads(),
@@ -154,18 +186,13 @@ impl Run<'_> {
             let json =
                 serde_json::to_string(&object).map_err(|error| CliError::Failed(format!("json: {error}")))?;
             answer.line(&json)?;
-        } else {
-            answer.print("\n")?;
-        }
-        if self.args.output.stats {
-            self.stats(session, reason);
         }
         Ok(())
     }
 
     /// Times and memory for people, on stderr.
     fn stats(&self, session: &Session<'_>, reason: &Reason) {
-        let (timing, plan) = (session.timing(), session.plan());
+        let timing = session.timing();
         message(&format!("stopped: {} ({})", reason.name(), reason.detail()));
         message(&format!(
             "load {:.1} ms, prefill {} tokens {:.1} tokens/s, decode {} tokens {:.1} tokens/s",
@@ -175,7 +202,8 @@ impl Run<'_> {
             timing.decode_tokens,
             report::rate(timing.decode_tokens, timing.decode),
         ));
-        message(&report::memory(self.file.file_bytes(), plan));
+        message(&report::memory(&self.footprint));
+        message(&report::paging(&self.footprint, timing.prefill_tokens + timing.decode_tokens));
         message(&format!(
             "seed {}, kernels {}, threads {} (prefill {})",
             self.seed,

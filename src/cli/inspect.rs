@@ -6,6 +6,7 @@ use super::{CliError, Outcome, report, setup};
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};
 use siskin::gguf::{Gguf, Metadata, TensorInfo, Value};
+use siskin::memory::group_of;
 use siskin::model::arch;
 use std::collections::BTreeMap;
 
@@ -144,19 +145,6 @@ fn text(metadata: &Metadata, key: &str) -> Option<String> {
 
 fn number(metadata: &Metadata, key: &str) -> Option<Json> {
     metadata.get(key).map(|value| json_value(&value)).filter(|value| value.is_number() || value.is_array())
-}
-
-/// What a tensor is for, by its name.
-fn group_of(name: &str) -> &'static str {
-    let part = name.strip_prefix("blk.").and_then(|rest| rest.split_once('.')).map_or(name, |(_, part)| part);
-    match part {
-        _ if part.contains("norm") => "norms",
-        _ if part.starts_with("token_embd") => "token embedding",
-        _ if part.starts_with("output") => "output",
-        _ if part.starts_with("attn_") => "attention",
-        _ if part.starts_with("ffn_") => "feed-forward",
-        _ => "other",
-    }
 }
 
 fn json_tensor(tensor: &TensorInfo) -> Json {

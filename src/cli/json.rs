@@ -2,6 +2,7 @@
 
 use super::report::Usage;
 use serde::Serialize;
+use siskin::memory::Footprint;
 use siskin::model::Plan;
 use siskin::session::Timing;
 use siskin::stop::Reason;
@@ -14,6 +15,9 @@ pub struct Generation<'a> {
     pub prompt_tokens: &'a [u32],
     pub tokens: &'a [u32],
     pub stop: Stop,
+    /// All that were asked for, the best first; absent where only one was generated.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub continuations: Vec<OneOf<'a>>,
     pub timing: Times,
     pub memory: Memory,
     pub seed: u64,
@@ -22,8 +26,18 @@ pub struct Generation<'a> {
     pub prefill_threads: usize,
 }
 
-/// Why generation ended.
+/// One of several continuations.
 #[derive(Debug, Serialize)]
+pub struct OneOf<'a> {
+    pub text: &'a str,
+    pub tokens: &'a [u32],
+    pub logprob: f64,
+    pub score: f64,
+    pub stop: Stop,
+}
+
+/// Why generation ended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Stop {
     pub reason: &'static str,
     pub detail: String,
@@ -59,30 +73,54 @@ impl Times {
     }
 }
 
-/// Memory in bytes, by class; the classes are never added up as one.
+/// Memory in bytes: planned by class, and measured at the end.
 #[derive(Debug, Serialize)]
 pub struct Memory {
     pub mapped: u64,
     pub kv: usize,
     pub scratch: usize,
+    pub search: usize,
     pub tables: usize,
-    pub owned: usize,
+    pub tokenizer: usize,
+    pub owned: u64,
+    pub stacks: u64,
+    pub planned: u64,
+    pub read_per_token: u64,
     pub peak_rss: Option<u64>,
+    pub peak_outside_file: Option<u64>,
     pub anon: Option<u64>,
+    pub file: Option<u64>,
+    pub pss: Option<u64>,
+    pub swap: Option<u64>,
+    pub minor_faults: Option<u64>,
+    pub major_faults: Option<u64>,
+    pub disk_read: Option<u64>,
 }
 
 impl Memory {
     /// A plan beside what the system measured.
-    pub fn new(mapped: u64, plan: &Plan, usage: Usage) -> Memory {
-        let Plan { kv, scratch, tables, .. } = *plan;
+    pub fn new(footprint: &Footprint, usage: Usage) -> Memory {
+        let Plan { kv, scratch, search, tables, .. } = footprint.plan;
         Memory {
-            mapped,
+            mapped: footprint.mapped,
             kv,
             scratch,
+            search,
             tables,
-            owned: plan.owned(),
+            tokenizer: footprint.tokenizer.owned,
+            owned: footprint.owned(),
+            stacks: footprint.stacks,
+            planned: footprint.needed(),
+            read_per_token: footprint.bytes_per_token(),
             peak_rss: usage.peak_rss,
+            peak_outside_file: usage.peak_outside_file(),
             anon: usage.anon,
+            file: usage.file,
+            pss: usage.pss,
+            swap: usage.swap,
+            minor_faults: usage.faults.map(|(minor, _)| minor),
+            major_faults: usage.faults.map(|(_, major)| major),
+            disk_read: usage.disk_read,
         }
     }
 }

@@ -9,6 +9,9 @@ mod conversation;
 #[cfg(feature = "builtin")]
 mod doctor;
 mod generate;
+#[cfg(feature = "grammar")]
+mod grammar_args;
+mod guard;
 mod input;
 mod inspect;
 mod json;
@@ -17,15 +20,23 @@ mod npy;
 mod options;
 mod output;
 mod perplexity;
+mod plan;
 mod progress;
+mod prompt;
 #[cfg(feature = "download")]
 mod pull;
 #[cfg(feature = "quantize")]
 mod quantize;
 mod report;
+mod sample_args;
+mod score;
+mod score_args;
+mod search;
 mod setup;
 mod signals;
 mod tokenize;
+mod trace;
+mod trace_args;
 
 use args::{Cli, Command};
 use clap::Parser;
@@ -56,6 +67,9 @@ enum CliError {
          start with a larger --context"
     )]
     ConversationTooLong { tokens: usize, context: usize },
+    /// More memory is needed than there is.
+    #[error("{0}")]
+    DoesNotFit(String),
     /// A model that this machine cannot run, with the exit code.
     #[cfg(feature = "download")]
     #[error("{text}")]
@@ -77,6 +91,7 @@ impl CliError {
             CliError::ClosedPipe => 0,
             CliError::Failed(_) => 1,
             CliError::Usage(_) => 2,
+            CliError::DoesNotFit(_) => 4,
             #[cfg(feature = "chat")]
             CliError::ConversationTooLong { .. } => 4,
             #[cfg(feature = "download")]
@@ -107,7 +122,7 @@ macro_rules! from_room {
         }
     )* };
 }
-from_room!(gguf, session);
+from_room!(gguf, score, session);
 #[cfg(feature = "quantize")]
 from_room!(quantize);
 #[cfg(feature = "chat")]
@@ -118,15 +133,19 @@ from_room!(download);
 /// Parses the command line, runs the command, and reports how it went.
 pub fn main() -> ExitCode {
     output::log_to_stderr();
+    signals::tame();
     let cli = Cli::parse();
     let result = match cli.command {
         Command::Generate(args) => generate::run(&args),
         #[cfg(feature = "chat")]
         Command::Chat(args) => chat::run(&args),
+        Command::Trace(args) => trace::run(&args),
         Command::Tokenize(args) => tokenize::run(&args),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Plan(args) => plan::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Perplexity(args) => perplexity::run(&args),
+        Command::Score(args) => score::run(&args),
         #[cfg(feature = "quantize")]
         Command::Quantize(args) => quantize::run(&args),
         #[cfg(feature = "download")]
@@ -136,7 +155,7 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Interrupted) => ExitCode::from(130),
+        Ok(Outcome::Interrupted) => ExitCode::from(signals::exit_code()),
         Err(error) => {
             if !matches!(error, CliError::ClosedPipe) {
                 output::message(&format!("error: {error}"));

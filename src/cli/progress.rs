@@ -8,12 +8,20 @@ const LONG_PROMPT: usize = 64;
 
 /// A bar on stderr for a long prompt, if a person watches.
 pub fn prefill(tokens: usize) -> ProgressBar {
+    bar(tokens, tokens >= LONG_PROMPT, "reading prompt {bar:30} {pos}/{len} tokens, {eta} left")
+}
+
+/// A bar on stderr for continuations of up to so many tokens, if a person watches.
+pub fn decode(tokens: usize) -> ProgressBar {
+    bar(tokens, true, "following continuations {bar:30} {pos}/{len} tokens")
+}
+
+fn bar(tokens: usize, shown: bool, template: &str) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(tokens as u64), ProgressDrawTarget::hidden());
-    if tokens >= LONG_PROMPT && std::io::stderr().is_terminal() {
+    if shown && std::io::stderr().is_terminal() {
         bar.set_draw_target(ProgressDrawTarget::stderr());
     }
-    if let Ok(style) = ProgressStyle::with_template("reading prompt {bar:30} {pos}/{len} tokens, {eta} left")
-    {
+    if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
     bar

@@ -4,7 +4,7 @@ use super::args::Pull;
 use super::output::{Answer, message};
 use super::report;
 use super::setup::Threads;
-use super::{CliError, Outcome};
+use super::{CliError, Outcome, signals};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use siskin::download::{self, Cache, Error, Event, Header, Options, Pulled, Reference};
 use siskin::kv::KvType;
@@ -154,19 +154,16 @@ fn owned(header: &Header<'_>, threads: usize) -> Result<u64, String> {
     }
     let model = Model::load(header.gguf).map_err(|error| error.to_string())?;
     Tokenizer::from_metadata(metadata).map_err(|error| error.to_string())?;
-    let job = Job { positions: POSITIONS, kv_type: KvType::F16, threads, sampler_bytes: 0 };
+    let job = Job { positions: POSITIONS, kv_type: KvType::F16, threads, ..Job::default() };
     Ok(Plan::new(&model, job).map_or(u64::MAX, |plan| plan.owned() as u64))
 }
 
 /// Ctrl-C ends the program at once: what has been fetched is on disk, and the next run goes on from there.
 fn end_on_signal() {
-    let handler = || {
+    signals::on_end(|| {
         message("interrupted. What is here is kept: the same command goes on from there");
-        std::process::exit(130);
-    };
-    if let Err(error) = ctrlc::set_handler(handler) {
-        log::warn!("Ctrl-C will not stop cleanly: {error}");
-    }
+        std::process::exit(signals::exit_code().into());
+    });
 }
 
 /// A progress bar on stderr if a person watches, and otherwise a line where something happens.

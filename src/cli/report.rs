@@ -1,6 +1,6 @@
 //! What a run used, as the operating system counts it.
 
-use siskin::model::Plan;
+use siskin::memory::{Footprint, Size};
 use std::fs;
 use std::time::Duration;
 
@@ -13,18 +13,37 @@ pub struct Usage {
     pub anon: Option<u64>,
     /// Resident pages of files.
     pub file: Option<u64>,
+    /// Share of this process in the pages that it has.
+    pub pss: Option<u64>,
+    /// Pages of this process that are swapped out.
+    pub swap: Option<u64>,
+    /// Bytes read from disk so far, mapped files included.
+    pub disk_read: Option<u64>,
     /// Page faults that needed no reading, and those that did.
     pub faults: Option<(u64, u64)>,
 }
 
-/// Reads `/proc/self/status` and `/proc/self/stat`.
+impl Usage {
+    /// The largest resident size without the pages of files that are resident now.
+    pub fn peak_outside_file(&self) -> Option<u64> {
+        Some(self.peak_rss?.saturating_sub(self.file?))
+    }
+}
+
+/// Reads `status`, `stat`, `smaps_rollup` and `io` of `/proc/self`.
 pub fn usage() -> Usage {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let rollup = fs::read_to_string("/proc/self/smaps_rollup").unwrap_or_default();
+    let io = fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let disk_read = io.lines().find_map(|line| line.strip_prefix("read_bytes:"));
     Usage {
         peak_rss: field(&status, "VmHWM:"),
         anon: field(&status, "RssAnon:"),
         file: field(&status, "RssFile:"),
+        pss: field(&rollup, "Pss:"),
+        swap: field(&rollup, "Swap:"),
+        disk_read: disk_read.and_then(|bytes| bytes.trim().parse().ok()),
         faults: faults(&stat),
     }
 }
@@ -42,18 +61,38 @@ fn field(status: &str, name: &str) -> Option<u64> {
 }
 
 /// Memory by class, planned and measured, for people.
-pub fn memory(mapped: u64, plan: &Plan) -> String {
+pub fn memory(footprint: &Footprint) -> String {
     let usage = usage();
     let size = |n: Option<u64>| n.map_or("unknown".to_owned(), bytes);
+    let plan = &footprint.plan;
     format!(
-        "memory: mapped {}, owned {} (kv {}, scratch {}, tables {}), peak resident {}, of it anonymous {}",
-        bytes(mapped),
-        bytes(plan.owned() as u64),
+        "memory: mapped {}, owned {} (kv {}, scratch {}, tables {}, tokenizer {}), planned {}; peak resident {}, without the file {}, \
+         anonymous {}",
+        bytes(footprint.mapped),
+        bytes(footprint.owned()),
         bytes(plan.kv as u64),
-        bytes(plan.scratch as u64),
+        bytes((plan.scratch + plan.search) as u64),
         bytes(plan.tables as u64),
+        bytes(footprint.tokenizer.owned as u64),
+        bytes(footprint.needed()),
         size(usage.peak_rss),
+        size(usage.peak_outside_file()),
         size(usage.anon),
+    )
+}
+
+/// What the system had to do for it, for people.
+pub fn paging(footprint: &Footprint, tokens: usize) -> String {
+    let usage = usage();
+    let count = |n: Option<u64>| n.map_or("unknown".to_owned(), |n| n.to_string());
+    let (minor, major) = usage.faults.map_or((None, None), |(minor, major)| (Some(minor), Some(major)));
+    let read = usage.disk_read.map_or("unknown".to_owned(), bytes);
+    let per_token = usage.disk_read.map_or("unknown".to_owned(), |read| bytes(read / tokens.max(1) as u64));
+    format!(
+        "paging: {} faults, {} of them from disk, {read} read from disk ({per_token} a token); a token reads {} of memory",
+        count(minor.zip(major).map(|(minor, major)| minor + major)),
+        count(major),
+        bytes(footprint.bytes_per_token()),
     )
 }
 
@@ -64,21 +103,7 @@ pub fn rate(tokens: usize, time: Duration) -> f64 {
 
 /// Bytes for people: three digits and a unit.
 pub fn bytes(n: u64) -> String {
-    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
-    let mut x = n as f64;
-    let mut unit = 0;
-    while x >= 999.5 && unit + 1 < UNITS.len() {
-        x /= 1024.0;
-        unit += 1;
-    }
-    let digits = if unit == 0 || x >= 99.95 {
-        0
-    } else if x >= 9.995 {
-        1
-    } else {
-        2
-    };
-    format!("{x:.digits$} {}", UNITS[unit])
+    Size(n).to_string()
 }
 
 #[cfg(test)]
@@ -97,11 +122,5 @@ mod tests {
     fn faults_of_stat() {
         assert_eq!(faults("1 (a (b) 9) S 2 3 4 5 -1 6 1234 8 56 10 11"), Some((1234, 56)));
         assert_eq!(faults("1 (a) S 2"), None);
-    }
-
-    #[test]
-    fn bytes_have_three_digits() {
-        let shown: Vec<String> = [0, 999, 1000, 1024 * 1024, 668_788_096, u64::MAX].map(bytes).into();
-        assert_eq!(shown, ["0 B", "999 B", "0.98 KiB", "1.00 MiB", "638 MiB", "16777216 TiB"]);
     }
 }

@@ -2,8 +2,10 @@
 
 use super::CliError;
 use super::args::ModelArgs;
+use super::guard::Guard;
 use siskin::gguf::Gguf;
-use siskin::model::{self, Model};
+use siskin::machine;
+use siskin::model::{self, Model, Plan};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin::tokenizer::Tokenizer;
@@ -58,17 +60,32 @@ pub fn tokenizer(file: &Gguf) -> Result<Tokenizer, CliError> {
 
 /// Model and tokenizer of a file that is to be run. While the tokenizer loads, another thread maps the weights' pages, which would
 /// otherwise be faults of the first token.
-pub fn load(file: &Gguf, threads: Threads, cancelled: &AtomicBool) -> Result<(Model, Tokenizer), CliError> {
+pub fn load(
+    file: &Gguf,
+    threads: Threads,
+    cancelled: &AtomicBool,
+    guard: Option<&Guard>,
+) -> Result<(Model, Tokenizer), CliError> {
     let model = model(file)?;
+    if let Some(guard) = guard {
+        guard.before_loading(file, &model, threads.decode.max(threads.prefill))?;
+    }
     let failed = AtomicBool::new(false);
     let tokenizer = thread::scope(|scope| {
-        scope.spawn(|| {
+        // a thread that cannot be had is not missed: then the first token pays
+        let _ = thread::Builder::new().spawn_scoped(scope, || {
             let stop = || failed.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed);
             model.prefault(threads.decode, stop)
         });
         tokenizer(file).inspect_err(|_| failed.store(true, Ordering::Relaxed))
     })?;
     Ok((model, tokenizer))
+}
+
+/// Asks the system for what a decoder will allocate, which is an error if it cannot be had.
+pub fn require(plan: &Plan) -> Result<(), CliError> {
+    let (positions, needed) = (plan.capacity, plan.owned());
+    machine::require(needed).map_err(|needed| siskin::session::Error::Memory { positions, needed }.into())
 }
 
 /// How many threads a run uses.
@@ -101,7 +118,7 @@ pub fn cpu(topology: &Topology, threads: Threads) -> Result<Cpu, CliError> {
     }
     let members = threads.decode.max(threads.prefill);
     let cpus = topology.placement(members);
-    let team = Team::on_cpus(members, cpus.as_deref()).map_err(|error| usage("--threads", error))?;
+    let team = Team::on_cpus(members, cpus.as_deref()).map_err(siskin::Error::Threads)?;
     if let Some(cpus) = cpus
         && let Err(error) = bind_this_thread(&cpus)
     {

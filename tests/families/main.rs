@@ -5,6 +5,7 @@
 //!
 //! `cargo test --test families -- --nocapture` prints the comparison.
 
+mod branches;
 #[path = "../goldens/measure.rs"]
 mod measure;
 
@@ -126,7 +127,7 @@ impl Golden {
 fn forced(model: &Model, isa: Isa, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>> {
     let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(2).expect("threads") };
     let (positions, threads) = (prompt.len() + ids.len(), cpu.team.threads());
-    let job = Job { positions, kv_type: KvType::F32, threads, sampler_bytes: 0 };
+    let job = Job { positions, kv_type: KvType::F32, threads, ..Job::default() };
     let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
     decoder.forward(prompt);
     let mut rows = vec![decoder.logits(prompt.len() - 1).to_vec()];
@@ -171,7 +172,7 @@ fn windows_remember_enough_for_any_batch() {
     let prompt = &golden.prompt;
     let decoder = |batch: usize| {
         let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") };
-        let job = Job { positions: prompt.len() + 8, kv_type: KvType::F32, threads: 2, sampler_bytes: 0 };
+        let job = Job { positions: prompt.len() + 8, kv_type: KvType::F32, threads: 2, ..Job::default() };
         let plan = Plan::new(&model, job).expect("it fits");
         Decoder::new(&model, &Plan { batch, ..plan }, cpu)
     };
@@ -207,7 +208,7 @@ fn states_go_on_with_any_batch() {
     let prompt = &golden.prompt;
     let decoder = |batch: usize, threads: usize| {
         let cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).expect("threads") };
-        let job = Job { positions: prompt.len() + 8, kv_type: KvType::F32, threads, sampler_bytes: 0 };
+        let job = Job { positions: prompt.len() + 8, kv_type: KvType::F32, threads, ..Job::default() };
         let plan = Plan::new(&model, job).expect("it fits");
         Decoder::new(&model, &Plan { batch, ..plan }, cpu)
     };

@@ -47,7 +47,7 @@ const CERTAIN: f64 = 8.0;
 fn forced(model: &Model, isa: Isa, kv_type: KvType, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>> {
     let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(2).expect("threads") };
     let job =
-        Job { positions: prompt.len() + ids.len(), kv_type, threads: cpu.team.threads(), sampler_bytes: 0 };
+        Job { positions: prompt.len() + ids.len(), kv_type, threads: cpu.team.threads(), ..Job::default() };
     let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
     decoder.forward(prompt);
     let mut rows = vec![decoder.logits(prompt.len() - 1).to_vec()];

@@ -159,3 +159,17 @@ fn the_token_does_not_come_back_with_a_redirect() {
         (Some("Bearer hf_secret"), None)
     );
 }
+
+#[test]
+fn a_model_is_planned_where_it_is() {
+    let bytes = model_bytes();
+    let hub = hub(vec![listed("m-Q4_K_M.gguf", &bytes)]);
+    let puller = Puller::new(&hub);
+    let plan = puller.run(&["plan", "own/repo", "--no-probe"]).ok();
+    assert!(plan.contains("own/repo:Q4_K_M") && plan.contains("kv: attention"), "{plan}");
+    assert!(!puller.cached("m-Q4_K_M.gguf").exists());
+    puller.pull("own/repo").ok();
+    let local = puller.run(&["plan", "own/repo", "--no-probe", "--json"]).json();
+    assert_eq!(local["mapped"], bytes.len());
+    puller.run(&["plan", "own/repo:Q8_0"]).fails(2, &["Q8_0"]);
+}

@@ -117,3 +117,17 @@ pub fn models() -> Option<PathBuf> {
 pub fn model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/builtin.gguf")
 }
+
+/// The rows of a NumPy file of `f32`, as `--logits` writes it.
+pub fn npy(path: &Path) -> Vec<Vec<f32>> {
+    let bytes = std::fs::read(path).expect("logits");
+    let header = 10 + usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
+    let text = String::from_utf8_lossy(&bytes[10..header]).into_owned();
+    let cols: usize = text
+        .split_once("), ")
+        .and_then(|(shape, _)| shape.rsplit(' ').next()?.parse().ok())
+        .expect("a shape");
+    let values: Vec<f32> =
+        bytes[header..].chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    values.chunks_exact(cols).map(<[f32]>::to_vec).collect()
+}

@@ -2,6 +2,7 @@
 
 use super::super::args::Bench;
 use super::super::setup::Threads;
+use siskin::memory::sum;
 use siskin::model::{Decoder, Model};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -97,15 +98,4 @@ impl<'m> Run<'m> {
         std::hint::black_box(total);
         time
     }
-}
-
-/// Touches every byte, in so many sums side by side that reading is all that takes time.
-fn sum(bytes: &[u8]) -> u64 {
-    let mut sums = [0u64; 32];
-    for line in bytes.as_chunks::<256>().0 {
-        for (sum, word) in sums.iter_mut().zip(line.as_chunks().0) {
-            *sum = sum.wrapping_add(u64::from_le_bytes(*word));
-        }
-    }
-    sums.iter().fold(0, |total, sum| total.wrapping_add(*sum))
 }

@@ -10,6 +10,7 @@ use super::setup::Threads;
 use super::{CliError, Outcome, json, machine, setup};
 use measure::{Run, Sample};
 use siskin::gguf::Gguf;
+use siskin::memory::Footprint;
 use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::topology::Topology;
 use std::collections::BTreeMap;
@@ -49,9 +50,10 @@ pub fn run(args: &Bench) -> Result<Outcome, CliError> {
     let threads = Threads::new(&topology, args.threads, args.prefill_threads);
     let cpu = setup::cpu(&topology, threads)?;
     let file = setup::open(&args.model)?;
-    let (model, _tokenizer) = setup::load(&file, threads, &AtomicBool::new(false))?;
+    let (model, tokenizer) = setup::load(&file, threads, &AtomicBool::new(false), None)?;
     let plan = plan(args, &model, cpu.team.threads())?;
-    let isa = cpu.kernels.isa().name();
+    let (isa, members) = (cpu.kernels.isa().name(), cpu.team.threads());
+    setup::require(&plan)?;
     let decoder = Decoder::new(&model, &plan, cpu);
     let load = start.elapsed();
 
@@ -73,7 +75,7 @@ pub fn run(args: &Bench) -> Result<Outcome, CliError> {
         threads,
         cpus: machine::cpus_of_threads(),
         usage,
-        memory: json::Memory::new(file.file_bytes(), &plan, usage),
+        memory: json::Memory::new(&Footprint::new(&file, &model, plan, tokenizer.size(), members), usage),
         clocks: [before, machine::clock()],
     };
     let mut answer = Answer::new();
@@ -94,7 +96,7 @@ fn plan(args: &Bench, model: &Model, threads: usize) -> Result<Plan, CliError> {
             "--depth, --prompt and --max-tokens are {positions} positions together, more than the model's context of {context}. Try less"
         )));
     }
-    let job = Job { positions, kv_type: args.kv_type.into(), threads, sampler_bytes: 0 };
+    let job = Job { positions, kv_type: args.kv_type.into(), threads, ..Job::default() };
     Plan::new(model, job)
         .ok_or_else(|| CliError::Usage(format!("{positions} positions need too much memory")))
 }

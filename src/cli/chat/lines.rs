@@ -5,13 +5,16 @@ use rustyline::config::Config;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
 use std::fs;
-use std::io::{self, BufRead, IsTerminal};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::path::PathBuf;
 
 type Editor = rustyline::Editor<(), FileHistory>;
 
 /// What the terminal shows before a line.
 const PROMPT: &str = "> ";
+
+/// Bytes of a line from a pipe, at most: more than any context holds.
+const MAX_LINE: u64 = 64 << 20;
 
 /// What was read.
 pub enum Line {
@@ -77,9 +80,12 @@ fn remember(editor: &mut Editor, history: &mut Option<PathBuf>) {
 
 fn piped() -> Result<Line, CliError> {
     let mut text = String::new();
-    let bytes = io::stdin().lock().read_line(&mut text).map_err(|error| failed(&error))?;
+    let bytes = io::stdin().lock().take(MAX_LINE).read_line(&mut text).map_err(|error| failed(&error))?;
     if bytes == 0 {
         return Ok(Line::End);
+    }
+    if bytes as u64 == MAX_LINE && !text.ends_with('\n') {
+        return Err(failed(&format!("it is longer than {} MiB", MAX_LINE >> 20)));
     }
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Line::Text(line.strip_suffix('\r').unwrap_or(line).to_owned()))

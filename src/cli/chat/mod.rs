@@ -9,14 +9,16 @@ mod files;
 mod lines;
 
 use super::args::Chat;
+use super::guard::Guard;
 use super::output::{Answer, message};
 use super::setup::Threads;
-use super::signals::Signals;
+use super::signals::{self, Signals};
 use super::{CliError, Outcome, conversation, options, progress, report, setup};
 use commands::{Command, Input};
 use lines::{Line, Lines};
 use siskin::chat::{Conversation, Message, Template};
-use siskin::session::{Session, Timing};
+use siskin::memory::Footprint;
+use siskin::session::{Extent, Session, Timing};
 use siskin::stop::Reason;
 use siskin::tokenizer::Tokenizer;
 use siskin::topology::Topology;
@@ -28,16 +30,25 @@ const CONTEXT: usize = 4096;
 
 /// Runs the command.
 pub fn run(args: &Chat) -> Result<Outcome, CliError> {
-    let signals = Signals::new();
+    let (guard, signals) = (Guard::new(&args.run), Signals::new());
     let topology = Topology::this_machine();
     let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
     let flags = (&args.stop, &args.sample, &args.run);
-    let options = options::session(flags, usize::MAX, threads, signals.cancelled());
+    #[allow(unused_mut)] // without the feature
+    let mut options = options::session(flags, usize::MAX, threads, signals.cancelled());
+    #[cfg(feature = "grammar")]
+    {
+        options.grammar = args.grammar.grammar()?;
+    }
     let cpu = setup::cpu(&topology, threads)?;
     let file = setup::open(&args.model)?;
-    let (model, tokenizer) = setup::load(&file, threads, &signals.cancelled())?;
+    let (model, tokenizer) = setup::load(&file, threads, &signals.cancelled(), Some(&guard))?;
+    let options = options::with_breakers(options, &args.sample, &tokenizer)?;
     let template = conversation::template(&file, &args.conversation, &tokenizer)?;
     let positions = args.run.context.unwrap_or(CONTEXT);
+    let extent = Extent::of_conversation(&model, &options, positions);
+    let parts = (&file, &model, tokenizer.size());
+    let footprint = guard.check(parts, cpu.team.threads(), extent, &options)?;
     let session = Session::with_positions(&model, &tokenizer, cpu, positions, &options)?;
     let lines = Lines::new(!args.no_history)?;
     if lines.is_terminal() {
@@ -53,7 +64,7 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
         signals,
         last: None,
         totals: Timing::default(),
-        mapped: file.file_bytes(),
+        footprint,
         stats: args.stats,
     };
     talk.run(lines)
@@ -77,8 +88,7 @@ struct Talk<'m> {
     signals: Signals,
     last: Option<Last>,
     totals: Timing,
-    /// Bytes of the model's file.
-    mapped: u64,
+    footprint: Footprint,
     stats: bool,
 }
 
@@ -112,7 +122,7 @@ impl Talk<'_> {
                 Err(error) => return Err(error),
             }
             interrupted = self.signals.cancelled().load(Ordering::SeqCst);
-            if interrupted && !lines.is_terminal() {
+            if interrupted && (!lines.is_terminal() || signals::ends_program()) {
                 return Ok(Outcome::Interrupted);
             }
         }
@@ -227,7 +237,7 @@ impl Talk<'_> {
         ));
         self.tell_last();
         message(&format!("all answers: {}", amounts(&self.totals)));
-        message(&report::memory(self.mapped, self.session.plan()));
+        message(&report::memory(&self.footprint));
     }
 
     fn tell_last(&self) {

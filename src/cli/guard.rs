@@ -1,0 +1,93 @@
+//! Compares what a run takes with what there is, before it is taken: for every command that generates.
+
+use super::CliError;
+use super::args::RunArgs;
+use super::output::message;
+use siskin::gguf::Gguf;
+use siskin::machine::{self, Machine};
+use siskin::memory::{Budget, Footprint, Size, Streamed};
+use siskin::model::Model;
+use siskin::session::{Extent, Options};
+use siskin::tokenizer;
+
+/// Bytes a second of a fast SD card, for estimates.
+const CARD: u64 = 100_000_000;
+
+/// What there was before anything was taken, and what to do if it is too little.
+pub struct Guard {
+    budget: Budget,
+    force: bool,
+}
+
+impl Guard {
+    /// To be made first, as long as nothing has been mapped or allocated.
+    pub fn new(args: &RunArgs) -> Guard {
+        let limit = args.mem_limit.map(|Size(bytes)| bytes);
+        Guard { budget: Budget::new(&Machine::this(), limit), force: args.force }
+    }
+
+    /// Before the tokenizer is built: refuses what could not run however short the prompt.
+    pub fn before_loading(&self, file: &Gguf, model: &Model, threads: usize) -> Result<(), CliError> {
+        let Ok(size) = tokenizer::Size::estimate(file.metadata()) else { return Ok(()) };
+        let options = Options { max_tokens: 1, ..Options::default() };
+        let extent = Extent::of_conversation(model, &options, 1);
+        if let Some(plan) = extent.plan(model, size.longest, threads, &options) {
+            let footprint = Footprint::new(file, model, plan, size, threads);
+            self.decide(self.budget.check(&footprint, || None))?;
+        }
+        let needed = size.owned.saturating_add(size.building);
+        machine::require(needed).map_err(|needed| {
+            let needed = Size(needed as u64);
+            CliError::DoesNotFit(format!(
+                "the tokenizer needs {needed}, which the system refuses. Try a higher limit"
+            ))
+        })
+    }
+
+    /// Before a session is made: refuses what does not fit, and warns of weights that will not stay in memory.
+    pub fn check(
+        &self,
+        (file, model, size): (&Gguf, &Model, tokenizer::Size),
+        threads: usize,
+        extent: Extent,
+        options: &Options,
+    ) -> Result<Footprint, CliError> {
+        let footprint = |extent: Extent| {
+            let plan = extent.plan(model, size.longest, threads, options)?;
+            Some(Footprint::new(file, model, plan, size, threads))
+        };
+        let positions = extent.longest();
+        let run = footprint(extent).ok_or(siskin::session::Error::TooLarge { positions })?;
+        let of_length = |positions| footprint(extent.with_length(positions));
+        self.decide(self.budget.check(&run, || self.budget.largest(positions, of_length)))?;
+        if let Some(streamed) = self.budget.streamed(&run) {
+            message(&format!("warning: {}", slowness(&streamed)));
+        }
+        Ok(run)
+    }
+
+    /// With `--force`, what does not fit is only a warning.
+    fn decide(&self, checked: Result<(), siskin::memory::Error>) -> Result<(), CliError> {
+        match checked {
+            Err(error) if self.force => message(&format!("warning: {error}")),
+            Err(error) => {
+                return Err(CliError::DoesNotFit(format!("{error}. --force tries it all the same")));
+            }
+            Ok(()) => {}
+        }
+        Ok(())
+    }
+}
+
+/// What weights that do not stay in memory cost.
+pub fn slowness(streamed: &Streamed) -> String {
+    let Streamed { weights, room, per_token } = *streamed;
+    format!(
+        "a token reads {} of weights, but about {} of memory are left for them: at least {} are read from disk again for every token, {:.1} s \
+         at 100 MB/s. Try a smaller model or format",
+        Size(weights),
+        Size(room),
+        Size(per_token),
+        per_token as f64 / CARD as f64,
+    )
+}

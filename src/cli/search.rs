@@ -1,0 +1,64 @@
+//! The flags for several continuations of a prompt, and what they find; for `generate` and `trace`.
+
+use super::args::{EarlyStopArg, SearchArgs};
+use super::json::{OneOf, Stop};
+use super::{CliError, progress};
+use siskin::search::{self, Beams, Continuation, EarlyStopping, Found};
+use siskin::session::Session;
+
+/// How many continuations are followed at once; 0 if the flags ask for one only.
+pub fn branches(args: &SearchArgs) -> Result<usize, CliError> {
+    let branches = args.beams.or(args.best_of).unwrap_or(0);
+    if args.num_return > branches.max(1) {
+        return Err(CliError::Usage(format!(
+            "--num-return {} asks for more than the {} continuations there are. Try --beams or --best-of with at least as many",
+            args.num_return,
+            branches.max(1),
+        )));
+    }
+    if !args.length_penalty.is_finite() {
+        return Err(CliError::Usage(format!(
+            "--length-penalty: found {}, expected a finite number. Try 1",
+            args.length_penalty
+        )));
+    }
+    Ok(branches as usize)
+}
+
+/// Searches; keeps as many continuations as are asked for, the best first, and all of the tree.
+pub fn run(args: &SearchArgs, session: &mut Session<'_>) -> Result<Found, CliError> {
+    let bar = progress::decode(session.room());
+    let progress = |tokens: usize| bar.set_position(tokens as u64);
+    let found = match (args.beams, args.best_of) {
+        (Some(count), _) => search::beams(session, &beams(args, count as usize), progress),
+        (None, count) => search::samples(session, count.unwrap_or(1) as usize, progress),
+    };
+    bar.finish_and_clear();
+    let mut found = found?;
+    found.continuations.truncate(args.num_return as usize);
+    Ok(found)
+}
+
+fn beams(args: &SearchArgs, count: usize) -> Beams {
+    let mut beams = Beams::new(count);
+    beams.length_penalty = args.length_penalty;
+    beams.early_stopping = match args.early_stop {
+        EarlyStopArg::Full => EarlyStopping::Full,
+        EarlyStopArg::Likely => EarlyStopping::Likely,
+        EarlyStopArg::Never => EarlyStopping::Never,
+    };
+    beams
+}
+
+/// A continuation for the JSON object.
+pub fn one_of(continuation: &Continuation) -> OneOf<'_> {
+    let Continuation { text, tokens, logprob, score, reason } = continuation;
+    OneOf { text, tokens, logprob: *logprob, score: *score, stop: Stop::from(reason) }
+}
+
+/// A line for people about the continuation with an index.
+pub fn summary(index: usize, of: &OneOf<'_>) -> String {
+    let OneOf { tokens, logprob, score, stop, .. } = of;
+    let ended = stop.reason;
+    format!("{}: score {score:.3}, log-probability {logprob:.3}, {} tokens, {ended}", index + 1, tokens.len())
+}

@@ -1,0 +1,94 @@
+//! What a trace says of its run as a whole: the model, the settings, the stages, and at the end the times.
+
+use super::capture::piece;
+use super::follow::ms;
+use super::record::{End, Method, Run, Sampling, Setting, Step, Times};
+use super::watch::Watch;
+use super::{Parts, Tracer, stages};
+use crate::cli::CliError;
+use crate::cli::json::Stop;
+use siskin::session::{Session, Timing};
+use siskin::stop::Reason;
+use std::sync::mpsc;
+use std::time::Duration;
+
+/// What there is at the end.
+pub(super) struct Ended {
+    pub text: String,
+    pub reason: Reason,
+    pub timing: Timing,
+    /// What recording took of prefill and of decode.
+    pub recording: [Duration; 2],
+    pub load: Duration,
+}
+
+impl Tracer<'_> {
+    /// The steps of the chain that samples pass.
+    pub(super) fn chain(&self, session: &Session<'_>) -> Result<Vec<Setting>, CliError> {
+        let options = self.options.sampling.clone().within(session.plan().capacity);
+        let watch = Watch::new(
+            self.parts.tokenizer,
+            &options,
+            session.logits().len(),
+            self.wanted,
+            mpsc::channel().0,
+        );
+        Ok(watch.map_err(siskin::session::Error::from)?.chain())
+    }
+
+    /// What is the same for every step.
+    pub(super) fn described(&self, session: &Session<'_>, method: Method, chain: Vec<Setting>) -> Run {
+        let Parts { file, model, tokenizer, .. } = self.parts;
+        let options = &self.options.sampling;
+        let names: Vec<&str> = chain.iter().map(|step| step.name).collect();
+        let sampler = match method {
+            Method::Beams => format!("{} beams", self.options.branches),
+            _ if names.is_empty() => "drawn from the model's own distribution".to_owned(),
+            _ => names.join(", "),
+        };
+        let stops: Vec<&str> =
+            session.stops().describe().into_iter().map(|state| state.name).chain(["eos"]).collect();
+        let name =
+            file.path().file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+        Run {
+            model: name,
+            family: model.config().family,
+            vocabulary: model.weights().vocabulary(),
+            prompt: self.prompt.iter().map(|&token| piece(tokenizer, token)).collect(),
+            sampling: Sampling {
+                method,
+                temperature: options.temperature,
+                top_k: options.top_k,
+                top_p: options.top_p,
+                min_p: options.min_p,
+                chain,
+                order: options.chain.steps().iter().map(|step| step.name()).collect(),
+                seed: options.seed,
+            },
+            stages: stages::stages(model, self.prompt.len(), &sampler, &stops.join(", ")),
+            isa: session.cpu().kernels.isa().name(),
+            threads: session.decode_threads(),
+            prefill_threads: session.prefill_threads(),
+        }
+    }
+
+    pub(super) fn end(&self, ended: Ended, steps: &[Step]) -> End {
+        let Ended { text, reason, timing, recording: [prefill, decode], load } = ended;
+        let median = |of: fn(&Step) -> Option<f64>| {
+            let mut times: Vec<f64> = steps.iter().filter_map(of).collect();
+            times.sort_by(f64::total_cmp);
+            times.get(times.len().saturating_sub(1) / 2).copied()
+        };
+        let times = Times {
+            load_ms: ms(load),
+            tokenize_ms: ms(self.tokenize),
+            prefill_ms: ms(timing.prefill.saturating_sub(prefill)),
+            prefill_tokens: timing.prefill_tokens,
+            decode_ms: ms(timing.decode.saturating_sub(decode)),
+            decode_tokens: timing.decode_tokens,
+            pass_median_ms: median(|step| step.pass_ms),
+            sampling_median_ms: median(|step| step.sampling_ms),
+        };
+        End { text, stop: Stop::from(&reason), times }
+    }
+}

@@ -1,0 +1,225 @@
+//! `siskin trace`: continues a prompt as `generate` does, and shows each step. `follow` runs the session, `watch` and `capture` fill the records
+//! of `record`, and `show` and `page` write them down.
+
+mod beams;
+mod capture;
+mod csv;
+mod describe;
+mod follow;
+mod page;
+mod record;
+mod show;
+mod stages;
+mod table;
+mod text;
+mod watch;
+
+use super::guard::Guard;
+use super::output::{Answer, message};
+use super::setup::Threads;
+use super::signals::Signals;
+use super::trace_args::Trace as Args;
+use super::{CliError, Outcome, options, report, search, setup};
+use capture::Wanted;
+use describe::Ended;
+use follow::Given;
+use record::{Method, Run, Step, Trace};
+use show::Show;
+use siskin::gguf::Gguf;
+use siskin::model::Model;
+use siskin::search::Found;
+use siskin::session::{Extent, Options, Session, Timing};
+use siskin::stop::{self, Reason};
+use siskin::tokenizer::{TokenId, Tokenizer};
+use siskin::topology::Topology;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+use watch::Watch;
+
+/// Tokens that are generated when the user does not say how many; as in `generate`.
+const MAX_TOKENS: usize = 256;
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Outcome, CliError> {
+    let start = Instant::now();
+    let (guard, cancelled) = (Guard::new(&args.run), Signals::new().cancelled());
+    let prompted = args.prompted();
+    let text = prompted.text()?;
+    let topology = Topology::this_machine();
+    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
+    let flags = (&args.stop, &args.sample, &args.run);
+    let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
+    options.branches = search::branches(&args.search)?;
+    let file = setup::open(&args.model)?;
+    let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
+    let options = options::with_breakers(options, &args.sample, &tokenizer)?;
+    let tokenizing = Instant::now();
+    let (prompt, _) = prompted.encode(&file, &tokenizer, text)?;
+    let tokenize = tokenizing.elapsed();
+    let wanted = Wanted {
+        top: (args.show.top as usize).max(if args.show.html.is_some() { page::CANDIDATES } else { 0 }),
+        rest: args.show.html.is_some(),
+    };
+    let extent = Extent::of_prompt(&model, &options, prompt.len());
+    guard.check((&file, &model, tokenizer.size()), threads.decode.max(threads.prefill), extent, &options)?;
+    let parts = Parts { file: &file, model: &model, tokenizer: &tokenizer, topology: &topology, threads };
+    let mut tracer = Tracer {
+        args,
+        parts,
+        options,
+        prompt,
+        wanted,
+        show: Show::new(&args.show),
+        answer: Answer::new(),
+        start,
+        tokenize,
+    };
+    tracer.run()
+}
+
+/// What a session is made of.
+#[derive(Clone, Copy)]
+struct Parts<'a> {
+    file: &'a Gguf,
+    model: &'a Model,
+    tokenizer: &'a Tokenizer,
+    topology: &'a Topology,
+    threads: Threads,
+}
+
+impl<'a> Parts<'a> {
+    fn session(&self, prompt: &[TokenId], options: &Options) -> Result<Session<'a>, CliError> {
+        let cpu = setup::cpu(self.topology, self.threads)?;
+        Ok(Session::new(self.model, self.tokenizer, cpu, prompt, options)?)
+    }
+}
+
+/// A trace on its way.
+struct Tracer<'a> {
+    args: &'a Args,
+    parts: Parts<'a>,
+    options: Options,
+    prompt: Vec<TokenId>,
+    wanted: Wanted,
+    show: Show,
+    answer: Answer,
+    start: Instant,
+    tokenize: Duration,
+}
+
+impl<'a> Tracer<'a> {
+    fn run(&mut self) -> Result<Outcome, CliError> {
+        // Before the work, so that it is not for nothing.
+        let html = self.args.show.html.as_deref().map(|path| (path, create(path)));
+        let html = html.map(|(path, file)| file.map(|file| (path, file))).transpose()?;
+        let trace = if self.options.branches > 0 { self.search()? } else { self.sequence()? };
+        let end = self.show.end(&trace.run, &trace.end)?;
+        self.answer.print(&end)?;
+        if let Some((path, file)) = html {
+            write(path, file, &trace)?;
+        }
+        let is_cancelled = trace.end.stop.reason == Reason::Cancelled.name();
+        Ok(if is_cancelled { Outcome::Interrupted } else { Outcome::Done })
+    }
+
+    /// Tokens chosen one after the other.
+    fn sequence(&mut self) -> Result<Trace, CliError> {
+        let tokenizer = self.parts.tokenizer;
+        let mut session = self.parts.session(&self.prompt, &self.options)?;
+        let options = self.options.sampling.clone().within(session.plan().capacity);
+        let (told, watched) = mpsc::channel();
+        let watch = Watch::new(tokenizer, &options, session.logits().len(), self.wanted, told);
+        let watch = watch.map_err(siskin::session::Error::from)?;
+        let method = if options.temperature == 0.0 { Method::Greedy } else { Method::Sample };
+        let run = self.described(&session, method, watch.chain());
+        session.choose_with(Box::new(watch));
+        let load = self.start.elapsed();
+
+        self.answer.print(&self.show.begin(&run)?)?;
+        let (mut steps, prefill) = self.prompt_steps(&mut session)?;
+        let (show, answer) = (self.show, &mut self.answer);
+        let followed = follow::chosen(&mut session, &watched, |step, printed| {
+            answer.print(&step.as_ref().map_or_else(|| Ok(show.rest(printed)), |step| show.step(step))?)?;
+            steps.extend(step);
+            Ok(())
+        })?;
+        let follow::Followed { text, reason, recording } = followed;
+        let ended = Ended { text, reason, timing: session.timing(), recording: [prefill, recording], load };
+        let end = self.end(ended, &steps);
+        Ok(Trace { run, steps, beams: Vec::new(), continuations: Vec::new(), end })
+    }
+
+    /// Runs the prompt, and shows its tokens if that is asked for.
+    fn prompt_steps(&mut self, session: &mut Session<'_>) -> Result<(Vec<Step>, Duration), CliError> {
+        let from = if self.args.show.with_prompt { 0 } else { self.prompt.len() };
+        let given = Given { tokens: &self.prompt, prompt: self.prompt.len(), from };
+        let (steps, recording) =
+            given.follow(session, self.prompt.len(), self.parts.tokenizer, self.wanted)?;
+        for step in steps.iter().filter(|_| self.args.show.with_prompt) {
+            self.answer.print(&self.show.step(step)?)?;
+        }
+        Ok((steps, recording))
+    }
+
+    /// Several continuations side by side; then the best once more, position by position.
+    fn search(&mut self) -> Result<Trace, CliError> {
+        let tokenizer = self.parts.tokenizer;
+        let (run, found, timing, load) = self.found()?;
+        let nodes = beams::nodes(tokenizer, &found);
+        let continuations = beams::continuations(&found);
+        let Some(best) = found.continuations.into_iter().next() else {
+            return Err(CliError::Failed("no continuation has ended. Try more beams or more tokens".into()));
+        };
+        self.answer.print(&self.show.begin(&run)?)?;
+        self.answer.print(&self.show.found(&nodes, &continuations)?)?;
+        let tokens = [self.prompt.as_slice(), &best.tokens].concat();
+        let from = if self.args.show.with_prompt { 0 } else { self.prompt.len() };
+        let given = Given { tokens: &tokens, prompt: self.prompt.len(), from };
+        // The last token's logits expect a token that is not there.
+        let run_tokens = tokens.len() - usize::from(!best.tokens.is_empty());
+        let (stop_texts, stop) = (Vec::new(), stop::Rules::default());
+        let options = Options { max_tokens: 0, branches: 0, stop_texts, stop, ..self.options.clone() };
+        let mut session = self.parts.session(&tokens[..run_tokens], &options)?;
+        let (steps, _) = given.follow(&mut session, run_tokens, tokenizer, self.wanted)?;
+        for step in &steps {
+            self.answer.print(&self.show.step(step)?)?;
+        }
+        let ended =
+            Ended { text: best.text, reason: best.reason, timing, recording: [Duration::ZERO; 2], load };
+        let end = self.end(ended, &steps);
+        Ok(Trace { run, steps, beams: nodes, continuations, end })
+    }
+
+    /// Runs the prompt and searches.
+    fn found(&mut self) -> Result<(Run, Found, Timing, Duration), CliError> {
+        let mut session = self.parts.session(&self.prompt, &self.options)?;
+        let is_beams = self.args.search.beams.is_some();
+        let method = if is_beams { Method::Beams } else { Method::BestOf };
+        let chain = if is_beams { Vec::new() } else { self.chain(&session)? };
+        let run = self.described(&session, method, chain);
+        let load = self.start.elapsed();
+        let given = Given { tokens: &self.prompt, prompt: self.prompt.len(), from: self.prompt.len() };
+        given.follow(&mut session, self.prompt.len(), self.parts.tokenizer, self.wanted)?;
+        let found = search::run(&self.args.search, &mut session)?;
+        Ok((run, found, session.timing(), load))
+    }
+}
+
+fn create(path: &Path) -> Result<File, CliError> {
+    File::create(path).map_err(|error| page_error(path, &error))
+}
+
+/// Writes the page, and tells where it is.
+fn write(path: &Path, mut file: File, trace: &Trace) -> Result<(), CliError> {
+    let page = page::page(trace).map_err(|error| CliError::Failed(format!("json: {error}")))?;
+    file.write_all(page.as_bytes()).map_err(|error| page_error(path, &error))?;
+    message(&format!("wrote {}, {}: open it in a browser", path.display(), report::bytes(page.len() as u64)));
+    Ok(())
+}
+
+fn page_error(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::Failed(format!("{}: cannot write the page: {error}", path.display()))
+}

@@ -1,0 +1,234 @@
+//! The table for people: a line for each position, and below it a line with a bar for each candidate.
+
+use super::record::{Candidate, Continuation, End, Run, Seen, Setting, Span, Stage, Step, Times};
+use super::text::{bar, cut, fit, percent, shown};
+use std::fmt::Write;
+use std::io::IsTerminal;
+
+/// Columns for a token.
+const TOKEN: usize = 18;
+/// Columns for the name of the step that removed a candidate, and the blanks before it.
+const REMOVED: usize = 14;
+
+/// How the terminal wants it.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Whether to colour.
+    pub colour: bool,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Look {
+    /// Colours for a terminal, unless NO_COLOR (no-color.org) is set or the terminal has none; as wide as the terminal, within reason.
+    pub fn of_stdout() -> Look {
+        let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let is_terminal = std::io::stdout().is_terminal();
+        let width = terminal_width().filter(|_| is_terminal).unwrap_or(100);
+        Look { colour: is_terminal && !is_dumb && !is_set("NO_COLOR"), width: width.clamp(40, 160) }
+    }
+
+    fn paint(&self, code: &str, text: &str) -> String {
+        if self.colour && !text.is_empty() {
+            format!("\u{1b}[{code}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    /// Text that matters.
+    pub fn bold(&self, text: &str) -> String {
+        self.paint("1", text)
+    }
+
+    /// Text that matters less.
+    pub fn dim(&self, text: &str) -> String {
+        self.paint("2", text)
+    }
+
+    /// Light for what was likely, dark and warm for what was not; of the 256 colours, ones that do not need red told from green.
+    fn tinted(&self, text: &str, probability: Option<f32>) -> String {
+        let colour = match probability {
+            None => return text.to_owned(),
+            Some(p) if p >= 0.5 => "1;38;5;39",
+            Some(p) if p >= 0.1 => "1;38;5;214",
+            Some(_) => "1;38;5;208;4",
+        };
+        self.paint(colour, text)
+    }
+}
+
+/// Columns of the terminal, if the system or the shell tells.
+fn terminal_width() -> Option<usize> {
+    #[cfg(target_os = "linux")]
+    if let Ok(size) = rustix::termios::tcgetwinsize(std::io::stdout())
+        && size.ws_col > 0
+    {
+        return Some(usize::from(size.ws_col));
+    }
+    std::env::var("COLUMNS").ok()?.parse().ok()
+}
+
+/// The lines before the first position.
+pub fn begin(run: &Run, look: &Look) -> String {
+    let chain = if run.sampling.chain.is_empty() {
+        format!("{:?}", run.sampling.method).to_lowercase()
+    } else {
+        let step = |Setting { name, setting }: &Setting| format!("{name} {setting}");
+        run.sampling.chain.iter().map(step).collect::<Vec<_>>().join(", ")
+    };
+    let model: String = run.model.escape_debug().collect();
+    let mut out = format!("{model} ({}), vocabulary {}; {chain}", run.family, run.vocabulary);
+    if run.sampling.chain.iter().any(|step| step.name != "greedy") {
+        let _ = write!(out, "; seed {}", run.sampling.seed);
+    }
+    let head = format!("  pos {} {:>8} {:>7} {:>8}  logit", fit("token", TOKEN), "p", "rank", "sum");
+    format!("{}\n{}\n", cut(&out, look.width), look.dim(&head))
+}
+
+/// A position.
+pub fn step(step: &Step, look: &Look) -> String {
+    let chosen = &step.chosen;
+    let token = look.tinted(&fit(&shown(&chosen.piece), TOKEN), chosen.probability);
+    let p = chosen.probability.map_or_else(|| " ".repeat(8), percent);
+    let mut out = format!("{:>5} {token} {p}", step.position);
+    if let Some(rank) = chosen.rank {
+        let _ = write!(out, " {rank:>7}");
+    }
+    let mut notes = Vec::new();
+    if step.prompt {
+        notes.push("prompt".to_owned());
+    }
+    if let Some(distribution) = &step.distribution {
+        notes.push(format!("entropy {:.2} nats", distribution.entropy_nats));
+    }
+    let times = [step.sampling_ms, step.pass_ms];
+    if let Some(time) = times.into_iter().flatten().reduce(|a, b| a + b) {
+        notes.push(format!("{time:.2} ms"));
+    }
+    let room = look.width.saturating_sub(5 + 1 + TOKEN + 1 + 8 + 8 + 2).max(16);
+    let notes = cut(&notes.join(", "), room);
+    let gap = if chosen.rank.is_some() { "" } else { "        " };
+    let _ = writeln!(out, "{gap}  {}", look.dim(&notes));
+    for text in [kept(step), seen(step)] {
+        if !text.is_empty() {
+            let _ = writeln!(out, "      {}", look.dim(&cut(&text, look.width - 6)));
+        }
+    }
+    for (i, candidate) in step.distribution.iter().flat_map(|d| &d.top).enumerate() {
+        out.push_str(&line(i + 1, candidate, candidate.piece.token == chosen.piece.token, look));
+    }
+    out
+}
+
+/// How many tokens each step of the chain left.
+fn kept(step: &Step) -> String {
+    if step.filters.iter().all(|filter| filter.name == "greedy") {
+        return String::new();
+    }
+    let steps = step.filters.iter().map(|filter| format!("{} {}", filter.name, filter.left));
+    format!("left  {}", steps.collect::<Vec<_>>().join(", "))
+}
+
+/// What the stop conditions see, unless only the limits of length look on.
+fn seen(step: &Step) -> String {
+    let is_worth_it = |seen: &Seen| seen.met || !["max_tokens", "context"].contains(&seen.name);
+    let mut texts: Vec<String> = Vec::new();
+    if step.stops.iter().any(is_worth_it) {
+        texts.extend(step.stops.iter().map(|Seen { name, text, met }| {
+            let text: String = text.escape_debug().collect();
+            format!("{}{name} {text}", if *met { "STOP " } else { "" })
+        }));
+    }
+    if step.held_bytes > 0 {
+        texts.push(format!("{} bytes held back", step.held_bytes));
+    }
+    if texts.is_empty() { String::new() } else { format!("stops {}", texts.join(", ")) }
+}
+
+/// A candidate.
+fn line(rank: usize, candidate: &Candidate, is_chosen: bool, look: &Look) -> String {
+    let Candidate { piece, probability, cumulative, logit, removed_by, .. } = candidate;
+    let fixed = 6 + TOKEN + 1 + 8 + 8 + 1 + 8 + 1 + 6 + 2;
+    let room = look.width.saturating_sub(fixed + REMOVED).clamp(6, 40);
+    let bar = fit(&bar(*probability, room), room);
+    let text = format!(
+        "{}{:<4}{} {} {rank:>7} {} {logit:>6.2}",
+        if is_chosen { "    > " } else { "      " },
+        "",
+        fit(&shown(piece), TOKEN - 4),
+        percent(*probability),
+        percent(*cumulative),
+    );
+    let (text, bar) = match (is_chosen, removed_by) {
+        (true, _) => (look.bold(&text), look.paint("38;5;39", &bar)),
+        (false, Some(_)) => (look.dim(&text), look.dim(&bar)),
+        (false, None) => (text, look.paint("38;5;39", &bar)),
+    };
+    let removed = removed_by.map_or_else(String::new, |name| format!("  - {name}"));
+    let line = format!("{text}  {bar}{}", look.dim(&removed));
+    format!("{}\n", line.trim_end())
+}
+
+/// The continuations that a search found.
+pub fn continuations(all: &[Continuation], look: &Look) -> String {
+    let mut out = String::new();
+    for (i, found) in all.iter().enumerate() {
+        let text: String = found.text.escape_debug().collect();
+        let facts = format!("{:>3}  score {:.3}, log-probability {:.3}, ", i + 1, found.score, found.logprob);
+        let facts = format!("{facts}{} tokens, {}", found.tokens.len(), found.stop.reason);
+        let _ = writeln!(out, "{facts}\n     {}", look.bold(&format!("\"{text}\"")));
+    }
+    out
+}
+
+/// The lines after the last position.
+pub fn end(run: &Run, end: &End, look: &Look) -> String {
+    let Times { load_ms, prefill_ms, prefill_tokens, decode_ms, decode_tokens, .. } = end.times;
+    let (text, detail): (String, String) =
+        (end.text.escape_debug().collect(), end.stop.detail.escape_debug().collect());
+    let mut out = format!("text    {}\n", look.bold(&format!("\"{text}\"")));
+    let _ = writeln!(out, "stopped {} ({detail})", end.stop.reason);
+    let _ = writeln!(
+        out,
+        "time    load {load_ms:.1} ms, prefill {prefill_tokens} tokens {prefill_ms:.1} ms, decode {decode_tokens} tokens {decode_ms:.1} ms"
+    );
+    out.push_str("stages\n");
+    let mut before = None;
+    for Stage { name, shape, detail, timed_with } in &run.stages {
+        // what is measured as one has its time at its first stage
+        let span = timed_with.filter(|_| *timed_with != before);
+        before = *timed_with;
+        let time = span.and_then(|span| time_of(span, &end.times));
+        let time = time.map_or_else(String::new, |time| format!("{time:.2} ms"));
+        let line = format!("  {name:<18} {shape:<26} {time:>9}  {detail}");
+        let _ = writeln!(out, "{}", cut(&line, look.width).trim_end());
+    }
+    out
+}
+
+/// How long what is measured as one takes, for a token.
+fn time_of(span: Span, times: &Times) -> Option<f64> {
+    match span {
+        Span::Tokenize => Some(times.tokenize_ms),
+        Span::Pass => times.pass_median_ms,
+        Span::Sample => times.sampling_median_ms,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_only_where_they_are_wanted() {
+        let plain = Look { colour: false, width: 80 };
+        let coloured = Look { colour: true, width: 80 };
+        assert_eq!((plain.bold("a").as_str(), plain.tinted("a", Some(0.01)).as_str()), ("a", "a"));
+        assert_eq!(coloured.bold("a"), "\u{1b}[1ma\u{1b}[0m");
+        assert_eq!(coloured.tinted("a", None), "a");
+        let shades: Vec<String> = [0.9, 0.3, 0.01].map(|p| coloured.tinted("a", Some(p))).into();
+        assert!(shades[0] != shades[1] && shades[1] != shades[2]);
+    }
+}

@@ -1,0 +1,202 @@
+//! The command beside what it planned, and under limits that are too small: always an error that says so and exit code 4, never an abort or a kill.
+//!
+//! Limits are real ones (`ulimit`). A real control group is used if `SISKIN_CGROUP` names a folder of the control group file system in which this user may
+//! make one; how its files are read is tested with made-up ones in any case.
+
+mod util;
+
+use serde_json::Value;
+use std::process::{Command, Stdio};
+use util::{Run, Siskin};
+
+/// Ids of a prompt.
+const PROMPT: &str = "300,301,302,303,304,305,306,307,308,309,310,311,312,313,314,315";
+const PROMPT_TOKENS: &str = "16";
+
+/// What an emulator takes counts as the command's own.
+fn emulated() -> bool {
+    let emulated = !cfg!(target_os = "linux") || std::env::var_os("SISKIN_RUNNER").is_some();
+    if emulated {
+        eprintln!("skipped: the memory and the limits of an emulator are not those of the command");
+    }
+    emulated
+}
+
+fn model() -> String {
+    util::model().to_str().expect("a UTF-8 path").to_owned()
+}
+
+fn generate<'a>(model: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    [&["generate", "-m", model, "-t", "2", "--seed", "1", "--tokens", PROMPT], rest].concat()
+}
+
+fn plan<'a>(model: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
+    [&["plan", model, "-t", "2", "--no-probe", "-p", PROMPT_TOKENS], rest].concat()
+}
+
+fn number(object: &Value, name: &str) -> u64 {
+    object[name].as_u64().unwrap_or_else(|| panic!("no number {name} in {object}"))
+}
+
+#[test]
+fn the_plan_is_what_a_run_takes() {
+    let (siskin, model) = (Siskin::new(), model());
+    let jobs: [(&[&str], &[&str]); 3] = [
+        (&["-n", "20"], &["-n", "20"]),
+        (&["-n", "9", "--kv-type", "f32"], &["-n", "9", "--kv-type", "f32"]),
+        (&["-n", "5", "--best-of", "3"], &["-n", "5", "--beams", "3"]),
+    ];
+    for (flags, planned_flags) in jobs {
+        let run = &siskin.run(generate(&model, &[flags, &["--json"]].concat())).json()["memory"];
+        let planned = siskin.run(plan(&model, &[planned_flags, &["--json"]].concat())).json();
+        for class in ["mapped", "kv", "scratch", "search", "tables", "stacks"] {
+            assert_eq!(number(run, class), number(&planned, class), "{flags:?}: {class}");
+        }
+        let (exact, estimate) = (number(run, "tokenizer"), number(&planned, "tokenizer"));
+        assert!(exact.abs_diff(estimate) < exact / 10, "{exact} {estimate}");
+        let layers = planned["kv_layers"].as_array().expect("layers");
+        assert_eq!(layers.iter().map(|group| number(group, "bytes")).sum::<u64>(), number(run, "kv"));
+    }
+}
+
+#[test]
+fn memory_outside_the_file_is_within_6_mb_of_the_plan() {
+    if emulated() {
+        return;
+    }
+    let (siskin, model) = (Siskin::new(), model());
+    for flags in [&["-n", "480"][..], &["-n", "64", "--best-of", "12", "--kv-type", "f32"]] {
+        let flags = [flags, &["--ignore-eos", "--json"]].concat();
+        let memory = &siskin.run(generate(&model, &flags)).json()["memory"];
+        let (planned, measured) = (number(memory, "planned"), number(memory, "peak_outside_file"));
+        assert!(measured.abs_diff(planned) < 6_000_000, "{flags:?}: planned {planned}, measured {measured}");
+        for name in ["peak_rss", "anon", "file", "pss", "minor_faults", "major_faults", "read_per_token"] {
+            number(memory, name);
+        }
+    }
+}
+
+/// A download that has come as far as its header, and one that has not.
+#[test]
+fn a_file_that_is_cut_off_can_be_planned() {
+    let (siskin, model) = (Siskin::new(), model());
+    let bytes = std::fs::read(util::model()).expect("a model");
+    let whole = siskin.run(plan(&model, &["--json"])).json();
+    let first = siskin::gguf::Gguf::open(&util::model()).expect("a model");
+    let header = first.tensors().iter().map(|tensor| tensor.offset()).min().expect("tensors") as usize;
+    let path = siskin.file("part.gguf.1.part", &bytes[..header]);
+    let mut part = siskin.run(plan(path.to_str().expect("a path"), &["--json"])).json();
+    for name in ["model", "planned_ms", "machine", "bounds", "largest_context", "largest_max_tokens"] {
+        part[name] = whole[name].clone();
+    }
+    assert_eq!(part, whole);
+    let path = siskin.file("less.gguf", &bytes[..header / 2]);
+    siskin.run(plan(path.to_str().expect("a path"), &[])).fails(3, &["less.gguf"]);
+}
+
+#[test]
+fn the_table_says_what_fits() {
+    let (siskin, model) = (Siskin::new(), model());
+    let table = siskin.run(["plan", &model, "-n", "100"]).ok();
+    for word in
+        ["mapped", "token embedding", "kv: attention", "scratch", "tokenizer", "picture", "largest", "speed"]
+    {
+        assert!(table.contains(word), "no {word} in {table}");
+    }
+    let refused = siskin.run(plan(&model, &["--mem-limit", "300K"]));
+    assert_eq!(refused.code, Some(4), "{}", refused.stderr);
+    assert!(refused.stdout.contains("DOES NOT FIT") && refused.stderr.contains("asked for"));
+    let json = siskin.run(plan(&model, &["--mem-limit", "1G", "--json", "--beams", "4", "-n", "7"])).json();
+    assert_eq!((&json["fits"], number(&json["job"], "branch_positions")), (&true.into(), 7));
+    assert!(number(&json["kv_types"], "f32") > number(&json["kv_types"], "f16"));
+    siskin.run(plan(&model, &["--mem-limit", "much"])).fails(2, &["much", "512M"]);
+    siskin.run(plan("no-such.gguf", &[])).fails(1, &["no-such.gguf"]);
+}
+
+#[test]
+fn a_limit_is_refused_before_and_the_hint_works() {
+    let (siskin, model) = (Siskin::new(), model());
+    let needed =
+        |n: &str| number(&siskin.run(generate(&model, &["-n", n, "--json"])).json()["memory"], "owned");
+    let limit = ((needed("40") + needed("400")) / 2).to_string();
+    let limited = |rest: &[&str]| {
+        siskin.run(generate(&model, &[&["-n", "400", "--ignore-eos", "--mem-limit", &limit], rest].concat()))
+    };
+    let refused = limited(&[]);
+    let hint = refused.stderr.split("--context ").nth(1).and_then(|rest| rest.split(')').next());
+    let context = hint.expect("a hint").to_owned();
+    refused.fails(4, &["a context of 416 tokens needs", "asked for", "--force"]);
+    limited(&["--context", &context]).ok();
+    let more = (context.parse::<usize>().expect("a number") + 1).to_string();
+    limited(&["--context", &more]).fails(4, &["asked for"]);
+    let forced = limited(&["--force"]);
+    assert!(forced.stderr.contains("warning: a context of 416"), "{}", forced.stderr);
+    forced.ok();
+    let chat = ["chat", "-m", &model, "--mem-limit", "300K"];
+    siskin.run_with_stdin(chat, b"").fails(4, &["asked for"]);
+}
+
+/// The command in a shell that first runs `before`.
+fn shell(siskin: &Siskin, before: &str, args: &[&str]) -> Run {
+    let direct = siskin.command(args);
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{before} && exec \"$0\" \"$@\"")]).arg(direct.get_program());
+    command.args(direct.get_args()).current_dir(siskin.dir.path());
+    command.env_remove("SISKIN_MODEL").env_remove("SISKIN_ISA").stdin(Stdio::null());
+    Run::from(command.output().expect("a shell"))
+}
+
+/// From the smallest address space in which the program itself starts to one in which the run fits.
+#[test]
+fn a_small_address_space_is_an_error() {
+    if emulated() {
+        return;
+    }
+    let (siskin, model) = (Siskin::new(), model());
+    let starts = |kib: usize| shell(&siskin, &format!("ulimit -v {kib}"), &["--version"]).code == Some(0);
+    let first = (1..200).map(|step| step * 2048).find(|&kib| starts(kib)).expect("it starts");
+    let (mut refused, mut ran) = (0, 0);
+    for step in 0..40 {
+        let limit = format!("ulimit -v {}", first + step * 2048);
+        let run = shell(&siskin, &limit, &generate(&model, &["-n", "60", "--best-of", "8", "--ignore-eos"]));
+        match run.code {
+            Some(0) => ran += 1,
+            Some(4) => refused += 1,
+            code => panic!("{limit}: {code:?}, {}", run.stderr),
+        }
+        if ran > 2 {
+            break;
+        }
+    }
+    assert!(refused > 0 && ran > 0, "{refused} refused, {ran} ran");
+}
+
+#[test]
+fn a_small_data_segment_is_an_error() {
+    if emulated() {
+        return;
+    }
+    let (siskin, model) = (Siskin::new(), model());
+    let args = generate(&model, &["-n", "490", "--best-of", "1000", "--ignore-eos"]);
+    shell(&siskin, "ulimit -d 300000", &args).fails(4, &["ulimit -d"]);
+    shell(&siskin, "ulimit -v 900000", &args).fails(4, &["ulimit -v"]);
+}
+
+#[test]
+fn a_small_control_group_is_an_error() {
+    let Some(parent) = std::env::var_os("SISKIN_CGROUP").filter(|_| !emulated()) else {
+        return eprintln!("skipped: SISKIN_CGROUP names no folder to make a control group in");
+    };
+    let group = std::path::Path::new(&parent).join(format!("siskin-test-{}", std::process::id()));
+    std::fs::create_dir(&group).expect("a control group");
+    let limit = ["memory.max", "memory.limit_in_bytes"].map(|file| group.join(file));
+    let limit = limit.iter().find(|file| file.exists()).expect("a memory controller");
+    std::fs::write(limit, "67108864").expect("a limit");
+    let (siskin, model) = (Siskin::new(), model());
+    let enter = format!("echo $$ > {}/cgroup.procs", group.display());
+    let small = shell(&siskin, &enter, &generate(&model, &["-n", "20"]));
+    let large = shell(&siskin, &enter, &generate(&model, &["-n", "490", "--best-of", "1000"]));
+    std::fs::remove_dir(&group).expect("an empty group");
+    small.ok();
+    large.fails(4, &["control group"]);
+}

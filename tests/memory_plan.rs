@@ -1,0 +1,213 @@
+//! The plan is the truth: what decoder, session, model and tokenizer allocate is what was planned, to the byte.
+//!
+//! A program of its own, without the test harness, whose threads would allocate meanwhile.
+
+mod util;
+
+use siskin::gguf::Gguf;
+use siskin::kv::KvType;
+use siskin::kv::shape::BranchShape;
+use siskin::model::{Decoder, Job, Model, Plan};
+use siskin::ops::Cpu;
+use siskin::sample;
+use siskin::search::{self, Beams};
+use siskin::session::{Extent, Options, Session};
+use siskin::threads::Team;
+use siskin::tokenizer::{Size, Tokenizer};
+use siskin_simd::Kernels;
+use siskin_tools::synth::{self, Mix, Shape};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+static HELD: AtomicUsize = AtomicUsize::new(0);
+static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+struct Counting;
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(held, Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    // zeroed, so that a cache that is not used takes no time either
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+        PEAK.fetch_max(held, Ordering::Relaxed);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// The tests by name.
+const TESTS: [(&str, fn()); 4] = [
+    ("models_and_tokenizers", models_and_tokenizers),
+    ("families", families),
+    ("sessions", sessions),
+    ("searches", searches),
+];
+
+/// Answers a test runner that asks for the list of tests; else runs all, or those whose names hold a word.
+fn main() {
+    let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
+    if asked("--list") {
+        let list = TESTS.iter().filter(|_| !asked("--ignored"));
+        return list.for_each(|(name, _)| println!("{name}: test"));
+    }
+    let word = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
+    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&word)) {
+        test();
+        println!("test {name} ... ok");
+    }
+}
+
+/// What a function made, and the bytes that are held because of it.
+fn held<T>(make: impl FnOnce() -> T) -> (T, usize) {
+    let before = HELD.load(Ordering::Relaxed);
+    let made = make();
+    (made, HELD.load(Ordering::Relaxed) - before)
+}
+
+fn cpu(threads: usize) -> Cpu {
+    Cpu { kernels: Kernels::best(), team: Team::new(threads).expect("threads") }
+}
+
+fn models_and_tokenizers() {
+    let file = Gguf::open(&util::model()).expect("a model");
+    let (model, bytes) = held(|| Model::load(&file).expect("a model"));
+    let plan = Plan::new(&model, Job { positions: 1, threads: 1, ..Job::default() }).expect("a plan");
+    assert_eq!(bytes, plan.tables);
+    let (tokenizer, bytes) = held(|| Tokenizer::from_metadata(file.metadata()).expect("a tokenizer"));
+    assert_eq!(bytes, tokenizer.size().owned);
+    let Some(vocabularies) = util::shared("SISKIN_VOCAB", "vocab") else { return };
+    for entry in std::fs::read_dir(vocabularies).expect("a folder") {
+        let path = entry.expect("a file").path();
+        if path.extension().is_some_and(|extension| extension == "gguf") {
+            tokenizer_of(&path);
+        }
+    }
+}
+
+/// Counted to the byte, and estimated within a twentieth (tries within a half).
+fn tokenizer_of(path: &Path) {
+    let file = Gguf::open(path).expect("a vocabulary");
+    let Ok(estimate) = Size::estimate(file.metadata()) else { return };
+    // the message of a warning is made before the tokenizer is
+    let (tokenizer, bytes) = held(|| Tokenizer::from_metadata(file.metadata()));
+    let Ok(tokenizer) = tokenizer else { return };
+    let size = tokenizer.size();
+    assert_eq!(bytes, size.owned, "{}", path.display());
+    let tolerance = if ["BPE", "SPM"].contains(&tokenizer.kind().name()) { 20 } else { 2 };
+    let difference = size.owned.abs_diff(estimate.owned);
+    assert!(difference < size.owned / tolerance + (64 << 10), "{}: {estimate:?} {size:?}", path.display());
+    assert_eq!(size.longest, estimate.longest, "{}", path.display());
+}
+
+/// Every family that there are goldens of, as [`synth`] makes it.
+fn families() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/families");
+    let mut sources: Vec<(String, String)> = std::fs::read_dir(goldens)
+        .expect("goldens")
+        .map(|entry| {
+            let text = std::fs::read_to_string(entry.expect("a golden").path()).expect("a golden");
+            let golden: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+            let word = |name: &str| golden["model"][name].as_str().expect("a word").to_owned();
+            (word("shape"), word("format"))
+        })
+        .collect();
+    sources.sort();
+    assert!(sources.len() > 10, "{sources:?}");
+    for (shape, format) in sources {
+        let path = folder.path().join(format!("{shape}-{format}.gguf"));
+        let (shape, mix) = (Shape::named(&shape).expect("a shape"), Mix::named(&format).expect("a format"));
+        synth::Model::new(shape, mix, 1).save(&path).expect("room for a small file");
+        decoders(&path);
+    }
+}
+
+fn decoders(path: &Path) {
+    let file = Gguf::open(path).expect("a model");
+    let (model, bytes) = held(|| Model::load(&file).expect("a model"));
+    let header = Gguf::open_header(path).expect("a header");
+    let from_header = Model::load(&header).expect("a model");
+    let branches = [BranchShape::default(), BranchShape { count: 3, positions: 17 }];
+    for (positions, prompt) in [(1, None), (40, None), (300, None), (600, Some(280))] {
+        for kv_type in KvType::ALL {
+            for branches in branches {
+                let job = Job { positions, prompt, branches, kv_type, threads: 2, ..Job::default() };
+                let plan = Plan::new(&model, job).expect("a plan");
+                let cpu = cpu(2);
+                let (_decoder, decoder) = held(|| Decoder::new(&model, &plan, cpu));
+                let what = format!("{}: {job:?}", path.display());
+                assert_eq!(decoder, plan.kv + plan.scratch, "{what}");
+                assert_eq!(bytes, plan.tables, "{what}");
+                assert_eq!(Plan::new(&from_header, job), Some(plan), "{what}");
+            }
+        }
+    }
+}
+
+fn samplers() -> [sample::Options; 4] {
+    let greedy = sample::Options::default();
+    let (mut best, mut all, mut edits) = (greedy.clone(), greedy.clone(), greedy.clone());
+    (best.temperature, best.top_k) = (0.8, 40);
+    (all.temperature, all.top_p) = (1.0, 0.9);
+    (edits.penalties.presence, edits.dry.multiplier, edits.xtc.probability) = (0.5, 1.0, 0.5);
+    edits.temperature = 1.0;
+    [greedy, best, all, edits]
+}
+
+fn sessions() {
+    let file = Gguf::open(&util::model()).expect("a model");
+    let model = Model::load(&file).expect("a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
+    let prompt: Vec<u32> = (0..20).map(|id| id + 300).collect();
+    for sampling in samplers() {
+        for (branches, max_tokens, min_tokens) in [(0, 5, 0), (0, 400, 3), (4, 30, 0)] {
+            for kv_type in KvType::ALL {
+                let mut options = Options { max_tokens, branches, kv_type, ..Options::default() };
+                options.sampling.clone_from(&sampling);
+                options.stop.min_tokens = min_tokens;
+                let cpu = cpu(2);
+                let extent = Extent::of_prompt(&model, &options, prompt.len());
+                let plan = extent.plan(&model, tokenizer.longest(), 2, &options).expect("a plan");
+                let (session, bytes) =
+                    held(|| Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session"));
+                assert_eq!(*session.plan(), plan);
+                assert_eq!(bytes, plan.owned() - plan.tables - plan.search, "{options:?}");
+            }
+        }
+    }
+}
+
+/// Searches keep the text and the tokens of each continuation besides, which grow with them.
+fn searches() {
+    const TEXTS: usize = 256 << 10;
+    let file = Gguf::open(&util::model()).expect("a model");
+    let model = Model::load(&file).expect("a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
+    let prompt: Vec<u32> = (0..20).map(|id| id + 300).collect();
+    let options = Options { max_tokens: 12, branches: 4, ..Options::default() };
+    let mut session = Session::new(&model, &tokenizer, cpu(2), &prompt, &options).expect("a session");
+    session.prefill(&prompt, |_| {}, None).expect("prefill");
+    let before = HELD.load(Ordering::Relaxed);
+    PEAK.store(before, Ordering::Relaxed);
+    search::beams(&mut session, &Beams::new(4), |_| {}).expect("beams");
+    let peak = PEAK.load(Ordering::Relaxed) - before;
+    let planned = session.plan().search;
+    assert!((planned / 2..planned + TEXTS).contains(&peak), "{peak} bytes, planned {planned}");
+}

@@ -1,0 +1,98 @@
+//! The choice of tokens as the flags of the real command describe it, with the built-in model.
+
+mod util;
+
+use util::Siskin;
+
+/// What the model is asked to go on with: greedily, it goes round and round.
+const PROMPT: &str = "The wheel went round";
+
+fn generate(flags: &[&str]) -> util::Run {
+    let model = util::model();
+    let model = model.to_str().expect("a UTF-8 path");
+    Siskin::new().run([&["generate", "-m", model, "--seed", "3", "-n", "40"], flags, &[PROMPT]].concat())
+}
+
+/// What the first release with each of these samplers wrote. Rounding differs between CPUs; none of these texts hangs on it.
+#[test]
+fn recorded_texts() {
+    let recorded = [
+        ("--temp 0 --repeat-penalty 1.3", " and round and round and round. Then it stopped."),
+        ("--temp 0 --frequency-penalty 2", " and round and round, and nobody could stop it."),
+        ("--temp 0 --dry-multiplier 1", " and round and round and round. Then it stopped."),
+        ("--temp 1 --mirostat 2 --mirostat-tau 2", " and round and round and round. Then it stopped."),
+        ("--temp 1.5 --top-n-sigma 1 --top-k 0", " and round and round and round, until the sun went down."),
+        (
+            "--temp 0.8 --dynatemp-range 0.7",
+            " and round and round and round and round and round and round and round. Then it stopped.",
+        ),
+    ];
+    for (flags, text) in recorded {
+        let flags: Vec<&str> = flags.split(' ').collect();
+        assert_eq!(generate(&flags).ok().trim_end_matches('\n'), text, "{flags:?}");
+    }
+}
+
+/// Settings that leave one candidate are greedy, whatever the temperature and the seed.
+#[test]
+fn one_candidate_is_the_greedy_one() {
+    let greedy = generate(&["--temp", "0", "--ignore-eos"]).ok();
+    let settings = [
+        &["--top-k", "1"][..],
+        &["--top-p", "0.0001"],
+        &["--min-p", "0.9999"],
+        &["--top-n-sigma", "0.0001", "--top-k", "0"],
+        &["--mirostat", "2", "--mirostat-tau", "0.0001", "--mirostat-eta", "0.0001"],
+        &["--samplers", "temperature;top_k", "--top-k", "1"],
+    ];
+    for flags in settings {
+        let text = generate(&[&["--temp", "2", "--ignore-eos"], flags].concat()).ok();
+        assert_eq!(text, greedy, "{flags:?}");
+    }
+}
+
+#[test]
+fn a_chain_runs_what_it_names() {
+    let seeded = |flags: &[&str]| generate(&[&["--temp", "1.5"], flags].concat()).ok();
+    let all_off = seeded(&["--top-k", "0", "--top-p", "1", "--min-p", "0"]);
+    assert_eq!(seeded(&["--samplers", "temperature"]), all_off);
+    assert_eq!(
+        seeded(&["--samplers", "top_k;temperature", "--top-p", "0.1"]),
+        seeded(&["--top-p", "1", "--min-p", "0"])
+    );
+    assert_ne!(seeded(&["--samplers", "top_k", "--top-k", "1"]), all_off);
+}
+
+#[test]
+fn a_banned_token_does_not_come() {
+    let json = generate(&["--temp", "0", "--json"]).json();
+    let first = json["tokens"][0].as_u64().expect("a token");
+    let ban = format!("{first}-inf");
+    let json = generate(&["--temp", "0", "--json", "--logit-bias", &ban]).json();
+    let tokens = json["tokens"].as_array().expect("tokens");
+    assert!(!tokens.is_empty() && tokens.iter().all(|token| token.as_u64() != Some(first)), "{json}");
+}
+
+#[test]
+fn settings_that_make_no_sense_are_named() {
+    let wrong: [(&[&str], &[&str]); 12] = [
+        (&["--temp=-1"], &["temperature", "found -1"]),
+        (&["--typical", "0"], &["typical", "found 0", "Try"]),
+        (&["--top-n-sigma=-1"], &["top-n-sigma", "found -1", "Try"]),
+        (&["--xtc-probability", "2"], &["xtc probability", "found 2", "Try"]),
+        (&["--xtc-threshold", "0"], &["xtc threshold", "found 0", "Try"]),
+        (&["--repeat-penalty", "0"], &["repetition penalty", "found 0", "Try"]),
+        (&["--presence-penalty", "inf"], &["presence penalty", "found inf", "Try"]),
+        (&["--mirostat", "2", "--mirostat-tau", "0"], &["mirostat tau", "found 0", "Try"]),
+        (&["--dry-multiplier", "1", "--dry-base", "0.5"], &["dry base", "found 0.5", "Try"]),
+        (
+            &["--dry-multiplier", "1", "--dry-sequence-breaker", "no token has this"],
+            &["found no token", "Try"],
+        ),
+        (&["--logit-bias", "9999999+1"], &["9999999"]),
+        (&["--samplers", "top_k;nonsense"], &["nonsense", "top_k"]),
+    ];
+    for (flags, parts) in wrong {
+        generate(flags).fails(2, parts);
+    }
+}
