@@ -12,7 +12,7 @@ use super::Tensor;
 use super::meta::{Entry, string_bytes};
 
 /// GGUF's default alignment of tensor data, in bytes.
-const ALIGNMENT: usize = 32;
+pub const ALIGNMENT: usize = 32;
 
 /// Takes the bytes of a tensor, piece by piece.
 pub type Emit<'a> = &'a mut dyn FnMut(&[u8]) -> io::Result<()>;

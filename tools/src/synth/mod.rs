@@ -33,6 +33,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 pub use mix::Mix;
+pub(crate) use rng::Rng;
 pub use shape::{DeltaNet, Experts, HeadNorm, Key, Parts, RopeScaling, SHAPES, Shape};
 pub use tensors::{Kind, Tensor, tensors};
 pub use vocab::Vocab;
@@ -101,6 +102,21 @@ impl Model {
         file::write(out, &entries, &tensors, |tensor, emit| {
             blocks::fill(tensor, &self.shape, self.seed, emit)
         })
+    }
+
+    /// The file without the data of its tensors.
+    pub fn header(&self) -> Vec<u8> {
+        let entries = meta::entries(&self.shape, &self.mix, &self.vocab);
+        let tensors = tensors(&self.shape, &self.mix);
+        let data =
+            tensors.iter().map(|tensor| tensor.bytes().next_multiple_of(file::ALIGNMENT as u64)).sum::<u64>();
+        let mut bytes = Vec::new();
+        let written = file::write(&mut bytes, &entries, &tensors, |tensor, emit| {
+            emit(&vec![0; tensor.bytes() as usize])
+        });
+        let len = written.expect("a vector takes everything") - data;
+        bytes.truncate(len as usize);
+        bytes
     }
 
     /// Writes the GGUF file at `path`, replacing what is there, and returns its length in bytes.

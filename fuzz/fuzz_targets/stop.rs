@@ -1,0 +1,7 @@
+//! Stop conditions. See `tools/src/fuzz`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use siskin_tools::fuzz::target;
+
+fuzz_target!(|data: &[u8]| (target("stop").expect("a target").run)(data.to_vec()));

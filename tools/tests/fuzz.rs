@@ -1,0 +1,94 @@
+//! Some hostile inputs for every part in every test run; `cargo run --release -p siskin-tools --bin fuzz` runs as many as one wants.
+
+use siskin_tools::fuzz::{Cases, TARGETS, Watch, meter, run, target};
+
+#[global_allocator]
+static ALLOCATOR: meter::Counting = meter::Counting;
+
+/// Runs `count` cases, far fewer where an emulator runs them.
+fn feed(name: &str, count: u64) {
+    let emulated = std::env::var_os("SISKIN_RUNNER").is_some();
+    let count = if emulated { count / 20 } else { count };
+    let target = target(name).expect("a target");
+    let report = run(&target, Cases { seed: 1, first: 0, count }, &Watch::default());
+    let failed: Vec<_> = report.failures.iter().map(|f| format!("case {}: {}", f.number, f.reason)).collect();
+    assert_eq!((report.cases, failed), (count, Vec::new()));
+}
+
+#[test]
+fn files() {
+    feed("gguf", 10_000);
+}
+
+#[test]
+fn metadata() {
+    feed("metadata", 200);
+}
+
+#[test]
+fn vocabularies_and_texts() {
+    feed("tokenizer", 1_000);
+}
+
+#[test]
+fn token_ids() {
+    feed("detokenizer", 1_000);
+}
+
+#[test]
+fn templates() {
+    feed("template", 300);
+}
+
+#[test]
+fn stop_conditions() {
+    feed("stop", 2_000);
+}
+
+/// What is damaged was sound before, and reaches what it should reach.
+#[test]
+fn seeds_are_sound() {
+    for target in TARGETS {
+        let seeds = (target.seeds)();
+        assert!(seeds.len() >= 5, "{}", target.name);
+        seeds.into_iter().for_each(target.run);
+    }
+    let sound = |name: &str, i: usize| (target(name).expect("a target").seeds)().swap_remove(i);
+    for i in 0..6 {
+        let file = siskin::gguf::Gguf::from_vec(sound("gguf", i)).expect("a sound file");
+        assert_eq!((file.metadata().len(), file.tensors().len()), (17, 3));
+    }
+}
+
+#[test]
+fn a_sound_header_loads_and_speaks() {
+    let headers = (target("metadata").expect("a target").seeds)();
+    for header in headers {
+        let len = header.len() as u64 + (32 << 20);
+        let path = std::path::Path::new("header");
+        let file = siskin::gguf::Gguf::from_prefix(path, &header, len).expect("sound").expect("whole");
+        siskin::model::Model::load(&file).expect("a model");
+    }
+}
+
+/// Mutation found that so many layers took 600 MB before anything was compared with the file.
+#[test]
+fn layers_that_no_file_has_take_no_memory() {
+    let mut header = (target("metadata").expect("a target").seeds)().swap_remove(0);
+    let key = b".block_count";
+    let at = header.windows(key.len()).position(|window| window == key).expect("the key") + key.len() + 4;
+    header[at..at + 4].copy_from_slice(&8_388_610u32.to_le_bytes());
+    let len = header.len() as u64 + (32 << 20);
+    let file = siskin::gguf::Gguf::from_prefix(std::path::Path::new("header"), &header, len);
+    let file = file.expect("sound").expect("whole");
+    let (loaded, peak) = meter::peak(|| siskin::model::Model::load(&file).map(drop));
+    let error = loaded.expect_err("too many layers").to_string();
+    assert!(error.contains("block_count is 8388610, expected 1 to 4096"), "{error}");
+    assert!(peak < 1 << 20, "{peak}");
+}
+
+#[test]
+fn the_meter_counts() {
+    let (_, peak) = meter::peak(|| vec![0u8; 100_000]);
+    assert!((100_000..200_000).contains(&peak), "{peak}");
+}
