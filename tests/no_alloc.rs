@@ -8,7 +8,7 @@ use siskin::gguf::Gguf;
 use siskin::model::Model;
 use siskin::ops::Cpu;
 use siskin::sample;
-use siskin::session::{Options, Session};
+use siskin::session::{Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
 use siskin_simd::Kernels;
@@ -81,9 +81,15 @@ fn a_step_allocates_nothing() {
         ..Options::default()
     };
     set_conditions(&mut options.stop);
+    steps(&model, &tokenizer, &prompt, &options);
+    options.window = Some(Window { positions: 16, sinks: 2 });
+    steps(&model, &tokenizer, &prompt, &options);
+}
+
+fn steps(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], options: &Options) {
     let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
-    let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session");
-    session.prefill(&prompt, |_| {}, None).expect("prefill");
+    let mut session = Session::new(model, tokenizer, cpu, prompt, options).expect("a session");
+    session.prefill(prompt, |_| {}, None).expect("prefill");
 
     let mut text = String::with_capacity(4096);
     let before = ALLOCATIONS.load(Ordering::Relaxed);

@@ -37,6 +37,7 @@ mod signals;
 mod tokenize;
 mod trace;
 mod trace_args;
+mod window_args;
 
 use args::{Cli, Command};
 use clap::Parser;

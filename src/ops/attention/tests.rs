@@ -68,8 +68,8 @@ fn check_scoring(
     let spans = |head: usize| {
         let bytes =
             |from: usize, to: usize| (head * positions + from) * dim * 2..(head * positions + to) * dim * 2;
-        let (half, third) = (split / 2, split + (positions - split) / 3);
-        [bytes(0, half), bytes(half, split), bytes(split, third), bytes(third, positions)]
+        let (few, half, third) = (split / 5, split / 2, split + (positions - split) / 3);
+        [bytes(0, few), bytes(few, half), bytes(half, split), bytes(split, third), bytes(third, positions)]
             .map(|range| Span { keys: &key_bytes[range.clone()], values: &value_bytes[range] })
     };
     let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).unwrap() };
