@@ -17,7 +17,8 @@ pub struct Options {
     pub branches: usize,
     /// Positions to use of the model's context; `None` for all that it was trained with.
     pub context: Option<usize>,
-    /// Go on when so many positions are used up, without an end, in the memory of these; `None` ends with the context.
+    /// Go on when so many positions are used up, without an end, in the memory of these; `None` ends with the context. A prompt may be longer: its
+    /// tokens are run in batches of up to an eighth of the window, the first of which see so much less.
     pub window: Option<Window>,
     /// How keys and values are stored.
     pub kv_type: KvType,
