@@ -77,14 +77,14 @@ fn memory_outside_the_file_is_within_6_mb_of_the_plan() {
     }
 }
 
-/// Text that is twenty times as long as the window takes no more memory than one that is four times as long.
+/// Text that is twelve times as long as the window takes no more memory than one that is three times as long.
 #[test]
 fn endless_text_takes_constant_memory() {
     if emulated() {
         return;
     }
     let (siskin, model) = (Siskin::new(), model());
-    let [short, long] = ["200", "1000"].map(|tokens| {
+    let [short, long] = ["150", "600"].map(|tokens| {
         let flags = ["-n", tokens, "--window", "48", "--ignore-eos", "--temp", "0", "--json"];
         let run = siskin.run(generate(&model, &flags)).json();
         assert_eq!(
