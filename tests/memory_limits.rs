@@ -175,7 +175,7 @@ fn a_window_has_its_own_hint() {
     let table = siskin.run(plan(&model, &["--window", "96", "--sinks", "0"])).ok();
     assert!(table.contains("endless text in a window of 96 tokens, the first 0 for good"), "{table}");
     assert!(table.contains("96 positions") && table.contains("--window 512"), "{table}");
-    let flags = ["-n", "600", "--window", "512", "--mem-limit", "4M"];
+    let flags = ["-n", "600", "--window", "512", "--mem-limit", "1300K"];
     siskin.run(generate(&model, &flags)).fails(4, &["--window"]);
 }
 
