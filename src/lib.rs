@@ -80,6 +80,8 @@ pub mod search;
 pub mod session;
 pub mod stop;
 pub mod tensor;
+#[cfg(test)]
+mod testing;
 #[allow(unsafe_code)]
 pub mod threads;
 pub mod tokenizer;
