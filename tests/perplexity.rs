@@ -78,5 +78,10 @@ fn the_command_reports_and_refuses() {
     assert!(run(&[]).ok().starts_with("perplexity "));
     run(&["--stride", "32"]).fails(2, &["stride", "32 tokens", "1 to 31"]);
     siskin.run(["perplexity", "-m", model, "few words"]).fails(2, &["text", "Try a longer"]);
-    siskin.run(["perplexity", "-m", model, "-f", text, "--context", "9999"]).fails(2, &["Try a longer"]);
+    for (context, found) in
+        [("0", "context: 0 tokens"), ("1", "context: 1 tokens"), ("9999999", "model's context")]
+    {
+        siskin.run(["perplexity", "-m", model, "-f", text, "--context", context]).fails(2, &[found]);
+    }
+    siskin.run_with_stdin(["perplexity", "-m", model, "-f", "-"], b"").fails(2, &["text is empty"]);
 }

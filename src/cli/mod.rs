@@ -34,6 +34,8 @@ mod score_args;
 mod search;
 mod setup;
 mod signals;
+#[cfg(feature = "chat")]
+mod template_watch;
 mod tokenize;
 mod trace;
 mod trace_args;

@@ -171,6 +171,11 @@ fn quantized_weights_are_refused_and_what_stood_there_stays() {
     siskin
         .run(["quantize", "q8.gguf", "new.gguf", "Q4_0"])
         .fails(3, &["q8.gguf", "is Q8_0", "F32, F16 or BF16", "Try"]);
+    let vocabulary = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/tokenizers/unigram.gguf");
+    let vocabulary = vocabulary.to_str().expect("UTF-8");
+    siskin
+        .run(["quantize", vocabulary, "new.gguf", "Q8_0"])
+        .fails(3, &["unigram.gguf", "no tensor in it", "Try"]);
     assert_eq!(fs::read(siskin.dir.path().join("new.gguf")).expect("the file"), b"from before");
     siskin.run(["quantize", "f32.gguf", "new.gguf", "Q4_0"]).ok();
     Gguf::open(&siskin.dir.path().join("new.gguf")).expect("the new file");
