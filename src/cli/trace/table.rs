@@ -91,11 +91,12 @@ pub fn head(look: &Look) -> String {
 fn chosen_by(run: &Run) -> String {
     let Sampling { method, chain, seed, .. } = &run.sampling;
     let step = |Setting { name, setting }: &Setting| format!("{name} {setting}");
-    let mut steps: Vec<String> = chain.iter().map(step).collect();
-    if steps.is_empty() || *method == Method::Beams {
+    let mut steps = Vec::new();
+    if chain.is_empty() || *method == Method::Beams {
         let samplers = run.stages.iter().filter(|stage| stage.name == "samplers");
-        steps.splice(0..0, samplers.map(|stage| stage.detail.clone()));
+        steps.extend(samplers.map(|stage| stage.detail.clone()));
     }
+    steps.extend(chain.iter().map(step));
     let seed = match method {
         Method::Sample | Method::BestOf => format!("; seed {seed}"),
         Method::Greedy | Method::Beams => String::new(),
