@@ -324,14 +324,14 @@ fn arguments(line: &str) -> Vec<&str> {
     flags.split_whitespace().chain(prompt.strip_suffix('"')).collect()
 }
 
-/// The README shows what this program prints: the texts are those of every kernel set, and only broken into lines.
+/// README and book show what this program prints: the texts are those of every kernel set, and only broken into lines.
 #[cfg(feature = "builtin")]
 #[test]
 fn the_readme_shows_what_comes() {
-    let readme = include_str!("../README.md");
-    let commands = readme.split("\n$ ").skip(1).filter_map(|rest| {
+    let pages = [include_str!("../README.md"), include_str!("../docs/src/decoding.md")].concat();
+    let commands = pages.split("\n$ ").skip(1).filter_map(|rest| {
         let (command, output) = rest.split_once('\n')?;
-        let args = command.strip_prefix("cargo run --release -- ").or(command.strip_prefix("siskin "))?;
+        let args = command.strip_prefix("siskin ")?;
         args.starts_with("generate")
             .then_some((args, output.split("```").next()?))
             .filter(|_| args.contains("--echo"))
