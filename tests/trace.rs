@@ -193,11 +193,8 @@ fn a_grammar_is_the_first_filter() {
     assert_eq!(lines[0]["sampling"]["chain"][0]["name"], "allowed");
     for step in of_type(&lines, "step") {
         let first = &step["filters"][0];
-        assert_eq!(
-            (&first["name"], first["left"].as_u64() <= Some(1000)),
-            (&"allowed".into(), true),
-            "{step}"
-        );
+        let is_few = first["left"].as_u64().is_some_and(|left| (1..100).contains(&left));
+        assert!(first["name"] == "allowed" && is_few, "{step}");
         for candidate in array(&step["distribution"]["top"]) {
             let text = candidate["text"].as_str().expect("a text");
             let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
@@ -246,7 +243,7 @@ fn beams_make_a_tree() {
     assert!((sum - number(&found[0]["logprob"])).abs() < 0.05, "{sum} {}", found[0]["logprob"]);
     let table = run(&Siskin::new(), "trace", &flags).ok();
     assert!(table.lines().next().is_some_and(|line| line.ends_with("; 4 beams")), "{table}");
-    let place = |part| table.find(part).expect("a part of the table");
+    let place = |part: &str| table.find(part).expect("a part of the table");
     assert!(place("├─ ") < place("score") && place("score") < place("  pos token"), "{table}");
     assert!(
         table.contains("├─ ") && table.contains("└─ ") && table.contains("*+") && table.contains("score"),

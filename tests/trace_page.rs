@@ -270,7 +270,7 @@ addEventListener("load", () => {
 fn a_large_tree_begins_at_the_best() {
     let Some(browser) = chromium() else { return };
     let siskin = Siskin::new();
-    let page = page(&siskin, &["--beams", "64", "-n", "40", "Once upon a time"]);
+    let page = page(&siskin, &["--beams", "24", "-n", "16", "Once upon a time"]);
     let checked = with_script(&siskin, &page, LOOK);
     let found = reports(&dom(&browser, &siskin, &checked, "")).remove(0);
     assert_eq!((&found["seen"], &found["all"]), (&true.into(), &false.into()));
