@@ -316,3 +316,31 @@ fn doctor_finds_every_kernel_set_in_order() {
         assert!(text.contains(word), "no '{word}' in {text}");
     }
 }
+
+/// The arguments of a command line whose last one may be in quotes.
+#[cfg(feature = "builtin")]
+fn arguments(line: &str) -> Vec<&str> {
+    let (flags, prompt) = line.split_once('"').unwrap_or((line, ""));
+    flags.split_whitespace().chain(prompt.strip_suffix('"')).collect()
+}
+
+/// README and book show what this program prints: the texts are those of every kernel set, and only broken into lines.
+#[cfg(feature = "builtin")]
+#[test]
+fn the_readme_shows_what_comes() {
+    let pages = [include_str!("../README.md"), include_str!("../docs/src/decoding.md")].concat();
+    let commands = pages.split("\n$ ").skip(1).filter_map(|rest| {
+        let (command, output) = rest.split_once('\n')?;
+        let args = command.strip_prefix("siskin ")?;
+        args.starts_with("generate")
+            .then_some((args, output.split("```").next()?))
+            .filter(|_| args.contains("--echo"))
+    });
+    let mut count = 0;
+    for (args, output) in commands {
+        let shown: Vec<&str> = output.lines().filter(|line| !line.starts_with("siskin:")).collect();
+        assert_eq!(Siskin::new().run(arguments(args)).ok().trim_end(), shown.join(" "), "{args}");
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
+}
