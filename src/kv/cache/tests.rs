@@ -54,7 +54,7 @@ fn rows_come_back_where_they_were_stored() {
 #[test]
 fn blocks_are_of_one_head() {
     let kernels = Kernels::best();
-    for (kv_type, bytes, steps) in [(KvType::F16, 128, 2048.0), (KvType::Q8_0, 68, 254.0), (KvType::Q4_0, 36, 10.0)] {
+    for (kv_type, bytes, steps) in [(KvType::F16, 128, 2048.0), (KvType::Q8_0, 68, 254.0), (KvType::Q4_0, 36, 6.0)] {
         let layer =
             LayerShape { streams: 2, kv_heads: 2, head_dim: 64, capacity: 3, window: None, kv_type, state: 0 };
         let shape = Shape { layers: vec![layer; 2], positions: 3, branches: BranchShape::default() };

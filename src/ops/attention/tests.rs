@@ -82,7 +82,8 @@ fn check_stored(
     let (dim, n) = (heads.head_dim, heads.kv_heads * positions * heads.head_dim);
     let (key_bytes, keys) = stored(format, &values(n, 1), dim);
     let (value_bytes, contents) = stored(format, &values(n, 2), dim);
-    let q: Vec<f32> = values(batch * heads.heads * dim, 3).iter().map(|q| q * 3.0).collect();
+    let scale = f32::min(3.0, 12.0 / (dim as f32).sqrt());
+    let q: Vec<f32> = values(batch * heads.heads * dim, 3).iter().map(|q| q * scale).collect();
     let row_bytes = format.row_bytes(dim).unwrap();
     let spans = |head: usize| {
         let bytes =
