@@ -262,7 +262,8 @@ fn keys_and_values_are_stored_as_asked_for() {
     let run = |args: &[&str]| siskin.run(args);
     let mut kept = Vec::new();
     for kv_type in ["f32", "f16", "q8_0", "q4_0"] {
-        let flags = ["-n", "40", "--ignore-eos", "--kv-type", kv_type, "--json", "Once upon a time, there was a"];
+        let flags =
+            ["-n", "40", "--ignore-eos", "--kv-type", kv_type, "--json", "Once upon a time, there was a"];
         let json = run(&[&["generate", "-m", &model], &flags[..]].concat()).json();
         assert_eq!(json["tokens"].as_array().map(Vec::len), Some(40), "{json}");
         kept.push(json["memory"]["kv"].as_u64().expect("bytes"));

@@ -71,7 +71,10 @@ impl fmt::Display for HeadSize {
         let others = KvType::ALL.into_iter().filter(|other| other.check(head_dim).is_ok());
         let others: Vec<_> = others.map(KvType::name).collect();
         let others = others.join(" or ");
-        write!(f, "keys and values as {name}: found heads of {head_dim} values, expected a multiple of {block}. Try {others}")
+        write!(
+            f,
+            "keys and values as {name}: found heads of {head_dim} values, expected a multiple of {block}. Try {others}"
+        )
     }
 }
 

@@ -41,8 +41,12 @@ impl Kernels {
             Format::F32 => self.level.run(AddRows32 { rows, weights, out }),
             // SAFETY: as in `quantize`.
             Format::F16 => unsafe { (self.add_rows_f16)(rows, weights, out) },
-            Format::Q8_0 => self.level.run(AddCached { rows, weights, out, format: PhantomData::<BlockQ8_0> }),
-            Format::Q4_0 => self.level.run(AddCached { rows, weights, out, format: PhantomData::<BlockQ4_0> }),
+            Format::Q8_0 => {
+                self.level.run(AddCached { rows, weights, out, format: PhantomData::<BlockQ8_0> })
+            }
+            Format::Q4_0 => {
+                self.level.run(AddCached { rows, weights, out, format: PhantomData::<BlockQ4_0> })
+            }
             other => panic!("sums of {} rows", other.name()),
         }
     }

@@ -30,9 +30,8 @@ fn read(kernels: &Kernels, format: Format, bytes: &[u8], x: &[f32], weights: &[f
     kernels.widen(format, bytes, &mut wide);
     assert_eq!(wide, exact, "{what}");
 
-    let products = |row: &[f32]| -> Vec<f64> {
-        row.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x)).collect()
-    };
+    let products =
+        |row: &[f32]| -> Vec<f64> { row.iter().zip(x).map(|(&w, &x)| f64::from(w) * f64::from(x)).collect() };
     let mut dots = vec![f32::NAN; weights.len()];
     kernels.dot_floats(format, bytes, x, &mut dots);
     for (row, dot) in exact.chunks_exact(cols).zip(dots) {
@@ -87,7 +86,8 @@ fn plain_q4_0(x: &[f32]) -> f32 {
 
 /// Zeros stay; the tiny becomes zero; what is no number, or too large, is none afterwards.
 fn odd_values(kernels: &Kernels, format: Format) {
-    let stored = |x: f32, other: f32| narrowed(kernels, format, &[&[other; 9][..], &[x], &[other; 22]].concat()).1;
+    let stored =
+        |x: f32, other: f32| narrowed(kernels, format, &[&[other; 9][..], &[x], &[other; 22]].concat()).1;
     for tiny in [0.0, -0.0, 1e-45, -1e-40, f32::MIN_POSITIVE] {
         assert!(stored(tiny, tiny).iter().all(|&x| x == 0.0), "{tiny:e}");
     }

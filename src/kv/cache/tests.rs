@@ -54,9 +54,18 @@ fn rows_come_back_where_they_were_stored() {
 #[test]
 fn blocks_are_of_one_head() {
     let kernels = Kernels::best();
-    for (kv_type, bytes, steps) in [(KvType::F16, 128, 2048.0), (KvType::Q8_0, 68, 254.0), (KvType::Q4_0, 36, 6.0)] {
-        let layer =
-            LayerShape { streams: 2, kv_heads: 2, head_dim: 64, capacity: 3, window: None, kv_type, state: 0 };
+    for (kv_type, bytes, steps) in
+        [(KvType::F16, 128, 2048.0), (KvType::Q8_0, 68, 254.0), (KvType::Q4_0, 36, 6.0)]
+    {
+        let layer = LayerShape {
+            streams: 2,
+            kv_heads: 2,
+            head_dim: 64,
+            capacity: 3,
+            window: None,
+            kv_type,
+            state: 0,
+        };
         let shape = Shape { layers: vec![layer; 2], positions: 3, branches: BranchShape::default() };
         let mut cache = Cache::new(&shape).unwrap();
         assert_eq!((shape.bytes(), cache.bytes()), (Some(cache.bytes()), 2 * 2 * 2 * 3 * bytes));
@@ -72,7 +81,10 @@ fn blocks_are_of_one_head() {
         }
         let near = |found: &[f32], expected: &[f32], largest: f32| {
             let limit = largest / steps * 1.01;
-            assert!(found.iter().zip(expected).all(|(x, y)| (x - y).abs() <= limit), "{kv_type:?}: {found:?}");
+            assert!(
+                found.iter().zip(expected).all(|(x, y)| (x - y).abs() <= limit),
+                "{kv_type:?}: {found:?}"
+            );
         };
         for (position, layer, head) in [(0, 0, 0), (1, 1, 0), (2, 0, 1), (2, 1, 1)] {
             let largest = if head == 0 { 1.0 } else { 1000.0 };
@@ -89,9 +101,18 @@ fn blocks_are_of_one_head() {
 
 #[test]
 fn heads_that_are_no_whole_blocks_are_refused() {
-    for (kv_type, fits) in [(KvType::F32, true), (KvType::F16, true), (KvType::Q8_0, false), (KvType::Q4_0, false)] {
-        let layer =
-            LayerShape { streams: 2, kv_heads: 1, head_dim: 48, capacity: 2, window: None, kv_type, state: 0 };
+    for (kv_type, fits) in
+        [(KvType::F32, true), (KvType::F16, true), (KvType::Q8_0, false), (KvType::Q4_0, false)]
+    {
+        let layer = LayerShape {
+            streams: 2,
+            kv_heads: 1,
+            head_dim: 48,
+            capacity: 2,
+            window: None,
+            kv_type,
+            state: 0,
+        };
         let shape = Shape { layers: vec![layer], positions: 2, branches: BranchShape::default() };
         assert_eq!((Cache::new(&shape).is_some(), kv_type.check(48).is_ok()), (fits, fits));
         assert!(kv_type.check(64).is_ok());

@@ -53,7 +53,8 @@ pub(super) fn attend<'a>(
             let q = q[kv_head * group * dim..].chunks_exact(dim);
             for (i, (q, out)) in q.zip(out.chunks_exact_mut(dim)).enumerate() {
                 let (spans, scores) = (spans(kv_head), tile.single_scores());
-                let (max, sum) = attend_head(kernels, (format, row_bytes), scoring.soft_cap, q, spans, scores, out);
+                let (max, sum) =
+                    attend_head(kernels, (format, row_bytes), scoring.soft_cap, q, spans, scores, out);
                 if scoring.sinks.is_some() {
                     kernels.scale(out, sum / scoring.with_sink(kv_head * group + i, max, sum));
                 }
@@ -69,7 +70,8 @@ pub(super) fn attend<'a>(
         for (q, partial) in q.zip(partials.chunks_exact_mut(width)) {
             let (out, stats) = partial.split_at_mut(dim);
             let scores = tile.single_scores();
-            let (max, sum) = attend_head(kernels, (format, row_bytes), scoring.soft_cap, q, spans, scores, out);
+            let (max, sum) =
+                attend_head(kernels, (format, row_bytes), scoring.soft_cap, q, spans, scores, out);
             stats.copy_from_slice(&[max, sum]);
         }
     });

@@ -86,8 +86,9 @@ fn check_stored(
     let q: Vec<f32> = values(batch * heads.heads * dim, 3).iter().map(|q| q * scale).collect();
     let row_bytes = format.row_bytes(dim).unwrap();
     let spans = |head: usize| {
-        let bytes =
-            |from: usize, to: usize| (head * positions + from) * row_bytes..(head * positions + to) * row_bytes;
+        let bytes = |from: usize, to: usize| {
+            (head * positions + from) * row_bytes..(head * positions + to) * row_bytes
+        };
         let (half, third) = (split / 2, split + (positions - split) / 3);
         [bytes(0, half), bytes(half, split), bytes(split, third), bytes(third, positions)]
             .map(|range| Span { keys: &key_bytes[range.clone()], values: &value_bytes[range] })
