@@ -2,6 +2,7 @@
 
 mod util;
 
+use siskin_tools::synth::{self, Mix, Shape};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use util::Siskin;
@@ -252,6 +253,48 @@ fn with_architecture(bytes: &[u8], name: &[u8; 5]) -> Vec<u8> {
     let at = bytes.windows(key.len()).position(|window| window == key).expect("the key") + key.len() + 4 + 8;
     assert_eq!(&bytes[at..at + 5], b"llama");
     [&bytes[..at], name, &bytes[at + 5..]].concat()
+}
+
+/// Blocks of 32 need heads that they fill; every command says so before it allocates.
+#[test]
+fn keys_and_values_are_stored_as_asked_for() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |args: &[&str]| siskin.run(args);
+    let mut kept = Vec::new();
+    for kv_type in ["f32", "f16", "q8_0", "q4_0"] {
+        let flags =
+            ["-n", "40", "--ignore-eos", "--kv-type", kv_type, "--json", "Once upon a time, there was a"];
+        let json = run(&[&["generate", "-m", &model], &flags[..]].concat()).json();
+        assert_eq!(json["tokens"].as_array().map(Vec::len), Some(40), "{json}");
+        kept.push(json["memory"]["kv"].as_u64().expect("bytes"));
+    }
+    assert!(kept.windows(2).all(|pair| pair[0] > pair[1]), "{kept:?}");
+    assert_eq!((kept[2] * 32, kept[3] * 32), (kept[1] * 17, kept[1] * 9), "34 and 18 bytes instead of 64");
+    let plan = run(&["plan", &model, "--no-probe", "--kv-type", "q8_0"]).ok();
+    let line = plan.lines().find(|line| line.starts_with("--kv-type")).expect("what each type takes");
+    assert!(["f32", "f16", "q4_0"].iter().all(|name| line.contains(name)), "{line}");
+    assert!(line.contains("(now)") && line.contains("saves"), "{line}");
+
+    let narrow = Shape { head_dim: 48, rope_dims: 48, ..Shape::named("tiny").expect("a shape") };
+    synth::Model::new(narrow, Mix::named("F16").expect("a format"), 1)
+        .save(&siskin.file("narrow.gguf", b""))
+        .expect("room for a small file");
+    siskin.file("text.txt", b"some words, and a few more of them");
+    let commands: [&[&str]; 6] = [
+        &["generate", "-m", "narrow.gguf", "x"],
+        &["trace", "-m", "narrow.gguf", "x"],
+        &["bench", "-m", "narrow.gguf", "-r", "1"],
+        &["plan", "narrow.gguf"],
+        &["perplexity", "-m", "narrow.gguf", "-f", "text.txt", "--context", "2"],
+        &["score", "-m", "narrow.gguf", "text.txt"],
+    ];
+    for command in commands {
+        let flags = [command, &["--kv-type", "q8_0"]].concat();
+        run(&flags).fails(2, &["--kv-type", "q8_0", "heads of 48 values", "multiple of 32", "f32 or f16"]);
+    }
+    let plan = run(&["plan", "narrow.gguf", "--no-probe"]).ok();
+    let line = plan.lines().find(|line| line.starts_with("--kv-type")).expect("what each type takes");
+    assert!(line.contains("f16") && !line.contains("q8_0"), "{line}");
 }
 
 #[test]

@@ -324,6 +324,12 @@ pub enum KvTypeArg {
     F16,
     /// Single precision, 4 bytes a value
     F32,
+    /// 8 bits a value and a scale for each 32: 8.5 bits
+    #[value(name = "q8_0")]
+    Q8_0,
+    /// 4 bits a value and a scale for each 32: 4.5 bits
+    #[value(name = "q4_0")]
+    Q4_0,
 }
 
 impl From<KvTypeArg> for KvType {
@@ -331,6 +337,8 @@ impl From<KvTypeArg> for KvType {
         match arg {
             KvTypeArg::F16 => KvType::F16,
             KvTypeArg::F32 => KvType::F32,
+            KvTypeArg::Q8_0 => KvType::Q8_0,
+            KvTypeArg::Q4_0 => KvType::Q4_0,
         }
     }
 }

@@ -60,7 +60,8 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let topology = Topology::this_machine();
     let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
     let tokens = Texts::new(&tokenizer, &prompt, &texts, args.special);
-    let scores = Scorer::new(&model, cpu, &tokens, args.kv_type.into())?.texts(&tokens.rest)?;
+    let kv_type = setup::kv_type(&model, args.kv_type)?;
+    let scores = Scorer::new(&model, cpu, &tokens, kv_type)?.texts(&tokens.rest)?;
     let mut report = Report { prompt_tokens: &tokens.prompt, text: None, choices: None };
     if args.choices || args.file.is_none() {
         report.choices = Some(ranked(&texts, &scores, args.normalize, &tokenizer));
