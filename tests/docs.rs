@@ -256,6 +256,30 @@ fn every_command_does_what_its_page_says() {
 }
 
 #[test]
+fn what_differs_is_seen() {
+    let block = |marks: &[&str]| Block {
+        place: String::new(),
+        language: "console".into(),
+        marks: marks.iter().map(|mark| mark.to_string()).collect(),
+        lines: Vec::new(),
+    };
+    let run = |stdout: &str| Run { code: Some(0), stdout: stdout.into(), stderr: "siskin: a word\n".into() };
+    let cases: [(&[&str], &str, &str, bool); 8] = [
+        (&[], "one\ntwo", "one two\n", true),
+        (&[], "one\ntwo", "one three\n", false),
+        (&[], "siskin: a word\none", "one\n", true),
+        (&[], "siskin: another\none", "one\n", false),
+        (&[], "one\n...\nfour", "one two three four\n", true),
+        (&[], "one\n...\nfour", "one two three\n", false),
+        (&["numbers vary"], "took 3 ms", "took 4.5 s", true),
+        (&["numbers vary"], "took 3 ms", "needs 3 ms", false),
+    ];
+    for (marks, said, printed, agrees) in cases {
+        assert_eq!(block(marks).agrees(said, &run(printed)), agrees, "{said} and {printed}");
+    }
+}
+
+#[test]
 fn what_is_not_run_is_counted() {
     let blocks: Vec<_> = pages().iter().flat_map(|page| blocks(page)).collect();
     let reasons: Vec<_> = blocks.iter().filter_map(Block::not_run).collect();
