@@ -87,6 +87,11 @@ pub mod threads;
 pub mod tokenizer;
 pub mod topology;
 
+/// The programs of the book, compiled and run as they stand there.
+#[cfg(all(doctest, feature = "builtin"))]
+#[doc = include_str!("../docs/src/library.md")]
+mod book {}
+
 pub use error::Error;
 pub use open::Model;
 pub use session::Session;
