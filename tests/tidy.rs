@@ -1,5 +1,5 @@
 //! The rules of the house, as far as a program can check them: headers, arrows between rooms, where `unsafe` may stand, sizes, and
-//! flags that the README does not know.
+//! commands and flags that the README does not know.
 
 mod util;
 
@@ -102,13 +102,16 @@ fn every_file_opens_with_its_purpose_and_is_of_bearable_size() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    for path in ["src", "simd/src", "tools/src", "tests"].into_iter().flat_map(sources) {
+    let folders = ["src", "simd/src", "simd/tests", "tools/src", "tools/tests", "tests", "examples", "benches"];
+    for path in folders.into_iter().flat_map(sources) {
         let text = read(&path);
         for word in [
             concat!("todo", "!("),
             concat!("unimplemented", "!("),
             concat!("dbg", "!("),
             concat!("#[ign", "ore"),
+            concat!("// TO", "DO"),
+            concat!("// FIX", "ME"),
         ] {
             assert!(!text.contains(word), "{}: {word}", path.display());
         }
@@ -154,13 +157,18 @@ fn unsafe_stands_only_where_it_is_allowed() {
 }
 
 #[test]
-fn the_readme_knows_every_flag() {
+fn the_readme_knows_every_command_and_flag() {
     let (siskin, readme) = (Siskin::new(), read(&root().join("README.md")));
-    let quantize = if cfg!(feature = "quantize") { &["quantize"][..] } else { &[] };
-    let pull = if cfg!(feature = "download") { &["pull"][..] } else { &[] };
-    let always = ["generate", "trace", "chat", "tokenize", "inspect", "plan", "bench", "score", "perplexity"];
-    for command in always.iter().chain(pull).chain(quantize).copied() {
-        let help = siskin.run([command, "--help"]).ok();
+    let help = siskin.run(["--help"]).ok();
+    let listed = help.split_once("Commands:").expect("a list of commands").1.lines().skip(1);
+    // a name has two blanks before it, what it does has more
+    let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_whitespace().next());
+    let commands: Vec<&str> = names.filter(|name| *name != "help").collect();
+    assert!(commands.contains(&"generate") && commands.contains(&"config"), "{help}");
+    for command in commands {
+        assert!(readme.contains(&format!("`siskin {command}")), "README.md: {command} is missing");
+        let help = siskin.run([command, "-h"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         // such as `--flag,` and `--flag[=<VALUE>]`
         let names = flags.filter_map(|flag| flag.split(|c: char| !c.is_alphanumeric() && c != '-').next());
@@ -170,5 +178,16 @@ fn the_readme_knows_every_flag() {
                 "README.md: {command} {flag} is missing"
             );
         }
+    }
+}
+
+#[test]
+fn the_compiler_that_is_promised_is_the_one_that_lints_know() {
+    let manifest = read(&root().join("Cargo.toml"));
+    assert!(manifest.contains("rust-version = ") && manifest.contains("incompatible_msrv = \"deny\""));
+    for member in ["simd", "tools"] {
+        let text = read(&root().join(member).join("Cargo.toml"));
+        assert!(text.contains("rust-version.workspace = true"), "{member}: another rust-version");
+        assert!(text.contains("[lints]\nworkspace = true"), "{member}: other lints");
     }
 }
