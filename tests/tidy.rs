@@ -102,7 +102,8 @@ fn every_file_opens_with_its_purpose_and_is_of_bearable_size() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    let folders = ["src", "simd/src", "simd/tests", "tools/src", "tools/tests", "tests", "examples", "benches"];
+    let folders =
+        ["src", "simd/src", "simd/tests", "tools/src", "tools/tests", "tests", "examples", "benches"];
     for path in folders.into_iter().flat_map(sources) {
         let text = read(&path);
         for word in [

@@ -28,7 +28,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &[
             r#"siskin trace -n 8 --seed 3 "Once upon a time""#,
             r#"siskin trace --html trace.html "Once upon a time""#,
-            r#"siskin trace --jsonl -n 20 "Once upon a time" | jq .token"#,
+            r#"siskin trace --jsonl -n 20 "Once upon a time""#,
         ],
     ),
     (
