@@ -36,6 +36,8 @@ impl Siskin {
         let mut command = Command::new(words.next().expect("at least the binary"));
         command.args(words).args(args).current_dir(self.dir.path());
         command.env_remove("SISKIN_MODEL").env_remove("SISKIN_ISA");
+        // nobody's own settings
+        command.env_remove("SISKIN_CONFIG").env("XDG_CONFIG_HOME", self.dir.path().join(".config"));
         command
     }
 

@@ -16,6 +16,7 @@ mod watch;
 
 use super::guard::Guard;
 use super::output::{Answer, message};
+use super::prompt::Prompt;
 use super::setup::Threads;
 use super::signals::Signals;
 use super::trace_args::Trace as Args;
@@ -41,6 +42,20 @@ use watch::Watch;
 
 /// Tokens that are generated when the user does not say how many; as in `generate`.
 const MAX_TOKENS: usize = 256;
+
+impl Args {
+    /// What the prompt is made of.
+    pub fn prompted(&self) -> Prompt<'_> {
+        Prompt {
+            direct: self.prompt.as_deref(),
+            source: &self.source,
+            #[cfg(feature = "chat")]
+            chat: self.chat,
+            #[cfg(feature = "chat")]
+            conversation: &self.conversation,
+        }
+    }
+}
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {

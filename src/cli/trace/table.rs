@@ -22,13 +22,17 @@ pub struct Look {
 }
 
 impl Look {
-    /// Colours for a terminal, unless NO_COLOR (no-color.org) is set or the terminal has none; as wide as the terminal, within reason.
+    /// Colours for a terminal, unless NO_COLOR (no-color.org) is set, CLICOLOR is 0, or the terminal has none; for anything if CLICOLOR_FORCE
+    /// is set (bixense.com/clicolors). As wide as the terminal, within reason.
     pub fn of_stdout() -> Look {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let is_zero = |name| std::env::var_os(name).is_some_and(|value| value == "0");
         let is_terminal = std::io::stdout().is_terminal();
+        let forced = is_set("CLICOLOR_FORCE") && !is_zero("CLICOLOR_FORCE");
+        let wanted = forced || (is_terminal && !is_dumb && !is_zero("CLICOLOR"));
         let width = terminal_width().filter(|_| is_terminal).unwrap_or(100);
-        Look { colour: is_terminal && !is_dumb && !is_set("NO_COLOR"), width: width.clamp(40, 160) }
+        Look { colour: wanted && !is_set("NO_COLOR"), width: width.clamp(40, 160) }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
