@@ -139,6 +139,12 @@ fn families() {
     }
 }
 
+/// How the keys and values of a model can be stored: in blocks only if they fill the heads.
+fn types_of(model: &Model) -> impl Iterator<Item = KvType> {
+    let head_dim = model.config().heads.head_dim;
+    KvType::ALL.into_iter().filter(move |kv_type| kv_type.check(head_dim).is_ok())
+}
+
 fn decoders(path: &Path) {
     let file = Gguf::open(path).expect("a model");
     let (model, bytes) = held(|| Model::load(&file).expect("a model"));
@@ -146,7 +152,7 @@ fn decoders(path: &Path) {
     let from_header = Model::load(&header).expect("a model");
     let branches = [BranchShape::default(), BranchShape { count: 3, positions: 17 }];
     for (positions, prompt) in [(1, None), (40, None), (300, None), (600, Some(280))] {
-        for kv_type in KvType::ALL {
+        for kv_type in types_of(&model) {
             for branches in branches {
                 let job = Job { positions, prompt, branches, kv_type, threads: 2, ..Job::default() };
                 let plan = Plan::new(&model, job).expect("a plan");
@@ -186,7 +192,7 @@ fn sessions() {
         let jobs =
             [(0, 5, 0, None), (0, 400, 3, None), (4, 30, 0, None), (0, 5, 0, window), (0, 4000, 0, window)];
         for (branches, max_tokens, min_tokens, window) in jobs {
-            for kv_type in KvType::ALL {
+            for kv_type in types_of(&model) {
                 let mut options = Options { max_tokens, branches, window, kv_type, ..Options::default() };
                 options.sampling.clone_from(&sampling);
                 options.stop.min_tokens = min_tokens;

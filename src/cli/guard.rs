@@ -3,6 +3,7 @@
 use super::CliError;
 use super::args::RunArgs;
 use super::output::message;
+use super::setup;
 use siskin::gguf::Gguf;
 use siskin::machine::{self, Machine};
 use siskin::memory::{Budget, Footprint, Size, Streamed};
@@ -53,6 +54,7 @@ impl Guard {
         options: &Options,
     ) -> Result<Footprint, CliError> {
         Window::check(options, model).map_err(siskin::session::Error::from)?;
+        setup::kv_type(model, options.kv_type)?;
         let footprint = |extent: Extent| {
             let plan = extent.plan(model, size.longest, threads, options)?;
             Some(Footprint::new(file, model, plan, size, threads))

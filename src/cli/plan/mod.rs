@@ -92,7 +92,7 @@ impl Job {
             max_tokens: if args.window.window.is_some() { usize::MAX } else { args.max_tokens },
             branches: args.beams.unwrap_or(0) as usize,
             window: args.window.window(),
-            kv_type: args.kv_type.into(),
+            kv_type: setup::kv_type(model, args.kv_type)?,
             sampling,
             ..Options::default()
         };
