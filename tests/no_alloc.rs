@@ -68,10 +68,10 @@ fn set_conditions(rules: &mut siskin::stop::Rules) {
 }
 
 fn a_step_allocates_nothing() {
-    KvType::ALL.into_iter().for_each(steps);
+    KvType::ALL.into_iter().for_each(steps_with);
 }
 
-fn steps(kv_type: KvType) {
+fn steps_with(kv_type: KvType) {
     let file = Gguf::open(&util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
@@ -104,5 +104,5 @@ fn steps(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], options: &Options
     }
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
     assert!(session.ended().is_some() && text.len() > 100, "{text}");
-    assert_eq!(allocations, 0, "in 100 steps with keys and values as {}", kv_type.name());
+    assert_eq!(allocations, 0, "in 100 steps with keys and values as {}", options.kv_type.name());
 }

@@ -53,8 +53,8 @@ impl Guard {
         extent: Extent,
         options: &Options,
     ) -> Result<Footprint, CliError> {
-        Window::check(options, model).map_err(siskin::session::Error::from)?;
         setup::kv_type(model, options.kv_type)?;
+        Window::check(options, model).map_err(siskin::session::Error::from)?;
         let footprint = |extent: Extent| {
             let plan = extent.plan(model, size.longest, threads, options)?;
             Some(Footprint::new(file, model, plan, size, threads))

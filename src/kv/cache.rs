@@ -76,8 +76,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// An empty cache; `None` if its size does not fit in `usize`, any of its dimensions is 0, a head is no whole number of blocks, or sinks leave no
-    /// room.
+    /// An empty cache; `None` if its size does not fit in `usize`, any of its dimensions is 0, sinks leave no room, or a head is no whole
+    /// number of blocks.
     pub fn new(shape: &Shape) -> Option<Cache> {
         shape.bytes()?;
         let BranchShape { count, positions } = shape.branches;
