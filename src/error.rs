@@ -87,7 +87,7 @@ impl Error {
 fn score_kind(error: &score::Error) -> Kind {
     use score::Error as Score;
     match error {
-        Score::Empty | Score::TokenRange { .. } => Kind::Usage,
+        Score::Empty | Score::TokenRange { .. } | Score::KvType(_) => Kind::Usage,
         Score::TooLong { .. } | Score::TooLarge { .. } => Kind::DoesNotFit,
         Score::Logits(_) => Kind::Failed,
     }
@@ -129,6 +129,7 @@ fn session_kind(error: &session::Error) -> Kind {
         Session::EmptyPrompt | Session::TokenRange { .. } | Session::Branches { .. } | Session::Stop(_) => {
             Kind::Usage
         }
+        Session::KvType(_) => Kind::Usage,
         Session::Sample(error) if error.is_setting() => Kind::Usage,
         #[cfg(feature = "grammar")]
         Session::Grammar(_) => Kind::Usage,

@@ -80,7 +80,7 @@ fn windows(
 fn predictor<'m>(args: &Perplexity, model: &'m Model, context: usize) -> Result<Predictor<'m>, CliError> {
     let topology = Topology::this_machine();
     let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
-    Predictor::new(model, cpu, context, args.kv_type.into()).map_err(usage)
+    Predictor::new(model, cpu, context, setup::kv_type(model, args.kv_type)?).map_err(usage)
 }
 
 /// A bar on stderr, where that is a terminal.

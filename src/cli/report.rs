@@ -72,13 +72,15 @@ pub fn memory(footprint: &Footprint) -> String {
     let usage = usage();
     let size = |n: Option<u64>| n.map_or("unknown".to_owned(), bytes);
     let plan = &footprint.plan;
+    let search =
+        if plan.search > 0 { format!(", search {}", bytes(plan.search as u64)) } else { String::new() };
     format!(
-        "memory: mapped {}, owned {} (kv {}, scratch {}, tables {}, tokenizer {}), planned {}; peak resident {}, without the file {}, \
+        "memory: mapped {}, owned {} (kv {}, scratch {}{search}, tables {}, tokenizer {}), planned {}; peak resident {}, without the file {}, \
          anonymous {}",
         bytes(footprint.mapped),
         bytes(footprint.owned()),
         bytes(plan.kv as u64),
-        bytes((plan.scratch + plan.search) as u64),
+        bytes(plan.scratch as u64),
         bytes(plan.tables as u64),
         bytes(footprint.tokenizer.owned as u64),
         bytes(footprint.needed()),
