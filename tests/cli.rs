@@ -2,6 +2,7 @@
 
 mod util;
 
+use siskin_tools::synth::{self, Mix, Shape};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use util::Siskin;
@@ -150,6 +151,27 @@ fn a_full_context_ends_it() {
     assert_eq!((&none["text"], &none["stop"]["reason"]), (&"".into(), &"max_tokens".into()));
 }
 
+/// Until the window is full nothing is different; then it goes on. A prompt may be longer than the window.
+#[test]
+fn a_window_goes_on() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |flags: &[&str]| {
+        let common = ["--temp", "0", "--ignore-eos", "--json", "Once upon a time"];
+        siskin.run(generate(&model, &[flags, &common].concat())).json()
+    };
+    let ids = |object: &serde_json::Value| object["tokens"].as_array().expect("ids").clone();
+    let (plain, window) = (run(&["-n", "50"]), run(&["-n", "90", "--window", "64"]));
+    assert_eq!(ids(&window)[..50], ids(&plain)[..]);
+    assert_eq!((ids(&window).len(), &window["stop"]["reason"]), (90, &"max_tokens".into()));
+    // a window that is never full takes what a run without one takes
+    let (short, same) = (run(&["-n", "20"]), run(&["-n", "20", "--window", "64"]));
+    assert_eq!((ids(&short), &short["memory"]["planned"]), (ids(&same), &same["memory"]["planned"]));
+    let long = "They went to the park and they saw a dog. ".repeat(12);
+    let read = siskin.run(generate(&model, &["-n", "8", "--window", "64", "--json", &long])).json();
+    assert!(read["prompt_tokens"].as_array().is_some_and(|tokens| tokens.len() > 100));
+    assert_eq!(read["timing"]["decode_tokens"], 8);
+}
+
 #[test]
 fn logits_have_a_row_for_every_token() {
     let (siskin, model) = (Siskin::new(), model());
@@ -254,6 +276,48 @@ fn with_architecture(bytes: &[u8], name: &[u8; 5]) -> Vec<u8> {
     [&bytes[..at], name, &bytes[at + 5..]].concat()
 }
 
+/// Blocks of 32 need heads that they fill; every command says so before it allocates.
+#[test]
+fn keys_and_values_are_stored_as_asked_for() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |args: &[&str]| siskin.run(args);
+    let mut kept = Vec::new();
+    for kv_type in ["f32", "f16", "q8_0", "q4_0"] {
+        let flags =
+            ["-n", "40", "--ignore-eos", "--kv-type", kv_type, "--json", "Once upon a time, there was a"];
+        let json = run(&[&["generate", "-m", &model], &flags[..]].concat()).json();
+        assert_eq!(json["tokens"].as_array().map(Vec::len), Some(40), "{json}");
+        kept.push(json["memory"]["kv"].as_u64().expect("bytes"));
+    }
+    assert!(kept.windows(2).all(|pair| pair[0] > pair[1]), "{kept:?}");
+    assert_eq!((kept[2] * 32, kept[3] * 32), (kept[1] * 17, kept[1] * 9), "34 and 18 bytes instead of 64");
+    let plan = run(&["plan", &model, "--no-probe", "--kv-type", "q8_0"]).ok();
+    let line = plan.lines().find(|line| line.starts_with("--kv-type")).expect("what each type takes");
+    assert!(["f32", "f16", "q4_0"].iter().all(|name| line.contains(name)), "{line}");
+    assert!(line.contains("(now)") && line.contains("saves"), "{line}");
+
+    let narrow = Shape { head_dim: 48, rope_dims: 48, ..Shape::named("tiny").expect("a shape") };
+    synth::Model::new(narrow, Mix::named("F16").expect("a format"), 1)
+        .save(&siskin.file("narrow.gguf", b""))
+        .expect("room for a small file");
+    siskin.file("text.txt", b"some words, and a few more of them");
+    let commands: [&[&str]; 6] = [
+        &["generate", "-m", "narrow.gguf", "x"],
+        &["trace", "-m", "narrow.gguf", "x"],
+        &["bench", "-m", "narrow.gguf", "-r", "1"],
+        &["plan", "narrow.gguf"],
+        &["perplexity", "-m", "narrow.gguf", "-f", "text.txt", "--context", "2"],
+        &["score", "-m", "narrow.gguf", "text.txt"],
+    ];
+    for command in commands {
+        let flags = [command, &["--kv-type", "q8_0"]].concat();
+        run(&flags).fails(2, &["--kv-type", "q8_0", "heads of 48 values", "multiple of 32", "f32 or f16"]);
+    }
+    let plan = run(&["plan", "narrow.gguf", "--no-probe"]).ok();
+    let line = plan.lines().find(|line| line.starts_with("--kv-type")).expect("what each type takes");
+    assert!(line.contains("f16") && !line.contains("q8_0"), "{line}");
+}
+
 #[test]
 fn every_bad_input_has_its_message_and_code() {
     let (siskin, model) = (Siskin::new(), model());
@@ -271,6 +335,16 @@ fn every_bad_input_has_its_message_and_code() {
         .fails(3, &["other.gguf: architecture 'nolma'", "Supported: llama"]);
     run(&["generate", "-m", &model, "--context", "4", "a prompt of more than four tokens"])
         .fails(4, &["tokens", "context of 4"]);
+    run(&["generate", "-m", &model, "--window", "513", "x"])
+        .fails(2, &["found 513 positions", "at most 512", "trained"]);
+    run(&["generate", "-m", &model, "--window", "4", "x"])
+        .fails(2, &["found 4 in a window of 4", "fewer sinks"]);
+    run(&["plan", &model, "--window", "513"]).fails(2, &["at most 512"]);
+    run(&["generate", "-m", &model, "--sinks", "4", "x"]).fails(2, &["--window"]);
+    for other in [["--beams", "2"], ["--best-of", "2"], ["--context", "100"]] {
+        run(&[&["generate", "-m", &model, "--window", "64"], &other[..], &["x"]].concat())
+            .fails(2, &["--window", "cannot be used with", other[0]]);
+    }
     run(&["generate", "-m", &model, "--tokens", "1,99999999"]).fails(2, &["99999999", "out of range"]);
     run(&["generate", "-m", &model, "--temp", "-1", "x"]).fails(2, &["temp"]);
     run(&["generate", "-m", &model, "--stop", "", "x"]).fails(2, &["stop"]);
@@ -315,4 +389,32 @@ fn doctor_finds_every_kernel_set_in_order() {
     for word in ["scalar", "ok", "chosen", "verdict", "memory", "page size"] {
         assert!(text.contains(word), "no '{word}' in {text}");
     }
+}
+
+/// The arguments of a command line whose last one may be in quotes.
+#[cfg(feature = "builtin")]
+fn arguments(line: &str) -> Vec<&str> {
+    let (flags, prompt) = line.split_once('"').unwrap_or((line, ""));
+    flags.split_whitespace().chain(prompt.strip_suffix('"')).collect()
+}
+
+/// README and book show what this program prints: the texts are those of every kernel set, and only broken into lines.
+#[cfg(feature = "builtin")]
+#[test]
+fn the_readme_shows_what_comes() {
+    let pages = [include_str!("../README.md"), include_str!("../docs/src/decoding.md")].concat();
+    let commands = pages.split("\n$ ").skip(1).filter_map(|rest| {
+        let (command, output) = rest.split_once('\n')?;
+        let args = command.strip_prefix("siskin ")?;
+        args.starts_with("generate")
+            .then_some((args, output.split("```").next()?))
+            .filter(|_| args.contains("--echo"))
+    });
+    let mut count = 0;
+    for (args, output) in commands {
+        let shown: Vec<&str> = output.lines().filter(|line| !line.starts_with("siskin:")).collect();
+        assert_eq!(Siskin::new().run(arguments(args)).ok().trim_end(), shown.join(" "), "{args}");
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
 }

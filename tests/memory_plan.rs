@@ -11,7 +11,7 @@ use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::ops::Cpu;
 use siskin::sample;
 use siskin::search::{self, Beams};
-use siskin::session::{Extent, Options, Session};
+use siskin::session::{Extent, Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
 use siskin_simd::Kernels;
@@ -139,6 +139,12 @@ fn families() {
     }
 }
 
+/// How the keys and values of a model can be stored: in blocks only if they fill the heads.
+fn types_of(model: &Model) -> impl Iterator<Item = KvType> {
+    let head_dim = model.config().heads.head_dim;
+    KvType::ALL.into_iter().filter(move |kv_type| kv_type.check(head_dim).is_ok())
+}
+
 fn decoders(path: &Path) {
     let file = Gguf::open(path).expect("a model");
     let (model, bytes) = held(|| Model::load(&file).expect("a model"));
@@ -146,7 +152,7 @@ fn decoders(path: &Path) {
     let from_header = Model::load(&header).expect("a model");
     let branches = [BranchShape::default(), BranchShape { count: 3, positions: 17 }];
     for (positions, prompt) in [(1, None), (40, None), (300, None), (600, Some(280))] {
-        for kv_type in KvType::ALL {
+        for kv_type in types_of(&model) {
             for branches in branches {
                 let job = Job { positions, prompt, branches, kv_type, threads: 2, ..Job::default() };
                 let plan = Plan::new(&model, job).expect("a plan");
@@ -157,6 +163,11 @@ fn decoders(path: &Path) {
                 assert_eq!(bytes, plan.tables, "{what}");
                 assert_eq!(Plan::new(&from_header, job), Some(plan), "{what}");
             }
+            let job = Job { positions, prompt, sinks: Some(3), kv_type, threads: 2, ..Job::default() };
+            let plan = Plan::new(&model, job).expect("a plan");
+            let cpu = cpu(2);
+            let (_decoder, decoder) = held(|| Decoder::new(&model, &plan, cpu));
+            assert_eq!(decoder, plan.kv + plan.scratch, "{}: {job:?}", path.display());
         }
     }
 }
@@ -177,9 +188,12 @@ fn sessions() {
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let prompt: Vec<u32> = (0..20).map(|id| id + 300).collect();
     for sampling in samplers() {
-        for (branches, max_tokens, min_tokens) in [(0, 5, 0), (0, 400, 3), (4, 30, 0)] {
-            for kv_type in KvType::ALL {
-                let mut options = Options { max_tokens, branches, kv_type, ..Options::default() };
+        let window = Some(Window { positions: 100, sinks: 4 });
+        let jobs =
+            [(0, 5, 0, None), (0, 400, 3, None), (4, 30, 0, None), (0, 5, 0, window), (0, 4000, 0, window)];
+        for (branches, max_tokens, min_tokens, window) in jobs {
+            for kv_type in types_of(&model) {
+                let mut options = Options { max_tokens, branches, window, kv_type, ..Options::default() };
                 options.sampling.clone_from(&sampling);
                 options.stop.min_tokens = min_tokens;
                 let cpu = cpu(2);

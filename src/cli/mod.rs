@@ -38,9 +38,12 @@ mod score_args;
 mod search;
 mod setup;
 mod signals;
+#[cfg(feature = "chat")]
+mod template_watch;
 mod tokenize;
 mod trace;
 mod trace_args;
+mod window_args;
 
 use args::{Cli, Command};
 use siskin::error::Kind;

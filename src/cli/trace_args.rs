@@ -2,6 +2,8 @@
 
 #[cfg(feature = "chat")]
 use super::args::ConversationArgs;
+#[cfg(feature = "grammar")]
+use super::args::GrammarArgs;
 use super::args::{ModelArgs, PromptArgs, RunArgs, SampleArgs, SearchArgs, StopArgs};
 use clap::{Args, value_parser};
 use std::path::PathBuf;
@@ -32,6 +34,10 @@ pub struct Trace {
     /// Choice of tokens
     #[command(flatten)]
     pub sample: SampleArgs,
+    /// Form of the text
+    #[cfg(feature = "grammar")]
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
     /// Several continuations
     #[command(flatten)]
     pub search: SearchArgs,

@@ -26,7 +26,7 @@ pub struct Decoder<'m> {
     pub(super) cpu: Cpu,
     pub(super) cache: Cache,
     pub(super) scratch: Scratch,
-    batch: usize,
+    pub(super) plan: Plan,
     /// Rows of the last pass.
     pub(super) rows: usize,
     /// Whose they were.
@@ -59,7 +59,7 @@ impl<'m> Decoder<'m> {
         let scratch = Scratch::new(model, plan, cpu.team.threads());
         let cache = Cache::new(&plan.shape(model.config())).expect("the plan computed this size");
         let runs = Vec::with_capacity(plan.branches.count.max(1));
-        Decoder { model, cpu, cache, scratch, batch: plan.batch, rows: 0, runs }
+        Decoder { model, cpu, cache, scratch, plan: *plan, rows: 0, runs }
     }
 
     /// Bytes that [`Decoder::new`] allocates to know what is where, beside the cache and the buffers of the plan.
@@ -70,7 +70,7 @@ impl<'m> Decoder<'m> {
 
     /// Tokens that one pass can take.
     pub fn max_batch(&self) -> usize {
-        self.batch
+        self.plan.batch
     }
 
     /// The next position, which is the number of tokens seen.
@@ -78,7 +78,7 @@ impl<'m> Decoder<'m> {
         self.cache.end()
     }
 
-    /// Positions left before the cache is full.
+    /// Positions left before the cache is full; of endless text there is no end of them.
     pub fn free(&self) -> usize {
         self.cache.free()
     }
@@ -127,7 +127,7 @@ impl<'m> Decoder<'m> {
     ///
     /// If there are none, a branch is full or does not exist, or a branch is named twice.
     pub fn forward_branches(&mut self, tokens: &[(usize, u32)]) {
-        assert!((1..=self.batch).contains(&tokens.len()), "{} branches in a pass", tokens.len());
+        assert!((1..=self.max_batch()).contains(&tokens.len()), "{} branches in a pass", tokens.len());
         self.runs.clear();
         for (row, &(branch, _)) in tokens.iter().enumerate() {
             let sequence = Sequence::Branch(branch);
@@ -152,10 +152,10 @@ impl<'m> Decoder<'m> {
     /// If `tokens` are not.
     pub fn forward(&mut self, tokens: &[u32]) {
         assert!(
-            (1..=self.batch).contains(&tokens.len()),
+            (1..=self.max_batch()).contains(&tokens.len()),
             "{} tokens in a pass, at most {}",
             tokens.len(),
-            self.batch
+            self.max_batch()
         );
         assert!(tokens.len() <= self.free(), "{} tokens, {} positions free", tokens.len(), self.free());
         let first = self.cache.append(Sequence::Trunk, tokens.len()).start;
@@ -170,7 +170,8 @@ impl<'m> Decoder<'m> {
         let positions = || runs.iter().flat_map(Run::tokens).map(|(_, _, position)| position);
         self.rows = runs.iter().map(|run| run.rows.len()).sum();
         self.embed(tokens, positions());
-        self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions()));
+        let sinks = self.scratch.sinks.positions(self.cache.end());
+        self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions().chain(sinks.clone())));
         let model = self.model;
         for (index, layer) in model.weights().layers.iter().enumerate() {
             self.normalize(&layer.attn_norm);

@@ -1,5 +1,6 @@
 //! What can be wrong with a session.
 
+use crate::kv::HeadSize;
 use crate::tokenizer::TokenId;
 use crate::{sample, stop};
 use std::io;
@@ -39,6 +40,9 @@ pub enum Error {
         /// Rows of the embedding.
         vocabulary: usize,
     },
+    /// Keys and values cannot be stored in this way.
+    #[error(transparent)]
+    KvType(#[from] HeadSize),
     /// No machine has this much memory.
     #[error("a context of {positions} tokens needs more memory than can be addressed. Try a smaller one")]
     TooLarge {
@@ -65,6 +69,9 @@ pub enum Error {
         /// Branches of the plan.
         room: usize,
     },
+    /// Text cannot go on in the window.
+    #[error(transparent)]
+    Window(#[from] super::WindowError),
     /// The logits could not be handed on.
     #[error("logits: {0}")]
     Sink(#[from] io::Error),
