@@ -112,6 +112,9 @@ pub struct Generate {
     /// Prompt
     #[command(flatten)]
     pub source: PromptArgs,
+    /// Begin with what this file has of the prompt, and keep the prompt in it for the next time
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["logits", "window"], help_heading = "Prompt")]
+    pub cache: Option<PathBuf>,
     /// Send the prompt as a message, in the format of the model's chat template
     #[cfg(feature = "chat")]
     #[arg(long, conflicts_with_all = ["tokens", "special"], help_heading = "Conversation")]
@@ -155,6 +158,12 @@ pub struct Chat {
     /// Do not remember lines for the next time
     #[arg(long, help_heading = "Conversation")]
     pub no_history: bool,
+    /// Go on with the conversation in this file, as /load does
+    #[arg(long, value_name = "FILE", help_heading = "Conversation")]
+    pub load: Option<PathBuf>,
+    /// Write the conversation to this file at the end, as /save does
+    #[arg(long, value_name = "FILE", help_heading = "Conversation")]
+    pub save: Option<PathBuf>,
     /// Length and stop conditions
     #[command(flatten)]
     pub stop: StopArgs,
@@ -331,6 +340,12 @@ pub struct RunArgs {
     /// Begin even if it needs more memory than there is
     #[arg(long)]
     pub force: bool,
+    /// Read the model's file into memory, instead of mapping it
+    #[arg(long)]
+    pub no_mmap: bool,
+    /// Lock the weights in memory, as far as the limit of locked memory (ulimit -l) and the memory permit
+    #[arg(long)]
+    pub lock: bool,
 }
 
 /// `--kv-type`.
@@ -454,6 +469,9 @@ pub struct Plan {
     /// Memory that may be allocated, such as 512M or 1.5G; mapped weights do not count
     #[arg(long, value_name = "SIZE")]
     pub mem_limit: Option<Size>,
+    /// With the model's file read into memory, instead of mapped
+    #[arg(long)]
+    pub no_mmap: bool,
     /// Do not read memory for a moment to estimate the speed
     #[arg(long)]
     pub no_probe: bool,
