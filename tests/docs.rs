@@ -68,7 +68,7 @@ impl Step {
             quote.is_none() && "|;&\n".contains(c)
         };
         let commands = self.command.split(ends).map(|part| part.trim_start_matches(['>', '(', ' ']));
-        commands.filter_map(|part| part.split_whitespace().next()).filter(|word| !word.parse::<u32>().is_ok())
+        commands.filter_map(|part| part.split_whitespace().next()).filter(|word| word.parse::<u32>().is_err())
     }
 }
 
