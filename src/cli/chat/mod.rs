@@ -185,7 +185,8 @@ impl Talk<'_> {
         self.messages = files::load(path)?;
         message(&format!("{}: {} messages", path.display(), self.messages.len()));
         if !self.windowed
-            && let Err(error) = self.session.recall(&files::cache(path)) {
+            && let Err(error) = self.session.recall(&files::cache(path))
+        {
             message(&error.to_string());
         }
         Ok(())
