@@ -27,11 +27,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("score", &["kv", "model", "ops", "sample", "threads", "tokenizer"]),
     ("search", &["sample", "session", "stop", "tokenizer"]),
     ("session", &["grammar", "kv", "machine", "model", "ops", "sample", "stop", "tokenizer"]),
+    ("batch", &["kv", "machine", "model", "ops", "search", "session", "stop", "tokenizer"]),
     ("memory", &["gguf", "kv", "machine", "model", "session", "threads", "tokenizer"]),
     ("download", &["gguf"]),
     (
         "open",
         &[
+            "batch",
             "builtin",
             "error",
             "gguf",
@@ -158,7 +160,8 @@ fn the_readme_knows_every_flag() {
     let (siskin, readme) = (Siskin::new(), read(&root().join("README.md")));
     let quantize = if cfg!(feature = "quantize") { &["quantize"][..] } else { &[] };
     let pull = if cfg!(feature = "download") { &["pull"][..] } else { &[] };
-    let always = ["generate", "trace", "chat", "tokenize", "inspect", "plan", "bench", "score", "perplexity"];
+    let always =
+        ["generate", "batch", "trace", "chat", "tokenize", "inspect", "plan", "bench", "score", "perplexity"];
     for command in always.iter().chain(pull).chain(quantize).copied() {
         let help = siskin.run([command, "--help"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);

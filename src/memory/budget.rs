@@ -126,7 +126,7 @@ impl Budget {
             None => "Not even a context of one token fits: try a smaller model, or a higher limit".to_owned(),
         };
         Err(Error::DoesNotFit {
-            context: footprint.plan.capacity.saturating_add(footprint.plan.branches.positions),
+            context: footprint.plan.longest(),
             needed: worst.needed(footprint),
             available: worst.bytes,
             bound: worst.name.clone(),

@@ -68,11 +68,17 @@ impl Plan {
     pub fn new(model: &Model, job: Job) -> Option<Plan> {
         let (capacity, branches) = (job.positions.max(1), job.branches);
         let prompt = job.prompt.map_or(capacity, |prompt| prompt.max(MIN_BATCH).min(capacity));
-        let batch = batch(model, prompt)?.max(branches.count);
+        // A pass has a token of each branch, or the next of those that read prompts and a run of one that does.
+        let rows = if branches.run > 1 {
+            branches.run.saturating_add(branches.count).max(LANES)
+        } else {
+            branches.count
+        };
+        let batch = batch(model, prompt)?.max(rows);
         let sizes = Sizes::new(model, batch);
         let matmul = matmul::Workspace::bytes(sizes.extent(), job.threads)?;
         let attention =
-            attention::Workspace::bytes(model.config().heads, longest(capacity, branches)?, job.threads)?;
+            attention::Workspace::bytes(model.config().heads, branches.longest(capacity)?, job.threads)?;
         let shape = shape(model.config(), (capacity, branches), batch, job.kv_type);
         let kv = shape.bytes()?;
         let records = Cache::record_bytes(&shape)?.checked_add(Decoder::record_bytes(model, branches))?;
@@ -97,8 +103,8 @@ impl Plan {
     }
 
     /// Positions of the longest sequence.
-    pub(super) fn longest(&self) -> usize {
-        self.capacity + self.branches.positions
+    pub fn longest(&self) -> usize {
+        self.branches.longest(self.capacity).unwrap_or(usize::MAX)
     }
 
     /// What the cache is made of, layer by layer.
@@ -112,20 +118,19 @@ impl Plan {
     }
 }
 
-/// Positions of the longest sequence: the trunk with a tail.
-fn longest(capacity: usize, branches: BranchShape) -> Option<usize> {
-    capacity.checked_add(branches.positions)
-}
-
 /// Tokens of a batch: as many as fit in whole tiles, but no more than the batches need that a prompt is evenly cut into.
 fn batch(model: &Model, prompt: usize) -> Option<usize> {
+    Some(even_batch(prompt, most_tokens(model)?))
+}
+
+/// Tokens of the largest batch of a model's prompts.
+pub(crate) fn most_tokens(model: &Model) -> Option<usize> {
     let bytes = |rows: usize| {
         let sizes = Sizes::new(model, rows);
         sizes.bytes()?.checked_add(matmul::Workspace::bytes(sizes.extent(), 0)?)
     };
     let tile = bytes(2 * LANES)?.checked_sub(bytes(LANES)?)?;
-    let fit = (MAX_ACTIVATIONS / (tile / LANES)).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
-    Some(even_batch(prompt, fit))
+    Some((MAX_ACTIVATIONS / (tile / LANES)).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE)
 }
 
 /// The length of batches that a prompt is cut into: as few as possible and about as long as each other, because short ones cost as much as

@@ -126,7 +126,7 @@ fn branches_see_the_trunk_and_their_own_tails() {
     };
     let window = LayerShape { capacity: 4, window: Some(3), ..all };
     let layers = vec![all, window, LayerShape { state: 1, ..window }];
-    let shape = Shape { layers, positions: 6, branches: BranchShape { count: 3, positions: 8 } };
+    let shape = Shape { layers, positions: 6, branches: BranchShape { count: 3, positions: 8, run: 1 } };
     let mut cache = Cache::new(&shape).unwrap();
     assert_eq!(shape.bytes(), Some(cache.bytes()));
 
