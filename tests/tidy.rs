@@ -1,5 +1,5 @@
 //! The rules of the house, as far as a program can check them: headers, arrows between rooms, where `unsafe` may stand, sizes, and
-//! flags that the README does not know.
+//! flags that the book does not know.
 
 mod util;
 
@@ -155,22 +155,35 @@ fn unsafe_stands_only_where_it_is_allowed() {
     }
 }
 
+/// Whether a text has a flag as a word of its own: `--stop-regex` is no `--stop`.
+fn has_flag(text: &str, flag: &str) -> bool {
+    let goes_on = |rest: &str| rest.starts_with(|c: char| c.is_alphanumeric() || c == '-');
+    text.match_indices(flag).any(|(at, _)| !goes_on(&text[at + flag.len()..]))
+}
+
 #[test]
-fn the_readme_knows_every_flag() {
-    let (siskin, readme) = (Siskin::new(), read(&root().join("README.md")));
+fn the_page_of_each_command_knows_its_flags() {
+    let siskin = Siskin::new();
+    let page = |name: &str| read(&root().join("docs/src").join(name).with_extension("md"));
     let quantize = if cfg!(feature = "quantize") { &["quantize"][..] } else { &[] };
     let pull = if cfg!(feature = "download") { &["pull"][..] } else { &[] };
+    let chat = if cfg!(feature = "chat") { &["chat"][..] } else { &[] };
     let always =
-        ["generate", "batch", "trace", "chat", "tokenize", "inspect", "plan", "bench", "score", "perplexity"];
-    for command in always.iter().chain(pull).chain(quantize).copied() {
+        ["generate", "trace", "batch", "tokenize", "inspect", "plan", "bench", "score", "perplexity", "doctor"];
+    for command in always.iter().chain(chat).chain(pull).chain(quantize).copied() {
+        let mut text = page(command);
+        // their pages have what they add to the flags of `generate`
+        if ["trace", "chat", "batch"].contains(&command) {
+            text += &page("generate");
+        }
         let help = siskin.run([command, "--help"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         // such as `--flag,` and `--flag[=<VALUE>]`
         let names = flags.filter_map(|flag| flag.split(|c: char| !c.is_alphanumeric() && c != '-').next());
         for flag in names {
             assert!(
-                ["--help", "--model"].contains(&flag) || readme.contains(flag),
-                "README.md: {command} {flag} is missing"
+                ["--help", "--model"].contains(&flag) || has_flag(&text, flag),
+                "docs/src/{command}.md: {flag} is missing"
             );
         }
     }

@@ -1,5 +1,5 @@
 //! What can go wrong around the program, done to the real one: files that change or are none, outputs that take no more, signals, machines
-//! without `/proc` or memory. Each test is named for its fault; the README lists them with their exit codes.
+//! without `/proc` or memory. Each test is named for its fault; docs/src/exit-codes.md lists them with their exit codes.
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 mod files;

@@ -3,7 +3,7 @@
 from .stories import cast
 from .words import expand
 
-# The lesson of the README: one likely word, several possible ones. Counts out of 100.
+# The lesson of the book (docs/src/decoding.md): one likely word, several possible ones. Counts out of 100.
 SEATS = {"mat": 46, "bed": 12, "floor": 9, "rug": 9, "chair": 8, "sofa": 5, "roof": 4, "wall": 4, "step": 3}
 
 CAT_AFTER = [
