@@ -119,7 +119,7 @@ fn threads_do_not_matter() {
 fn batch(siskin: &Siskin, lines: &[Value], flags: &[&str]) -> Run {
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
     siskin.file("in.jsonl", text.as_bytes());
-    siskin.run([&["batch", "in.jsonl", "out.jsonl"], flags].concat())
+    siskin.run([&["batch", "in.jsonl", "out.jsonl"][..], flags].concat())
 }
 
 fn output(siskin: &Siskin) -> String {
