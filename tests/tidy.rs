@@ -168,8 +168,18 @@ fn the_page_of_each_command_knows_its_flags() {
     let quantize = if cfg!(feature = "quantize") { &["quantize"][..] } else { &[] };
     let pull = if cfg!(feature = "download") { &["pull"][..] } else { &[] };
     let chat = if cfg!(feature = "chat") { &["chat"][..] } else { &[] };
-    let always =
-        ["generate", "trace", "batch", "tokenize", "inspect", "plan", "bench", "score", "perplexity", "doctor"];
+    let always = [
+        "generate",
+        "trace",
+        "batch",
+        "tokenize",
+        "inspect",
+        "plan",
+        "bench",
+        "score",
+        "perplexity",
+        "doctor",
+    ];
     for command in always.iter().chain(chat).chain(pull).chain(quantize).copied() {
         let mut text = page(command);
         // their pages have what they add to the flags of `generate`
