@@ -87,7 +87,7 @@ impl Error {
 fn score_kind(error: &score::Error) -> Kind {
     use score::Error as Score;
     match error {
-        Score::Empty | Score::TokenRange { .. } => Kind::Usage,
+        Score::Empty | Score::TokenRange { .. } | Score::KvType(_) => Kind::Usage,
         Score::TooLong { .. } | Score::TooLarge { .. } => Kind::DoesNotFit,
         Score::Logits(_) => Kind::Failed,
     }
@@ -98,7 +98,7 @@ fn quantize_kind(error: &crate::quantize::Error) -> Kind {
     use crate::quantize::Error as Quantize;
     match error {
         Quantize::Gguf(error) if error.is_io() => Kind::Failed,
-        Quantize::Gguf(_) | Quantize::AlreadyQuantized { .. } => Kind::BadModel,
+        Quantize::Gguf(_) | Quantize::NoTensors { .. } | Quantize::AlreadyQuantized { .. } => Kind::BadModel,
         Quantize::NotFinite { .. } | Quantize::TooLarge { .. } => Kind::BadModel,
         Quantize::SameFile { .. } => Kind::Usage,
         Quantize::DiskFull { .. } => Kind::DoesNotFit,
@@ -129,6 +129,7 @@ fn session_kind(error: &session::Error) -> Kind {
         Session::EmptyPrompt | Session::TokenRange { .. } | Session::Branches { .. } | Session::Stop(_) => {
             Kind::Usage
         }
+        Session::KvType(_) => Kind::Usage,
         Session::Sample(error) if error.is_setting() => Kind::Usage,
         #[cfg(feature = "grammar")]
         Session::Grammar(_) => Kind::Usage,

@@ -82,10 +82,17 @@ pub mod search;
 pub mod session;
 pub mod stop;
 pub mod tensor;
+#[cfg(test)]
+mod testing;
 #[allow(unsafe_code)]
 pub mod threads;
 pub mod tokenizer;
 pub mod topology;
+
+/// The programs of the book, compiled and run as they stand there.
+#[cfg(all(doctest, feature = "builtin"))]
+#[doc = include_str!("../docs/src/library.md")]
+mod book {}
 
 pub use error::Error;
 pub use open::Model;

@@ -3,7 +3,7 @@
 //! A token's loss is the negative logarithm of the probability that the model gave it, in nats; the perplexity is `e` to the mean loss
 //! (Jelinek et al. 1977). Only tokens with enough text before them count.
 
-use crate::kv::KvType;
+use crate::kv::{HeadSize, KvType};
 use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
 use std::ops::Range;
@@ -49,6 +49,9 @@ pub enum Error {
         /// The model's.
         expected: usize,
     },
+    /// Keys and values cannot be stored in this way.
+    #[error(transparent)]
+    KvType(#[from] HeadSize),
     /// The memory needed cannot be addressed.
     #[error("a window of {context} tokens needs too much memory")]
     TooLarge {
@@ -184,12 +187,13 @@ impl<'m> Predictor<'m> {
     ///
     /// # Errors
     ///
-    /// If `context` is not one for the model.
+    /// If `context` is not one for the model, or its heads cannot be stored as `kv_type`.
     pub fn new(model: &'m Model, cpu: Cpu, context: usize, kv_type: KvType) -> Result<Predictor<'m>, Error> {
         let limit = model.config().context;
         if !(2..=limit).contains(&context) {
             return Err(Error::Context { found: context, context: limit });
         }
+        kv_type.check(model.config().heads.head_dim)?;
         let vocabulary = model.weights().vocabulary();
         let logits = vocabulary.checked_mul(ROWS).ok_or(Error::TooLarge { context })?;
         let sampler_bytes = logits.checked_mul(size_of::<f32>()).ok_or(Error::TooLarge { context })?;

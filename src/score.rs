@@ -15,8 +15,8 @@
 #[cfg(test)]
 mod tests;
 
-use crate::kv::KvType;
 use crate::kv::shape::BranchShape;
+use crate::kv::{HeadSize, KvType};
 use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
 use crate::sample::{self, Distribution};
@@ -53,6 +53,9 @@ pub enum Error {
         /// Tokens of the vocabulary.
         vocabulary: usize,
     },
+    /// Keys and values cannot be stored in this way.
+    #[error(transparent)]
+    KvType(#[from] HeadSize),
     /// The memory needed cannot be addressed.
     #[error("a text of {tokens} tokens needs too much memory")]
     TooLarge {
@@ -158,10 +161,11 @@ impl<'m> Scorer<'m> {
     ///
     /// # Errors
     ///
-    /// If a text is too long or has no token, or a token is out of range.
+    /// If a text is too long or has no token, a token is out of range, or the model's heads cannot be stored as `kv_type`.
     pub fn new(model: &'m Model, cpu: Cpu, texts: &Texts, kv_type: KvType) -> Result<Scorer<'m>, Error> {
         let (vocabulary, context) = (model.weights().vocabulary(), model.config().context);
         check(texts, vocabulary, context)?;
+        kv_type.check(model.config().heads.head_dim)?;
         let too_large = Error::TooLarge { tokens: texts.longest() };
         let logits = vocabulary.checked_mul(ROWS.max(SIDE_BY_SIDE)).filter(|n| n.checked_mul(8).is_some());
         let logits = logits.ok_or(too_large.clone())?;

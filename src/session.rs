@@ -136,6 +136,7 @@ impl<'m> Session<'m> {
         if tokenizer.len() > vocabulary {
             return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
         }
+        options.kv_type.check(model.config().heads.head_dim)?;
         let mut options = options.clone();
         options.sampling = options.sampling.within(extent.longest());
         let (prefill_threads, decode_threads) = threads(&options, cpu.team.threads());

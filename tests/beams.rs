@@ -142,7 +142,8 @@ fn the_command_prints_the_best() {
         (&["--beams", "0"], "not in 1..=1024"),
         (&["--num-return", "2"], "--num-return 2"),
         (&["--best-of", "2", "--num-return", "3"], "--num-return 3"),
-        (&["--beams", "2", "--length-penalty", "inf"], "finite"),
+        (&["--beams", "2", "--length-penalty", "inf"], "found inf, expected a number from -20 to 20"),
+        (&["--beams", "2", "--length-penalty=-21"], "found -21, expected"),
     ] {
         let run = siskin.run([&["generate", "Once"], flags].concat());
         assert_eq!(run.code, Some(2), "{}", run.stderr);

@@ -75,6 +75,18 @@ fn generate_takes_one_message() {
     siskin.run(["generate", "--system", "Be kind.", "x"]).fails(2, &["--system", "--chat"]);
 }
 
+/// The interpreter counts no steps for a list that is added to itself: the command watches its memory.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_template_that_fills_the_memory_ends_the_program() {
+    let siskin = Siskin::new();
+    let twice =
+        "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}";
+    siskin.file("hostile.jinja", twice.as_bytes());
+    let run = chat(&siskin, &["--chat-template", "hostile.jinja"], "Hello\nHello\n");
+    run.fails(3, &["chat template: more than 128 MiB of memory", "--chat-template FILE"]);
+}
+
 #[test]
 fn reset_and_system_change_the_conversation() {
     let siskin = Siskin::new();

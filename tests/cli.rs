@@ -2,6 +2,7 @@
 
 mod util;
 
+use siskin_tools::synth::{self, Mix, Shape};
 use std::io::Write;
 use std::process::{Command, Stdio};
 use util::Siskin;
@@ -254,6 +255,48 @@ fn with_architecture(bytes: &[u8], name: &[u8; 5]) -> Vec<u8> {
     [&bytes[..at], name, &bytes[at + 5..]].concat()
 }
 
+/// Blocks of 32 need heads that they fill; every command says so before it allocates.
+#[test]
+fn keys_and_values_are_stored_as_asked_for() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |args: &[&str]| siskin.run(args);
+    let mut kept = Vec::new();
+    for kv_type in ["f32", "f16", "q8_0", "q4_0"] {
+        let flags =
+            ["-n", "40", "--ignore-eos", "--kv-type", kv_type, "--json", "Once upon a time, there was a"];
+        let json = run(&[&["generate", "-m", &model], &flags[..]].concat()).json();
+        assert_eq!(json["tokens"].as_array().map(Vec::len), Some(40), "{json}");
+        kept.push(json["memory"]["kv"].as_u64().expect("bytes"));
+    }
+    assert!(kept.windows(2).all(|pair| pair[0] > pair[1]), "{kept:?}");
+    assert_eq!((kept[2] * 32, kept[3] * 32), (kept[1] * 17, kept[1] * 9), "34 and 18 bytes instead of 64");
+    let plan = run(&["plan", &model, "--no-probe", "--kv-type", "q8_0"]).ok();
+    let line = plan.lines().find(|line| line.starts_with("--kv-type")).expect("what each type takes");
+    assert!(["f32", "f16", "q4_0"].iter().all(|name| line.contains(name)), "{line}");
+    assert!(line.contains("(now)") && line.contains("saves"), "{line}");
+
+    let narrow = Shape { head_dim: 48, rope_dims: 48, ..Shape::named("tiny").expect("a shape") };
+    synth::Model::new(narrow, Mix::named("F16").expect("a format"), 1)
+        .save(&siskin.file("narrow.gguf", b""))
+        .expect("room for a small file");
+    siskin.file("text.txt", b"some words, and a few more of them");
+    let commands: [&[&str]; 6] = [
+        &["generate", "-m", "narrow.gguf", "x"],
+        &["trace", "-m", "narrow.gguf", "x"],
+        &["bench", "-m", "narrow.gguf", "-r", "1"],
+        &["plan", "narrow.gguf"],
+        &["perplexity", "-m", "narrow.gguf", "-f", "text.txt", "--context", "2"],
+        &["score", "-m", "narrow.gguf", "text.txt"],
+    ];
+    for command in commands {
+        let flags = [command, &["--kv-type", "q8_0"]].concat();
+        run(&flags).fails(2, &["--kv-type", "q8_0", "heads of 48 values", "multiple of 32", "f32 or f16"]);
+    }
+    let plan = run(&["plan", "narrow.gguf", "--no-probe"]).ok();
+    let line = plan.lines().find(|line| line.starts_with("--kv-type")).expect("what each type takes");
+    assert!(line.contains("f16") && !line.contains("q8_0"), "{line}");
+}
+
 #[test]
 fn every_bad_input_has_its_message_and_code() {
     let (siskin, model) = (Siskin::new(), model());
@@ -315,4 +358,32 @@ fn doctor_finds_every_kernel_set_in_order() {
     for word in ["scalar", "ok", "chosen", "verdict", "memory", "page size"] {
         assert!(text.contains(word), "no '{word}' in {text}");
     }
+}
+
+/// The arguments of a command line whose last one may be in quotes.
+#[cfg(feature = "builtin")]
+fn arguments(line: &str) -> Vec<&str> {
+    let (flags, prompt) = line.split_once('"').unwrap_or((line, ""));
+    flags.split_whitespace().chain(prompt.strip_suffix('"')).collect()
+}
+
+/// README and book show what this program prints: the texts are those of every kernel set, and only broken into lines.
+#[cfg(feature = "builtin")]
+#[test]
+fn the_readme_shows_what_comes() {
+    let pages = [include_str!("../README.md"), include_str!("../docs/src/decoding.md")].concat();
+    let commands = pages.split("\n$ ").skip(1).filter_map(|rest| {
+        let (command, output) = rest.split_once('\n')?;
+        let args = command.strip_prefix("siskin ")?;
+        args.starts_with("generate")
+            .then_some((args, output.split("```").next()?))
+            .filter(|_| args.contains("--echo"))
+    });
+    let mut count = 0;
+    for (args, output) in commands {
+        let shown: Vec<&str> = output.lines().filter(|line| !line.starts_with("siskin:")).collect();
+        assert_eq!(Siskin::new().run(arguments(args)).ok().trim_end(), shown.join(" "), "{args}");
+        count += 1;
+    }
+    assert!(count >= 5, "{count}");
 }

@@ -141,6 +141,12 @@ fn families() {
     }
 }
 
+/// How the keys and values of a model can be stored: in blocks only if they fill the heads.
+fn types_of(model: &Model) -> impl Iterator<Item = KvType> {
+    let head_dim = model.config().heads.head_dim;
+    KvType::ALL.into_iter().filter(move |kv_type| kv_type.check(head_dim).is_ok())
+}
+
 fn decoders(path: &Path) {
     let file = Gguf::open(path).expect("a model");
     let (model, bytes) = held(|| Model::load(&file).expect("a model"));
@@ -152,7 +158,7 @@ fn decoders(path: &Path) {
         BranchShape { count: 3, positions: 150, run: 64 },
     ];
     for (positions, prompt) in [(1, None), (40, None), (300, None), (600, Some(280))] {
-        for kv_type in KvType::ALL {
+        for kv_type in types_of(&model) {
             for branches in branches {
                 let job = Job { positions, prompt, branches, kv_type, threads: 2, ..Job::default() };
                 let plan = Plan::new(&model, job).expect("a plan");
@@ -184,7 +190,7 @@ fn sessions() {
     let prompt: Vec<u32> = (0..20).map(|id| id + 300).collect();
     for sampling in samplers() {
         for (branches, max_tokens, min_tokens) in [(0, 5, 0), (0, 400, 3), (4, 30, 0)] {
-            for kv_type in KvType::ALL {
+            for kv_type in types_of(&model) {
                 let mut options = Options { max_tokens, branches, kv_type, ..Options::default() };
                 options.sampling.clone_from(&sampling);
                 options.stop.min_tokens = min_tokens;

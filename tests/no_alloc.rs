@@ -5,6 +5,7 @@
 mod util;
 
 use siskin::gguf::Gguf;
+use siskin::kv::KvType;
 use siskin::model::Model;
 use siskin::ops::Cpu;
 use siskin::sample;
@@ -67,6 +68,10 @@ fn set_conditions(rules: &mut siskin::stop::Rules) {
 }
 
 fn a_step_allocates_nothing() {
+    KvType::ALL.into_iter().for_each(steps);
+}
+
+fn steps(kv_type: KvType) {
     let file = Gguf::open(&util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
@@ -77,6 +82,7 @@ fn a_step_allocates_nothing() {
         max_tokens: 100,
         stop_texts: vec!["never in a story".into(), "\u{1F40D}".into()],
         ignore_eos: true,
+        kv_type,
         sampling,
         ..Options::default()
     };
@@ -92,5 +98,5 @@ fn a_step_allocates_nothing() {
     }
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
     assert!(session.ended().is_some() && text.len() > 100, "{text}");
-    assert_eq!(allocations, 0, "in 100 steps");
+    assert_eq!(allocations, 0, "in 100 steps with keys and values as {}", kv_type.name());
 }

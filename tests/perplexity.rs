@@ -30,8 +30,38 @@ fn cpu() -> Cpu {
     Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") }
 }
 
+/// What storing keys and values in blocks costs, over a part of the text; README.md has it for the whole.
+#[test]
+fn blocks_of_keys_and_values_cost_little() {
+    let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/train/heldout.txt");
+    let text = std::fs::read_to_string(text).expect("the text");
+    let file = Gguf::open(&util::model()).expect("the model");
+    let model = Model::load(&file).expect("a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
+    let tokens = tokenizer.encode(&text, Encode::default());
+    let cut = windows(&tokens[..1024], tokenizer.bos(), 256, None).expect("windows");
+    let loss = |kv_type: KvType| {
+        let mut predictor = Predictor::new(&model, cpu(), 256, kv_type).expect("it fits");
+        let mut found = Score::default();
+        for window in &cut {
+            score(&mut predictor, None, window, &mut found).expect("the same vocabulary");
+        }
+        found.loss.value()
+    };
+    let [f16, q8_0, q4_0] = [KvType::F16, KvType::Q8_0, KvType::Q4_0].map(loss);
+    println!("q8_0 {:+.3} %, q4_0 {:+.3} %", 100.0 * (q8_0 - f16).exp_m1(), 100.0 * (q4_0 - f16).exp_m1());
+    assert!((q8_0 - f16).exp() <= 1.002, "{q8_0} nats, and {f16} with f16");
+    assert!((q4_0 - f16).exp() <= 1.03, "{q4_0} nats, and {f16} with f16");
+    assert!(q8_0 != f16 && q4_0 != f16, "stored as if nothing had been asked for");
+}
+
 #[test]
 fn perplexity_is_llama_cpps() {
+    if util::emulated() {
+        return eprintln!(
+            "skipped: thousands of tokens take an emulated core minutes; the goldens compare its logits"
+        );
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let golden = std::fs::read_to_string(root.join("tests/data/perplexity.json")).expect("the golden");
     let golden: Golden = serde_json::from_str(&golden).expect("numbers");
@@ -73,5 +103,10 @@ fn the_command_reports_and_refuses() {
     assert!(run(&[]).ok().starts_with("perplexity "));
     run(&["--stride", "32"]).fails(2, &["stride", "32 tokens", "1 to 31"]);
     siskin.run(["perplexity", "-m", model, "few words"]).fails(2, &["text", "Try a longer"]);
-    siskin.run(["perplexity", "-m", model, "-f", text, "--context", "9999"]).fails(2, &["Try a longer"]);
+    for (context, found) in
+        [("0", "context: 0 tokens"), ("1", "context: 1 tokens"), ("9999999", "model's context")]
+    {
+        siskin.run(["perplexity", "-m", model, "-f", text, "--context", context]).fails(2, &[found]);
+    }
+    siskin.run_with_stdin(["perplexity", "-m", model, "-f", "-"], b"").fails(2, &["text is empty"]);
 }

@@ -85,8 +85,10 @@ fn lengths_count_if_asked() {
 #[test]
 fn what_cannot_be_scored_is_named() {
     score("", &[]).fails(2, &["required"]);
-    score("", &["-"]).fails(2, &["found no text"]);
-    score("a\n\nb\n", &["-", "--choices"]).fails(2, &["continuation 2", "found no text"]);
+    score("", &["-"]).fails(2, &["stdin: found no text", "Try"]);
+    score("", &["-", "--choices"]).fails(2, &["stdin: found no text", "a line for each continuation"]);
+    score("a\n\nb\n", &["-", "--choices"]).fails(2, &["stdin, line 2", "found no text", "Try"]);
+    score("", &["--choice", "a", "--choice", ""]).fails(2, &["--choice, number 2", "found no text", "Try"]);
     score(&"many words ".repeat(2000), &["-"]).fails(4, &["too long", "expected at most 512", "Try"]);
     score("a", &["nowhere.txt"]).fails(1, &["nowhere.txt"]);
     score("a", &["-", "--normalize", "lines"]).fails(2, &["lines", "bytes"]);

@@ -1,5 +1,5 @@
 //! The rules of the house, as far as a program can check them: headers, arrows between rooms, where `unsafe` may stand, sizes, and
-//! flags that the book does not know.
+//! commands and flags that the book does not know.
 
 mod util;
 
@@ -104,13 +104,17 @@ fn every_file_opens_with_its_purpose_and_is_of_bearable_size() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    for path in ["src", "simd/src", "tools/src", "tests"].into_iter().flat_map(sources) {
+    let folders =
+        ["src", "simd/src", "simd/tests", "tools/src", "tools/tests", "tests", "examples", "benches"];
+    for path in folders.into_iter().flat_map(sources) {
         let text = read(&path);
         for word in [
             concat!("todo", "!("),
             concat!("unimplemented", "!("),
             concat!("dbg", "!("),
             concat!("#[ign", "ore"),
+            concat!("// TO", "DO"),
+            concat!("// FIX", "ME"),
         ] {
             assert!(!text.contains(word), "{}: {word}", path.display());
         }
@@ -161,40 +165,50 @@ fn has_flag(text: &str, flag: &str) -> bool {
     text.match_indices(flag).any(|(at, _)| !goes_on(&text[at + flag.len()..]))
 }
 
+/// The names of the commands, as the help lists them.
+fn commands(siskin: &Siskin) -> Vec<String> {
+    let help = siskin.run(["--help"]).ok();
+    let listed = help.split_once("Commands:").expect("a list of commands").1.lines().skip(1);
+    // a name has two blanks before it, what it does has more
+    let names = listed.take_while(|line| !line.is_empty()).filter_map(|line| line.strip_prefix("  "));
+    let names = names.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_whitespace().next());
+    let commands: Vec<String> = names.filter(|name| *name != "help").map(str::to_owned).collect();
+    assert!(commands.iter().any(|name| name == "generate") && commands.len() > 8, "{help}");
+    commands
+}
+
 #[test]
-fn the_page_of_each_command_knows_its_flags() {
+fn the_page_of_each_command_knows_its_flags_and_the_readme_knows_the_page() {
     let siskin = Siskin::new();
     let page = |name: &str| read(&root().join("docs/src").join(name).with_extension("md"));
-    let quantize = if cfg!(feature = "quantize") { &["quantize"][..] } else { &[] };
-    let pull = if cfg!(feature = "download") { &["pull"][..] } else { &[] };
-    let chat = if cfg!(feature = "chat") { &["chat"][..] } else { &[] };
-    let always = [
-        "generate",
-        "trace",
-        "batch",
-        "tokenize",
-        "inspect",
-        "plan",
-        "bench",
-        "score",
-        "perplexity",
-        "doctor",
-    ];
-    for command in always.iter().chain(chat).chain(pull).chain(quantize).copied() {
-        let mut text = page(command);
+    let (readme, everywhere) = (read(&root().join("README.md")), page("commands"));
+    for command in commands(&siskin) {
+        assert!(readme.contains(&format!("(docs/src/{command}.md)")), "README.md: {command} is missing");
+        let mut text = page(&command);
         // their pages have what they add to the flags of `generate`
-        if ["trace", "chat", "batch"].contains(&command) {
+        if ["trace", "chat", "batch"].contains(&command.as_str()) {
             text += &page("generate");
         }
-        let help = siskin.run([command, "--help"]).ok();
+        let help = siskin.run([&command, "-h"]).ok();
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && word.len() > 2);
         // such as `--flag,` and `--flag[=<VALUE>]`
         let names = flags.filter_map(|flag| flag.split(|c: char| !c.is_alphanumeric() && c != '-').next());
         for flag in names {
             assert!(
-                ["--help", "--model"].contains(&flag) || has_flag(&text, flag),
+                ["--help", "--model"].contains(&flag) || has_flag(&text, flag) || has_flag(&everywhere, flag),
                 "docs/src/{command}.md: {flag} is missing"
             );
         }
+    }
+}
+
+#[test]
+fn every_member_promises_the_same_compiler_and_keeps_the_same_lints() {
+    let manifest = read(&root().join("Cargo.toml"));
+    assert!(manifest.contains("\nrust-version = ") && manifest.contains("\nincompatible_msrv = \"deny\""));
+    for member in ["simd", "tools"] {
+        let text = read(&root().join(member).join("Cargo.toml"));
+        assert!(text.contains("rust-version.workspace = true"), "{member}: another rust-version");
+        assert!(text.contains("[lints]\nworkspace = true"), "{member}: other lints");
     }
 }

@@ -162,8 +162,15 @@ fn the_text_is_that_of_generate() {
         &["--beams", "3", "--min-tokens", "5", "--stop", "zebra"],
         &["--best-of", "3", "--seed", "2", "--num-return", "2"],
         &["--chat", "--seed", "4", "--stop-sentences", "1"],
+        &["--regex-output", " [A-Z][a-z ]+[.]", "--seed", "4"],
+        &["--regex-output", " [A-Z][a-z ]+[.]", "--beams", "3"],
     ];
-    for flags in runs.iter().filter(|flags| cfg!(feature = "chat") || flags[0] != "--chat") {
+    let is_there = |flag| match flag {
+        "--chat" => cfg!(feature = "chat"),
+        "--regex-output" => cfg!(feature = "grammar"),
+        _ => true,
+    };
+    for flags in runs.iter().filter(|flags| is_there(flags[0])) {
         let flags = [flags, &["-n", "40", "Tell me about a cat."][..]].concat();
         let generated = run(&Siskin::new(), "generate", &[&["--json"], &flags[..]].concat()).json();
         let lines = lines(&flags);
@@ -175,6 +182,24 @@ fn the_text_is_that_of_generate() {
         // with the page, the text itself is printed
         let text = run(&Siskin::new(), "trace", &[&["--html", "p.html"], &flags[..]].concat()).ok();
         assert_eq!(text, run(&Siskin::new(), "generate", &flags).ok(), "{flags:?}");
+    }
+}
+
+/// What a grammar leaves is the first step of the chain.
+#[cfg(feature = "grammar")]
+#[test]
+fn a_grammar_is_the_first_filter() {
+    let lines = lines(&["--regex-output", "[0-9]{3}", "--seed", "4", "--top", "20", "The answer is"]);
+    assert_eq!(lines[0]["sampling"]["chain"][0]["name"], "allowed");
+    for step in of_type(&lines, "step") {
+        let first = &step["filters"][0];
+        let is_few = first["left"].as_u64().is_some_and(|left| (1..100).contains(&left));
+        assert!(first["name"] == "allowed" && is_few, "{step}");
+        for candidate in array(&step["distribution"]["top"]) {
+            let text = candidate["text"].as_str().expect("a text");
+            let is_number = !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+            assert_eq!(candidate["removed_by"] == "allowed", !is_number, "{candidate}");
+        }
     }
 }
 
@@ -217,6 +242,9 @@ fn beams_make_a_tree() {
     // the search runs tokens beside each other, this a batch: they round differently
     assert!((sum - number(&found[0]["logprob"])).abs() < 0.05, "{sum} {}", found[0]["logprob"]);
     let table = run(&Siskin::new(), "trace", &flags).ok();
+    assert!(table.lines().next().is_some_and(|line| line.ends_with("; 4 beams")), "{table}");
+    let place = |part: &str| table.find(part).expect("a part of the table");
+    assert!(place("├─ ") < place("score") && place("score") < place("  pos token"), "{table}");
     assert!(
         table.contains("├─ ") && table.contains("└─ ") && table.contains("*+") && table.contains("score"),
         "{table}"
@@ -300,5 +328,14 @@ fn mistakes_have_their_codes() {
         fails(&["--system", "x", "y"], 2, &["--chat"]);
     }
     fails(&["--html", "nowhere/p.html", "x"], 1, &["nowhere/p.html", "cannot write the page"]);
+    let page = siskin.file("p.html", "an earlier page, longer than nothing".repeat(9999).as_bytes());
+    fails(&["--html", "p.html", "--top-p", "2", "x"], 2, &["top-p"]);
+    assert!(
+        std::fs::read(&page).expect("the page").starts_with(b"an earlier page"),
+        "a mistake loses no page"
+    );
+    run(&siskin, "trace", &["--html", "p.html", "-n", "1", "x"]).ok();
+    let text = std::fs::read_to_string(&page).expect("the page");
+    assert!(text.starts_with("<!doctype html>") && text.trim_end().ends_with("</html>"));
     fails(&["--context", "2", "one two three four"], 4, &["context of 2"]);
 }

@@ -224,6 +224,7 @@ fn no_token_breaks_out_of_the_page() {
     let source = std::fs::read_to_string(&page).expect("the page");
     assert_eq!(source.matches("</script>").count(), 2, "the data's and the script's");
     let dom = dom(&browser, &siskin, &page, "#token=%3Cimg%3E&tint=%3Cb%3E&temp=-1&top_k=x");
+    assert!(dom.contains("<span id=\"clipped\">"), "a surprise beyond the axis");
     assert!(!dom.contains("<img") && !dom.contains("<title>broken") && !dom.contains("<i>x"), "{dom}");
     let part =
         dom.split_once("id=\"text\"").expect("the text").1.split_once("id=\"legend\"").expect("its end").0;
@@ -252,4 +253,25 @@ fn beams_are_drawn() {
         dom.split_once("id=\"continuations\"").expect("a table").1.split_once("</tbody>").expect("its end").0;
     assert_eq!(table.matches("<tr").count(), 3, "{table}");
     assert!(dom.contains("id=\"beams-part\" aria-labelledby=\"beams-heading\">"), "shown");
+    assert!(dom.contains("<span id=\"clipped\" hidden"), "all dots are within the axis");
+}
+
+/// Whether the first box of the best path can be seen, and whether it all can.
+const LOOK: &str = r##"
+addEventListener("load", () => {
+  const tree = document.getElementById("tree"), outer = tree.getBoundingClientRect();
+  const inner = tree.querySelector("g.best rect").getBoundingClientRect();
+  const found = { seen: inner.top >= outer.top && inner.bottom <= outer.bottom, all: tree.scrollHeight <= tree.clientHeight };
+  document.body.append(Object.assign(document.createElement("pre"), { textContent: JSON.stringify(found) }));
+});
+"##;
+
+#[test]
+fn a_large_tree_begins_at_the_best() {
+    let Some(browser) = chromium() else { return };
+    let siskin = Siskin::new();
+    let page = page(&siskin, &["--beams", "24", "-n", "16", "Once upon a time"]);
+    let checked = with_script(&siskin, &page, LOOK);
+    let found = reports(&dom(&browser, &siskin, &checked, "")).remove(0);
+    assert_eq!((&found["seen"], &found["all"]), (&true.into(), &false.into()));
 }

@@ -1,7 +1,8 @@
 //! A chat template: found in a model's file, compiled once, run within limits.
 //!
 //! One thing is not limited: minijinja 3.1 counts no steps for a list that is added to itself (`l = l + l`), which after some thirty times
-//! fills the memory. As with other programs that run chat templates, a hostile one can end the process that way, but do no more.
+//! fills the memory, or keeps a core busy if the list is empty. A hostile template can end the process that way, but do no more. The command
+//! watches for it; who embeds the library limits the memory of the process.
 
 use super::error::{Error, Limit};
 use super::message::Message;

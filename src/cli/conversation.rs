@@ -1,7 +1,7 @@
 //! What `chat` and `generate --chat` share: the template and the first message.
 
 use super::args::ConversationArgs;
-use super::{CliError, input};
+use super::{CliError, input, template_watch};
 use siskin::chat::{self, Conversation, Message, Specials, Template};
 use siskin::gguf::Gguf;
 use siskin::tokenizer::Tokenizer;
@@ -44,5 +44,11 @@ pub fn rendered(
 ) -> Result<String, CliError> {
     let mut messages = beginning(args);
     messages.push(Message::new("user", prompt));
-    Ok(template(file, args, tokenizer)?.render(Conversation::to_answer(&messages))?)
+    render(&template(file, args, tokenizer)?, &messages)
+}
+
+/// The text of a conversation, up to the beginning of the answer.
+pub fn render(template: &Template, messages: &[Message]) -> Result<String, CliError> {
+    let render = || template.render(Conversation::to_answer(messages));
+    Ok(template_watch::within_limits(render).map_err(chat::Error::from)??)
 }

@@ -1,8 +1,6 @@
-//! The flags that hold text to a form, for commands that generate some.
+//! The flags that hold text to a form, for commands that generate some: definitions only.
 
-use super::{CliError, input};
 use clap::Args;
-use siskin::grammar::Grammar;
 use std::path::PathBuf;
 
 /// What the text must satisfy; one of them.
@@ -19,23 +17,4 @@ pub struct GrammarArgs {
     /// Write text of the grammar in this file: GBNF in a .gbnf file, Lark in a .lark file, and else GBNF if it has ::= in it
     #[arg(long, value_name = "FILE")]
     pub grammar: Option<PathBuf>,
-}
-
-impl GrammarArgs {
-    /// What the flags ask for.
-    pub fn grammar(&self) -> Result<Option<Grammar>, CliError> {
-        if let Some(file) = &self.json_schema {
-            return Ok(Some(Grammar::json_schema(input::read(file)?)));
-        }
-        if let Some(file) = &self.grammar {
-            let text = input::read(file)?;
-            let extension = file.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-            return Ok(Some(match extension {
-                "gbnf" => Grammar::gbnf(text),
-                "lark" => Grammar::lark(text),
-                _ => Grammar::of(text),
-            }));
-        }
-        Ok(self.regex_output.as_ref().map(Grammar::regex))
-    }
 }

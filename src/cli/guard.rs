@@ -3,6 +3,7 @@
 use super::CliError;
 use super::args::RunArgs;
 use super::output::message;
+use super::setup;
 use siskin::gguf::Gguf;
 use siskin::machine::{self, Machine};
 use siskin::memory::{self, Budget, Footprint, Size, Streamed};
@@ -52,6 +53,7 @@ impl Guard {
         extent: Extent,
         options: &Options,
     ) -> Result<Footprint, CliError> {
+        setup::kv_type(model, options.kv_type)?;
         let footprint = |extent: Extent| {
             let plan = extent.plan(model, size.longest, threads, options)?;
             Some(Footprint::new(file, model, plan, size, threads))

@@ -6,14 +6,18 @@ mod batch_args;
 mod bench;
 #[cfg(feature = "chat")]
 mod chat;
+mod config;
 #[cfg(feature = "chat")]
 mod conversation;
 #[cfg(feature = "builtin")]
 mod doctor;
+#[cfg(feature = "grammar")]
+mod form;
 mod generate;
 #[cfg(feature = "grammar")]
 mod grammar_args;
 mod guard;
+mod help;
 mod input;
 mod inspect;
 mod json;
@@ -36,12 +40,13 @@ mod score_args;
 mod search;
 mod setup;
 mod signals;
+#[cfg(feature = "chat")]
+mod template_watch;
 mod tokenize;
 mod trace;
 mod trace_args;
 
 use args::{Cli, Command};
-use clap::Parser;
 use siskin::error::Kind;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -136,27 +141,7 @@ from_room!(download);
 pub fn main() -> ExitCode {
     output::log_to_stderr();
     signals::tame();
-    let cli = Cli::parse();
-    let result = match cli.command {
-        Command::Generate(args) => generate::run(&args),
-        #[cfg(feature = "chat")]
-        Command::Chat(args) => chat::run(&args),
-        Command::Trace(args) => trace::run(&args),
-        Command::Batch(args) => batch::run(&args),
-        Command::Tokenize(args) => tokenize::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Plan(args) => plan::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Perplexity(args) => perplexity::run(&args),
-        Command::Score(args) => score::run(&args),
-        #[cfg(feature = "quantize")]
-        Command::Quantize(args) => quantize::run(&args),
-        #[cfg(feature = "download")]
-        Command::Pull(args) => pull::run(&args),
-        #[cfg(feature = "builtin")]
-        Command::Doctor(args) => doctor::run(&args),
-    };
-    match result {
+    match config::command_line().and_then(run) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(signals::exit_code()),
         Err(error) => {
@@ -165,5 +150,29 @@ pub fn main() -> ExitCode {
             }
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Runs the command that was asked for.
+fn run(cli: Cli) -> Result<Outcome, CliError> {
+    match &cli.command {
+        Command::Generate(args) => generate::run(args),
+        #[cfg(feature = "chat")]
+        Command::Chat(args) => chat::run(args),
+        Command::Trace(args) => trace::run(args),
+        Command::Batch(args) => batch::run(args),
+        Command::Tokenize(args) => tokenize::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Plan(args) => plan::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Perplexity(args) => perplexity::run(args),
+        Command::Score(args) => score::run(args),
+        #[cfg(feature = "quantize")]
+        Command::Quantize(args) => quantize::run(args),
+        #[cfg(feature = "download")]
+        Command::Pull(args) => pull::run(args),
+        #[cfg(feature = "builtin")]
+        Command::Doctor(args) => doctor::run(args),
+        Command::Config(args) => config::run(&cli, args),
     }
 }

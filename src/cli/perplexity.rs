@@ -35,15 +35,20 @@ struct Report {
 pub fn run(args: &Perplexity) -> Result<Outcome, CliError> {
     let text = input::text(args.text.as_deref(), args.file.as_deref())?
         .ok_or_else(|| CliError::Usage("no text given. Try -f FILE, or -f - for stdin".into()))?;
+    if text.is_empty() {
+        return Err(CliError::Usage(
+            "the text is empty. Try another file: there is nothing to predict".into(),
+        ));
+    }
     let file = setup::open(&args.model)?;
     let (model, tokenizer) = (setup::model(&file)?, setup::tokenizer(&file)?);
     let base = args.kl_base.as_deref().map(setup::open_path).transpose()?;
     let base = base.as_ref().map(setup::model).transpose()?;
 
     let context = args.context.unwrap_or(CONTEXT.min(model.config().context));
-    let windows = windows(args, &tokenizer, &text, context)?;
     let mut predictor = predictor(args, &model, context)?;
     let mut base = base.as_ref().map(|base| self::predictor(args, base, context)).transpose()?;
+    let windows = windows(args, &tokenizer, &text, context)?;
     let (mut score, bar) = (Score::default(), progress(windows.len()));
     for window in &windows {
         perplexity::score(&mut predictor, base.as_mut(), window, &mut score).map_err(usage)?;
@@ -75,7 +80,7 @@ fn windows(
 fn predictor<'m>(args: &Perplexity, model: &'m Model, context: usize) -> Result<Predictor<'m>, CliError> {
     let topology = Topology::this_machine();
     let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
-    Predictor::new(model, cpu, context, args.kv_type.into()).map_err(usage)
+    Predictor::new(model, cpu, context, setup::kv_type(model, args.kv_type)?).map_err(usage)
 }
 
 /// A bar on stderr, where that is a terminal.

@@ -48,6 +48,13 @@ pub fn usage() -> Usage {
     }
 }
 
+/// Bytes of this process that belong to no file, resident or swapped out: the cheapest of these numbers; `None` where the system does not tell.
+#[cfg(feature = "chat")]
+pub fn anonymous() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    Some(field(&status, "RssAnon:")? + field(&status, "VmSwap:").unwrap_or(0))
+}
+
 /// Minor and major page faults: fields 10 and 12 of `stat`. The second field, the name, may hold anything, but ends the last parenthesis.
 fn faults(stat: &str) -> Option<(u64, u64)> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(7);
@@ -65,13 +72,15 @@ pub fn memory(footprint: &Footprint) -> String {
     let usage = usage();
     let size = |n: Option<u64>| n.map_or("unknown".to_owned(), bytes);
     let plan = &footprint.plan;
+    let search =
+        if plan.search > 0 { format!(", search {}", bytes(plan.search as u64)) } else { String::new() };
     format!(
-        "memory: mapped {}, owned {} (kv {}, scratch {}, tables {}, tokenizer {}), planned {}; peak resident {}, without the file {}, \
+        "memory: mapped {}, owned {} (kv {}, scratch {}{search}, tables {}, tokenizer {}), planned {}; peak resident {}, without the file {}, \
          anonymous {}",
         bytes(footprint.mapped),
         bytes(footprint.owned()),
         bytes(plan.kv as u64),
-        bytes((plan.scratch + plan.search) as u64),
+        bytes(plan.scratch as u64),
         bytes(plan.tables as u64),
         bytes(footprint.tokenizer.owned as u64),
         bytes(footprint.needed()),

@@ -54,15 +54,14 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let prompt = input::text(args.prompt.as_deref(), args.prompt_file.as_deref())?.unwrap_or_default();
     let whole = args.file.as_deref().map(input::read).transpose()?;
     let texts = texts(args, whole.as_deref());
-    if let Some(empty) = texts.iter().position(|text| text.is_empty()) {
-        return Err(CliError::Usage(format!("continuation {}: found no text, expected some", empty + 1)));
-    }
+    check(args, &texts)?;
     let file = setup::open(&args.model)?;
     let (model, tokenizer) = (setup::model(&file)?, setup::tokenizer(&file)?);
     let topology = Topology::this_machine();
     let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
     let tokens = Texts::new(&tokenizer, &prompt, &texts, args.special);
-    let scores = Scorer::new(&model, cpu, &tokens, args.kv_type.into())?.texts(&tokens.rest)?;
+    let kv_type = setup::kv_type(&model, args.kv_type)?;
+    let scores = Scorer::new(&model, cpu, &tokens, kv_type)?.texts(&tokens.rest)?;
     let mut report = Report { prompt_tokens: &tokens.prompt, text: None, choices: None };
     if args.choices || args.file.is_none() {
         report.choices = Some(ranked(&texts, &scores, args.normalize, &tokenizer));
@@ -71,6 +70,23 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     }
     print(&report, args.json)?;
     Ok(Outcome::Done)
+}
+
+/// Every text has something to score.
+fn check(args: &Args, texts: &[&str]) -> Result<(), CliError> {
+    let empty = texts.iter().position(|text| text.is_empty());
+    let file = args.file.as_ref().map(|file| match file.to_str() {
+        Some("-") => "stdin".to_owned(),
+        _ => file.display().to_string(),
+    });
+    let (what, hint) = match (file, empty) {
+        (Some(file), None) if texts.is_empty() => (file, "a line for each continuation"),
+        (_, None) => return Ok(()),
+        (Some(file), Some(at)) if args.choices => (format!("{file}, line {}", at + 1), "without blank lines"),
+        (Some(file), Some(_)) => (file, "a file with text in it"),
+        (None, Some(at)) => (format!("--choice, number {}", at + 1), "without it"),
+    };
+    Err(CliError::Usage(format!("{what}: found no text, expected some. Try {hint}")))
 }
 
 /// What is to be scored: one text, or several continuations.

@@ -6,6 +6,9 @@ use super::{CliError, progress};
 use siskin::search::{self, Beams, Continuation, EarlyStopping, Found};
 use siskin::session::Session;
 
+/// The largest power of a length.
+const LARGEST_PENALTY: f32 = 20.0;
+
 /// How many continuations are followed at once; 0 if the flags ask for one only.
 pub fn branches(args: &SearchArgs) -> Result<usize, CliError> {
     let branches = args.beams.or(args.best_of).unwrap_or(0);
@@ -16,9 +19,10 @@ pub fn branches(args: &SearchArgs) -> Result<usize, CliError> {
             branches.max(1),
         )));
     }
-    if !args.length_penalty.is_finite() {
+    // beyond that, scores of long texts are no numbers any more
+    if !(-LARGEST_PENALTY..=LARGEST_PENALTY).contains(&args.length_penalty) {
         return Err(CliError::Usage(format!(
-            "--length-penalty: found {}, expected a finite number. Try 1",
+            "--length-penalty: found {}, expected a number from -{LARGEST_PENALTY} to {LARGEST_PENALTY}. Try 1",
             args.length_penalty
         )));
     }

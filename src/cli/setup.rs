@@ -4,6 +4,7 @@ use super::CliError;
 use super::args::ModelArgs;
 use super::guard::Guard;
 use siskin::gguf::Gguf;
+use siskin::kv::KvType;
 use siskin::machine;
 use siskin::model::{self, Model, Plan};
 use siskin::ops::Cpu;
@@ -80,6 +81,13 @@ pub fn load(
         tokenizer(file).inspect_err(|_| failed.store(true, Ordering::Relaxed))
     })?;
     Ok((model, tokenizer))
+}
+
+/// How the user wants keys and values stored, if the model's heads can be.
+pub fn kv_type(model: &Model, wanted: impl Into<KvType>) -> Result<KvType, CliError> {
+    let wanted = wanted.into();
+    let checked = wanted.check(model.config().heads.head_dim);
+    checked.map(|()| wanted).map_err(|error| CliError::Usage(format!("--kv-type: {error}")))
 }
 
 /// Asks the system for what a decoder will allocate, which is an error if it cannot be had.

@@ -1,9 +1,10 @@
-//! The flags of `trace`: those of `generate`, and what is shown.
+//! The flags of `trace`: those of `generate`, and what is shown. Definitions only.
 
 #[cfg(feature = "chat")]
 use super::args::ConversationArgs;
+#[cfg(feature = "grammar")]
+use super::args::GrammarArgs;
 use super::args::{ModelArgs, PromptArgs, RunArgs, SampleArgs, SearchArgs, StopArgs};
-use super::prompt::Prompt;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
 
@@ -33,6 +34,10 @@ pub struct Trace {
     /// Choice of tokens
     #[command(flatten)]
     pub sample: SampleArgs,
+    /// Form of the text
+    #[cfg(feature = "grammar")]
+    #[command(flatten)]
+    pub grammar: GrammarArgs,
     /// Several continuations
     #[command(flatten)]
     pub search: SearchArgs,
@@ -42,20 +47,6 @@ pub struct Trace {
     /// What is shown
     #[command(flatten)]
     pub show: ShowArgs,
-}
-
-impl Trace {
-    /// What the prompt is made of.
-    pub fn prompted(&self) -> Prompt<'_> {
-        Prompt {
-            direct: self.prompt.as_deref(),
-            source: &self.source,
-            #[cfg(feature = "chat")]
-            chat: self.chat,
-            #[cfg(feature = "chat")]
-            conversation: &self.conversation,
-        }
-    }
 }
 
 /// What a trace shows, and where.

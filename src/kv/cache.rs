@@ -76,7 +76,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// An empty cache; `None` if its size does not fit in `usize` or any of its dimensions is 0.
+    /// An empty cache; `None` if its size does not fit in `usize`, any of its dimensions is 0, or a head is no whole number of blocks.
     pub fn new(shape: &Shape) -> Option<Cache> {
         shape.bytes()?;
         let BranchShape { count, positions, .. } = shape.branches;
@@ -237,13 +237,7 @@ impl Cache {
         for (stream, rows) in streams.iter().enumerate() {
             assert_eq!(rows.len(), kv_heads * head_dim, "values of one position");
             for (head, row) in rows.chunks_exact(head_dim).enumerate() {
-                let out = &mut self.data[layer.rows(stream, head, &slot)];
-                match kv_type {
-                    KvType::F16 => kernels.narrow_f16(row, out),
-                    KvType::F32 => {
-                        out.as_chunks_mut().0.iter_mut().zip(row).for_each(|(out, x)| *out = x.to_le_bytes())
-                    }
-                }
+                kernels.narrow(kv_type.format(), row, &mut self.data[layer.rows(stream, head, &slot)]);
             }
         }
     }
@@ -347,7 +341,8 @@ impl Layer {
     }
 
     fn row_bytes(&self) -> usize {
-        self.shape.head_dim * self.shape.kv_type.format().block_bytes()
+        let format = self.shape.kv_type.format();
+        self.shape.head_dim / format.block_len() * format.block_bytes()
     }
 
     fn tail_area(&self, tail: usize) -> Area {

@@ -9,4 +9,4 @@ pub mod shape;
 pub use branches::Branches;
 pub use cache::{Cache, Sequence};
 pub use ring::Ring;
-pub use shape::KvType;
+pub use shape::{HeadSize, KvType};

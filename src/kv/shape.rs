@@ -1,8 +1,10 @@
 //! What a cache is made for: what each layer keeps, of how many positions, for how many sequences. For the memory plan and the cache.
 
 use siskin_simd::Format;
+use std::fmt;
 
-/// How keys and values are stored.
+/// How keys and values of attention are stored. What else a layer keeps, such as the inputs of a convolution or a state, is always stored in single
+/// precision: it is little, and errors in it would add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KvType {
     /// Single precision: as computed.
@@ -10,17 +12,23 @@ pub enum KvType {
     /// Half precision.
     #[default]
     F16,
+    /// 8 bits a value and a scale for each 32 of a head: 8.5 bits.
+    Q8_0,
+    /// 4 bits a value and a scale for each 32 of a head: 4.5 bits.
+    Q4_0,
 }
 
 impl KvType {
     /// All there are, the largest first.
-    pub const ALL: [KvType; 2] = [KvType::F32, KvType::F16];
+    pub const ALL: [KvType; 4] = [KvType::F32, KvType::F16, KvType::Q8_0, KvType::Q4_0];
 
     /// A short name, as flags and tables have it.
     pub fn name(self) -> &'static str {
         match self {
             KvType::F32 => "f32",
             KvType::F16 => "f16",
+            KvType::Q8_0 => "q8_0",
+            KvType::Q4_0 => "q4_0",
         }
     }
 
@@ -29,7 +37,44 @@ impl KvType {
         match self {
             KvType::F32 => Format::F32,
             KvType::F16 => Format::F16,
+            KvType::Q8_0 => Format::Q8_0,
+            KvType::Q4_0 => Format::Q4_0,
         }
+    }
+
+    /// Whether heads of so many values can be stored: a block never holds values of two heads.
+    ///
+    /// # Errors
+    ///
+    /// [`HeadSize`] if not.
+    pub fn check(self, head_dim: usize) -> Result<(), HeadSize> {
+        let fits = head_dim.is_multiple_of(self.format().block_len());
+        if fits { Ok(()) } else { Err(HeadSize { kv_type: self, head_dim }) }
+    }
+}
+
+/// Heads whose values do not fill whole blocks of how they are to be stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadSize {
+    /// How they are to be stored.
+    pub kv_type: KvType,
+    /// Values of a head.
+    pub head_dim: usize,
+}
+
+impl std::error::Error for HeadSize {}
+
+impl fmt::Display for HeadSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let HeadSize { kv_type, head_dim } = *self;
+        let (name, block) = (kv_type.name(), kv_type.format().block_len());
+        let others = KvType::ALL.into_iter().filter(|other| other.check(head_dim).is_ok());
+        let others: Vec<_> = others.map(KvType::name).collect();
+        let others = others.join(" or ");
+        write!(
+            f,
+            "keys and values as {name}: found heads of {head_dim} values, expected a multiple of {block}. Try {others}"
+        )
     }
 }
 
@@ -47,14 +92,14 @@ pub struct LayerShape {
     pub capacity: usize,
     /// Positions that a token sees, itself included; all of them if `None`.
     pub window: Option<usize>,
-    /// How values are stored.
+    /// How values are stored; its blocks must fit in a head ([`KvType::check`]).
     pub kv_type: KvType,
     /// Floats of the state that all positions have gone into, 0 for none. No position can be taken out of it.
     pub state: usize,
 }
 
 impl LayerShape {
-    /// Bytes of so many positions; `None` if that does not fit in `usize`.
+    /// Bytes of so many positions; `None` if that does not fit in `usize`, or a head is no whole number of blocks.
     pub(super) fn rows_bytes(&self, positions: usize) -> Option<usize> {
         let row = self.kv_type.format().row_bytes(self.head_dim)?;
         [self.kv_heads, positions, row].iter().try_fold(self.streams, |n, &m| n.checked_mul(m))

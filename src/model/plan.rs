@@ -64,7 +64,8 @@ impl Plan {
         self
     }
 
-    /// The plan of a job; `None` if a size does not fit in `usize`, which no machine could hold.
+    /// The plan of a job; `None` if a size does not fit in `usize`, which no machine could hold, or the heads do not fit how they are to be stored
+    /// ([`KvType::check`]).
     pub fn new(model: &Model, job: Job) -> Option<Plan> {
         let (capacity, branches) = (job.positions.max(1), job.branches);
         let prompt = job.prompt.map_or(capacity, |prompt| prompt.max(MIN_BATCH).min(capacity));

@@ -12,6 +12,12 @@ pub enum Error {
     /// The file cannot be used at all.
     #[error(transparent)]
     Gguf(#[from] gguf::Error),
+    /// There are no weights, as in a file that has only a vocabulary.
+    #[error("{}: no tensor in it. Try the file of a whole model", path.display())]
+    NoTensors {
+        /// The file.
+        path: PathBuf,
+    },
     /// The weights are quantized already, and rounding them again would add to what was lost.
     #[error(
         "{}: tensor \"{tensor}\" is {found}, expected F32, F16 or BF16. Try the file that this one was quantized from", path.display()

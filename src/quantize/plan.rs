@@ -50,9 +50,12 @@ impl<'f> Plan<'f> {
     ///
     /// # Errors
     ///
-    /// If the weights are quantized already, or the file was made for machines of another byte order.
+    /// If there are no weights, they are quantized already, or the file was made for machines of another byte order.
     pub fn new(file: &'f Gguf, recipe: &Recipe) -> Result<Plan<'f>, Error> {
         file.require_native()?;
+        if file.tensors().is_empty() {
+            return Err(Error::NoTensors { path: file.path().to_owned() });
+        }
         let model = Model::of(file);
         let plan = |tensor: &'f TensorInfo| planned(file, tensor, recipe, &model);
         let tensors: Vec<Planned<'f>> = file.tensors().iter().map(plan).collect::<Result<_, _>>()?;

@@ -1,5 +1,6 @@
 //! What can be wrong with a session.
 
+use crate::kv::HeadSize;
 use crate::tokenizer::TokenId;
 use crate::{sample, stop};
 use std::io;
@@ -39,6 +40,9 @@ pub enum Error {
         /// Rows of the embedding.
         vocabulary: usize,
     },
+    /// Keys and values cannot be stored in this way.
+    #[error(transparent)]
+    KvType(#[from] HeadSize),
     /// No machine has this much memory.
     #[error("a context of {positions} tokens needs more memory than can be addressed. Try a smaller one")]
     TooLarge {

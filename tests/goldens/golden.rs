@@ -48,6 +48,7 @@ impl LlamaCpp {
         match kv_type {
             KvType::F32 => self.kv_f32,
             KvType::F16 => self.kv_f16,
+            other => panic!("no golden with keys and values as {}", other.name()),
         }
     }
 }
@@ -103,6 +104,7 @@ impl Golden {
             (None, _) => &[],
             (Some(_), KvType::F32) => self.logits.as_slice(),
             (Some(stored), KvType::F16) => stored.as_slice(),
+            (Some(_), other) => panic!("no golden with keys and values as {}", other.name()),
         };
         self.rows.iter().copied().zip(logits.iter().map(Vec::as_slice))
     }

@@ -36,6 +36,8 @@ impl Siskin {
         let mut command = Command::new(words.next().expect("at least the binary"));
         command.args(words).args(args).current_dir(self.dir.path());
         command.env_remove("SISKIN_MODEL").env_remove("SISKIN_ISA");
+        // nobody's own settings
+        command.env_remove("SISKIN_CONFIG").env("XDG_CONFIG_HOME", self.dir.path().join(".config"));
         command
     }
 
@@ -106,6 +108,12 @@ pub fn shared(variable: &str, name: &str) -> Option<PathBuf> {
     assert!(!required.split(',').any(|word| word == "shared"), "{} is missing", dir.display());
     eprintln!("skipped: {} is missing", dir.display());
     None
+}
+
+/// Whether an emulator runs the tests (`SISKIN_RUNNER`): some hundred times slower where floats are computed, so what is the same on every CPU
+/// is tried less often there.
+pub fn emulated() -> bool {
+    std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty())
 }
 
 /// The folder of trained test models.

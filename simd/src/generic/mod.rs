@@ -4,6 +4,7 @@
 //! never to closures. Sums are taken in an order that depends on the vector width and the length only, so a result never depends on threads or chunks.
 
 mod add;
+mod cached;
 mod cap;
 mod delta;
 mod exp;
@@ -14,6 +15,7 @@ mod softmax;
 mod tile;
 
 pub(crate) use add::{Add, AddRows32, AddScaled};
+pub(crate) use cached::{AddCached, DotCached, NarrowCached, WidenCached};
 pub(crate) use cap::{Scale, SoftCap};
 pub use delta::Delta;
 pub(crate) use delta::DeltaRule;

@@ -1,7 +1,6 @@
 //! What is done with floats alone: norms, softmax, attention tiles, rotary embedding.
 
 use super::Kernels;
-use crate::block::Format;
 use crate::generic::{
     Accumulate, Add, AddScaled, Delta, DeltaRule, Gate, Gated, GeluInPlace, LANES, LayerNormInPlace, RmsNorm,
     RmsNormInPlace, RotateHalves, RotatePairs, Scale, ScaleColumns, SiluInPlace, SoftCap, Softmax,
@@ -43,21 +42,6 @@ impl Kernels {
     /// softmaxes of parts can be put together; negative infinity and 0 if there are no values.
     pub fn softmax(&self, x: &mut [f32]) -> (f32, f32) {
         if x.is_empty() { (f32::NEG_INFINITY, 0.0) } else { self.level.run(Softmax(x)) }
-    }
-
-    /// Floats of rows of F32, F16 or BF16.
-    ///
-    /// # Panics
-    ///
-    /// If `bytes` does not hold exactly `out.len()` values, or `format` is another.
-    pub fn widen(&self, format: Format, bytes: &[u8], out: &mut [f32]) {
-        assert_eq!(Some(bytes.len()), format.row_bytes(out.len()), "bytes of {} values", out.len());
-        match format {
-            Format::F32 | Format::BF16 => format.decode(bytes, out),
-            // SAFETY: as in `quantize`.
-            Format::F16 => unsafe { (self.widen_f16)(bytes, out) },
-            other => panic!("widening of {}", other.name()),
-        }
     }
 
     /// `c[i][j] += sum_l a[i][l] * b[l][j]`: `a` is `i x l`, `b` is `l x LANES`, `c` is `i x LANES`.

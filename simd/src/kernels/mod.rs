@@ -1,12 +1,13 @@
 //! The functions chosen for one instruction set, behind a safe interface: what is done with weights and activations here, what is done with
-//! floats alone in `floats.rs`, and the choice in `table.rs`, the only file that names a format and an instruction set together.
+//! rows of keys and values in `cached.rs`, with floats alone in `floats.rs`, and the choice in `table.rs`, the only file that names a format and an instruction set together.
 
+mod cached;
 mod floats;
 mod table;
 
 use crate::activation::{ActGroup, Column};
 use crate::block::Format;
-use crate::generic::{AddRows32, Level};
+use crate::generic::Level;
 use crate::isa::{Isa, IsaError};
 use crate::panel::{PANEL_ROWS, Panel, PanelGroup, SLAB, Source, TILE, Tiles};
 
@@ -202,35 +203,5 @@ impl Kernels {
                 }
             }
         }
-    }
-
-    /// `out[i] += sum_r weights[r] * rows[r][i]`: rows of F32 or F16, `weights.len()` rows x `out.len()` columns.
-    ///
-    /// # Panics
-    ///
-    /// If `rows` is not exactly that many bytes, or `format` is another.
-    pub fn add_rows(&self, format: Format, rows: &[u8], weights: &[f32], out: &mut [f32]) {
-        let expected = format.row_bytes(out.len()).and_then(|bytes| bytes.checked_mul(weights.len()));
-        assert_eq!(Some(rows.len()), expected, "{} rows x {} columns", weights.len(), out.len());
-        if rows.is_empty() {
-            return;
-        }
-        match format {
-            Format::F32 => self.level.run(AddRows32 { rows, weights, out }),
-            // SAFETY: as in `quantize`.
-            Format::F16 => unsafe { (self.add_rows_f16)(rows, weights, out) },
-            other => panic!("sums of {} rows", other.name()),
-        }
-    }
-
-    /// Narrows floats to F16 bytes, to nearest, ties to even.
-    ///
-    /// # Panics
-    ///
-    /// If `out` does not hold two bytes a value.
-    pub fn narrow_f16(&self, x: &[f32], out: &mut [u8]) {
-        assert_eq!(out.len(), x.len() * 2, "bytes of {} values", x.len());
-        // SAFETY: as in `quantize`.
-        unsafe { (self.narrow_f16)(x, out) }
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! A CPU that lacks an instruction set skips its tests and says so, and fails instead when `SISKIN_REQUIRE` (a comma-separated list) names it.
 
+mod cached;
 mod data;
 mod naive;
 mod suite;
@@ -22,6 +23,11 @@ macro_rules! stamp {
             #[test]
             fn operations() {
                 suite::with($isa, suite::operations);
+            }
+
+            #[test]
+            fn keys_and_values() {
+                suite::with($isa, cached::cached);
             }
         }
     )* };

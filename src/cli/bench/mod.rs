@@ -96,7 +96,7 @@ fn plan(args: &Bench, model: &Model, threads: usize) -> Result<Plan, CliError> {
             "--depth, --prompt and --max-tokens are {positions} positions together, more than the model's context of {context}. Try less"
         )));
     }
-    let job = Job { positions, kv_type: args.kv_type.into(), threads, ..Job::default() };
+    let job = Job { positions, kv_type: setup::kv_type(model, args.kv_type)?, threads, ..Job::default() };
     Plan::new(model, job)
         .ok_or_else(|| CliError::Usage(format!("{positions} positions need too much memory")))
 }

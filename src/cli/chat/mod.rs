@@ -16,7 +16,7 @@ use super::signals::{self, Signals};
 use super::{CliError, Outcome, conversation, options, progress, report, setup};
 use commands::{Command, Input};
 use lines::{Line, Lines};
-use siskin::chat::{Conversation, Message, Template};
+use siskin::chat::{Message, Template};
 use siskin::memory::Footprint;
 use siskin::session::{Extent, Session, Timing};
 use siskin::stop::Reason;
@@ -179,7 +179,7 @@ impl Talk<'_> {
 
     /// The model's answer to the conversation so far.
     fn reply(&mut self) -> Result<String, CliError> {
-        let rendered = self.template.render(Conversation::to_answer(&self.messages))?;
+        let rendered = conversation::render(&self.template, &self.messages)?;
         let prompt = siskin::chat::encode(self.tokenizer, &rendered);
         let context = self.session.plan().capacity;
         if prompt.len() >= context {

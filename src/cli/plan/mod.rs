@@ -91,7 +91,7 @@ impl Job {
         let options = Options {
             max_tokens: args.max_tokens,
             branches: args.beams.unwrap_or(0) as usize,
-            kv_type: args.kv_type.into(),
+            kv_type: setup::kv_type(model, args.kv_type)?,
             sampling,
             ..Options::default()
         };

@@ -38,6 +38,7 @@ impl Tracer<'_> {
 
     /// What is the same for every step.
     pub(super) fn described(&self, session: &Session<'_>, method: Method, chain: Vec<Setting>) -> Run {
+        let chain: Vec<Setting> = self.grammar_step().into_iter().chain(chain).collect();
         let Parts { file, model, tokenizer, .. } = self.parts;
         let options = &self.options.sampling;
         let names: Vec<&str> = chain.iter().map(|step| step.name).collect();
@@ -70,6 +71,15 @@ impl Tracer<'_> {
             threads: session.decode_threads(),
             prefill_threads: session.prefill_threads(),
         }
+    }
+
+    /// The step before all others, where a grammar says what may come.
+    fn grammar_step(&self) -> Option<Setting> {
+        #[cfg(feature = "grammar")]
+        if self.options.grammar.is_some() {
+            return Some(Setting { name: "allowed", setting: "by the grammar".to_owned() });
+        }
+        None
     }
 
     pub(super) fn end(&self, ended: Ended, steps: &[Step]) -> End {

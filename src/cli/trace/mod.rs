@@ -16,6 +16,7 @@ mod watch;
 
 use super::guard::Guard;
 use super::output::{Answer, message};
+use super::prompt::Prompt;
 use super::setup::Threads;
 use super::signals::Signals;
 use super::trace_args::Trace as Args;
@@ -42,6 +43,20 @@ use watch::Watch;
 /// Tokens that are generated when the user does not say how many; as in `generate`.
 const MAX_TOKENS: usize = 256;
 
+impl Args {
+    /// What the prompt is made of.
+    pub fn prompted(&self) -> Prompt<'_> {
+        Prompt {
+            direct: self.prompt.as_deref(),
+            source: &self.source,
+            #[cfg(feature = "chat")]
+            chat: self.chat,
+            #[cfg(feature = "chat")]
+            conversation: &self.conversation,
+        }
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let start = Instant::now();
@@ -53,6 +68,10 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let flags = (&args.stop, &args.sample, &args.run);
     let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
     options.branches = search::branches(&args.search)?;
+    #[cfg(feature = "grammar")]
+    {
+        options.grammar = args.grammar.grammar()?;
+    }
     let file = setup::open(&args.model)?;
     let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
     let options = options::with_breakers(options, &args.sample, &tokenizer)?;
@@ -181,7 +200,15 @@ impl<'a> Tracer<'a> {
         // The last token's logits expect a token that is not there.
         let run_tokens = tokens.len() - usize::from(!best.tokens.is_empty());
         let (stop_texts, stop) = (Vec::new(), stop::Rules::default());
-        let options = Options { max_tokens: 0, branches: 0, stop_texts, stop, ..self.options.clone() };
+        let options = Options {
+            max_tokens: 0,
+            branches: 0,
+            stop_texts,
+            stop,
+            #[cfg(feature = "grammar")]
+            grammar: None,
+            ..self.options.clone()
+        };
         let mut session = self.parts.session(&tokens[..run_tokens], &options)?;
         let (steps, _) = given.follow(&mut session, run_tokens, tokenizer, self.wanted)?;
         for step in &steps {
@@ -208,13 +235,17 @@ impl<'a> Tracer<'a> {
     }
 }
 
+/// What is there already stays until there is something to write.
 fn create(path: &Path) -> Result<File, CliError> {
-    File::create(path).map_err(|error| page_error(path, &error))
+    let file = File::options().write(true).create(true).truncate(false).open(path);
+    file.map_err(|error| page_error(path, &error))
 }
 
 /// Writes the page, and tells where it is.
 fn write(path: &Path, mut file: File, trace: &Trace) -> Result<(), CliError> {
     let page = page::page(trace).map_err(|error| CliError::Failed(format!("json: {error}")))?;
+    // a pipe or a device has no length, and a file that cannot be written says so next
+    let _ = file.set_len(0);
     file.write_all(page.as_bytes()).map_err(|error| page_error(path, &error))?;
     message(&format!("wrote {}, {}: open it in a browser", path.display(), report::bytes(page.len() as u64)));
     Ok(())

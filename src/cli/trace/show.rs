@@ -70,7 +70,9 @@ impl Show {
     /// What a search found, before the steps of the best continuation.
     pub fn found(&self, nodes: &[BeamNode], all: &[Continuation]) -> Result<String, CliError> {
         match &self.form {
-            Form::Table(look) => Ok(beams::tree(nodes, look) + &table::continuations(all, look)),
+            Form::Table(look) => {
+                Ok(beams::tree(nodes, look) + &table::continuations(all, look) + &table::head(look))
+            }
             Form::Lines => {
                 let lines = nodes.iter().map(Line::Beam).chain(all.iter().map(Line::Continuation));
                 lines.map(|line| line.text()).collect()

@@ -1,6 +1,8 @@
 //! The table for people: a line for each position, and below it a line with a bar for each candidate.
 
-use super::record::{Candidate, Continuation, End, Run, Seen, Setting, Span, Stage, Step, Times};
+use super::record::{
+    Candidate, Continuation, End, Method, Run, Sampling, Seen, Setting, Span, Stage, Step, Times,
+};
 use super::text::{bar, cut, fit, percent, shown};
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -20,13 +22,17 @@ pub struct Look {
 }
 
 impl Look {
-    /// Colours for a terminal, unless NO_COLOR (no-color.org) is set or the terminal has none; as wide as the terminal, within reason.
+    /// Colours for a terminal, unless NO_COLOR (no-color.org) is set, CLICOLOR is 0, or the terminal has none; for anything if CLICOLOR_FORCE
+    /// is set (bixense.com/clicolors). As wide as the terminal, within reason.
     pub fn of_stdout() -> Look {
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let is_zero = |name| std::env::var_os(name).is_some_and(|value| value == "0");
         let is_terminal = std::io::stdout().is_terminal();
+        let forced = is_set("CLICOLOR_FORCE") && !is_zero("CLICOLOR_FORCE");
+        let wanted = forced || (is_terminal && !is_dumb && !is_zero("CLICOLOR"));
         let width = terminal_width().filter(|_| is_terminal).unwrap_or(100);
-        Look { colour: is_terminal && !is_dumb && !is_set("NO_COLOR"), width: width.clamp(40, 160) }
+        Look { colour: wanted && !is_set("NO_COLOR"), width: width.clamp(40, 160) }
     }
 
     fn paint(&self, code: &str, text: &str) -> String {
@@ -72,19 +78,34 @@ fn terminal_width() -> Option<usize> {
 
 /// The lines before the first position.
 pub fn begin(run: &Run, look: &Look) -> String {
-    let chain = if run.sampling.chain.is_empty() {
-        format!("{:?}", run.sampling.method).to_lowercase()
-    } else {
-        let step = |Setting { name, setting }: &Setting| format!("{name} {setting}");
-        run.sampling.chain.iter().map(step).collect::<Vec<_>>().join(", ")
-    };
     let model: String = run.model.escape_debug().collect();
-    let mut out = format!("{model} ({}), vocabulary {}; {chain}", run.family, run.vocabulary);
-    if run.sampling.chain.iter().any(|step| step.name != "greedy") {
-        let _ = write!(out, "; seed {}", run.sampling.seed);
-    }
+    let out = format!("{model} ({}), vocabulary {}; {}", run.family, run.vocabulary, chosen_by(run));
+    let is_search = matches!(run.sampling.method, Method::Beams | Method::BestOf);
+    let head = if is_search { String::new() } else { head(look) };
+    format!("{}\n{head}", cut(&out, look.width))
+}
+
+/// The line above the positions. What a search found comes before it.
+pub fn head(look: &Look) -> String {
     let head = format!("  pos {} {:>8} {:>7} {:>8}  logit", fit("token", TOKEN), "p", "rank", "sum");
-    format!("{}\n{}\n", cut(&out, look.width), look.dim(&head))
+    look.dim(&head) + "\n"
+}
+
+/// How tokens are chosen.
+fn chosen_by(run: &Run) -> String {
+    let Sampling { method, chain, seed, .. } = &run.sampling;
+    let step = |Setting { name, setting }: &Setting| format!("{name} {setting}");
+    let mut steps = Vec::new();
+    if chain.is_empty() || *method == Method::Beams {
+        let samplers = run.stages.iter().filter(|stage| stage.name == "samplers");
+        steps.extend(samplers.map(|stage| stage.detail.clone()));
+    }
+    steps.extend(chain.iter().map(step));
+    let seed = match method {
+        Method::Sample | Method::BestOf => format!("; seed {seed}"),
+        Method::Greedy | Method::Beams => String::new(),
+    };
+    steps.join(", ") + &seed
 }
 
 /// A position.

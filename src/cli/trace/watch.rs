@@ -153,7 +153,7 @@ fn setting(options: &Options, name: &str) -> String {
     let penalties = options.penalties;
     match name {
         "allowed" => "by stop conditions and grammar".to_owned(),
-        "logit_bias" => format!("{} tokens", options.logit_bias.len()),
+        "logit_bias" => format!("of {}", many(options.logit_bias.len(), "token")),
         "penalties" => format!(
             "repeat {}, presence {}, frequency {}",
             penalties.repeat, penalties.presence, penalties.frequency
@@ -173,6 +173,11 @@ fn setting(options: &Options, name: &str) -> String {
         "greedy" => "the likeliest".to_owned(),
         _ => String::new(),
     }
+}
+
+/// A number of things.
+fn many(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What the stop conditions see after a token, and which of them ends the generation there.

@@ -49,6 +49,80 @@ fn rows_come_back_where_they_were_stored() {
     }
 }
 
+/// What is stored comes back within half a step of its block, for every type; a block holds values of one head only, so that a large one spoils
+/// no other head.
+#[test]
+fn blocks_are_of_one_head() {
+    let kernels = Kernels::best();
+    for (kv_type, bytes, steps) in
+        [(KvType::F16, 128, 2048.0), (KvType::Q8_0, 68, 254.0), (KvType::Q4_0, 36, 6.0)]
+    {
+        let layer = LayerShape {
+            streams: 2,
+            kv_heads: 2,
+            head_dim: 64,
+            capacity: 3,
+            window: None,
+            kv_type,
+            state: 0,
+        };
+        let shape = Shape { layers: vec![layer; 2], positions: 3, branches: BranchShape::default() };
+        let mut cache = Cache::new(&shape).unwrap();
+        assert_eq!((shape.bytes(), cache.bytes()), (Some(cache.bytes()), 2 * 2 * 2 * 3 * bytes));
+        let row = |seed: usize| -> Vec<f32> {
+            let value = |i: usize| ((i * 7919 + seed * 104_729) % 2003) as f32 / 1001.5 - 1.0;
+            (0..128).map(|i| if i < 64 { value(i) } else { 1000.0 * value(i) }).collect()
+        };
+        for position in cache.append(Sequence::Trunk, 3) {
+            for layer in 0..2 {
+                let streams = [row(position * 4 + layer * 2), row(position * 4 + layer * 2 + 1)];
+                cache.store(&kernels, layer, (Sequence::Trunk, position), &[&streams[0], &streams[1]]);
+            }
+        }
+        let near = |found: &[f32], expected: &[f32], largest: f32| {
+            let limit = largest / steps * 1.01;
+            assert!(
+                found.iter().zip(expected).all(|(x, y)| (x - y).abs() <= limit),
+                "{kv_type:?}: {found:?}"
+            );
+        };
+        for (position, layer, head) in [(0, 0, 0), (1, 1, 0), (2, 0, 1), (2, 1, 1)] {
+            let largest = if head == 0 { 1.0 } else { 1000.0 };
+            let (slot, of_head) = (slots(&cache, layer, position..position + 1), head * 64..head * 64 + 64);
+            let mut found = [f32::NAN; 64];
+            kv_type.format().decode(cache.values(layer, head, &slot), &mut found);
+            near(&found, &row(position * 4 + layer * 2 + 1)[of_head.clone()], largest);
+            let mut all = [f32::NAN; 128];
+            cache.load(layer, (Sequence::Trunk, position), &mut all);
+            near(&all[of_head.clone()], &row(position * 4 + layer * 2)[of_head], largest);
+        }
+    }
+}
+
+#[test]
+fn heads_that_are_no_whole_blocks_are_refused() {
+    for (kv_type, fits) in
+        [(KvType::F32, true), (KvType::F16, true), (KvType::Q8_0, false), (KvType::Q4_0, false)]
+    {
+        let layer = LayerShape {
+            streams: 2,
+            kv_heads: 1,
+            head_dim: 48,
+            capacity: 2,
+            window: None,
+            kv_type,
+            state: 0,
+        };
+        let shape = Shape { layers: vec![layer], positions: 2, branches: BranchShape::default() };
+        assert_eq!((Cache::new(&shape).is_some(), kv_type.check(48).is_ok()), (fits, fits));
+        assert!(kv_type.check(64).is_ok());
+    }
+    assert_eq!(
+        KvType::Q8_0.check(48).unwrap_err().to_string(),
+        "keys and values as q8_0: found heads of 48 values, expected a multiple of 32. Try f32 or f16"
+    );
+}
+
 #[test]
 fn sizes_that_overflow_are_refused() {
     for (kv_heads, head_dim, capacity) in [(usize::MAX, 2, 2), (1, 0, 2)] {

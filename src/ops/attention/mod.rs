@@ -30,6 +30,11 @@ impl Heads {
     fn group(&self) -> usize {
         self.heads / self.kv_heads
     }
+
+    /// Bytes of a key or value of a head.
+    fn row_bytes(&self, format: Format) -> usize {
+        self.head_dim / format.block_len() * format.block_bytes()
+    }
 }
 
 /// How scores become weights, beside the softmax.
@@ -104,7 +109,8 @@ impl Workspace {
     }
 }
 
-/// Attention of a batch: `q` and `out` are `batch x (heads x head_dim)`, `q` already scaled; `format` is F32 or F16. Row `batch - 1` sees all
+/// Attention of a batch: `q` and `out` are `batch x (heads x head_dim)`, `q` already scaled; `format` is F32, F16,
+/// Q8_0 or Q4_0. Row `batch - 1` sees all
 /// positions of the spans that `spans(kv_head)` gives one after the other, and each row before it one less; `scoring` may
 /// hide the oldest.
 ///

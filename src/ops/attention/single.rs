@@ -4,7 +4,7 @@
 
 use super::{Heads, SPANS, Scoring, Span, Workspace};
 use crate::ops::Cpu;
-use siskin_simd::{Column, Format, Kernels};
+use siskin_simd::{Format, Kernels};
 use std::ops::Range;
 
 /// Positions that one thread works on at a time.
@@ -42,7 +42,7 @@ pub(super) fn attend<'a>(
     out: &mut [f32],
 ) {
     let Workspace { threads, partials } = workspace;
-    let row_bytes = heads.head_dim * format.block_bytes();
+    let row_bytes = heads.row_bytes(format);
     let held: usize = spans(0).iter().map(|span| span.len(row_bytes)).sum();
     let hidden = scoring.first(held);
     let spans = |kv_head: usize| cut(spans(kv_head), hidden..held, row_bytes);
@@ -53,7 +53,8 @@ pub(super) fn attend<'a>(
             let q = q[kv_head * group * dim..].chunks_exact(dim);
             for (i, (q, out)) in q.zip(out.chunks_exact_mut(dim)).enumerate() {
                 let (spans, scores) = (spans(kv_head), tile.single_scores());
-                let (max, sum) = attend_head(kernels, format, scoring.soft_cap, q, spans, scores, out);
+                let (max, sum) =
+                    attend_head(kernels, (format, row_bytes), scoring.soft_cap, q, spans, scores, out);
                 if scoring.sinks.is_some() {
                     kernels.scale(out, sum / scoring.with_sink(kv_head * group + i, max, sum));
                 }
@@ -69,7 +70,8 @@ pub(super) fn attend<'a>(
         for (q, partial) in q.zip(partials.chunks_exact_mut(width)) {
             let (out, stats) = partial.split_at_mut(dim);
             let scores = tile.single_scores();
-            let (max, sum) = attend_head(kernels, format, scoring.soft_cap, q, spans, scores, out);
+            let (max, sum) =
+                attend_head(kernels, (format, row_bytes), scoring.soft_cap, q, spans, scores, out);
             stats.copy_from_slice(&[max, sum]);
         }
     });
@@ -91,19 +93,18 @@ fn cut(spans: [Span<'_>; SPANS], positions: Range<usize>, row_bytes: usize) -> [
 /// One query over spans: `out = softmax(K q) V`; the result is the largest score and the sum of the exponentials.
 fn attend_head(
     kernels: &Kernels,
-    format: Format,
+    (format, row_bytes): (Format, usize),
     soft_cap: Option<f32>,
     q: &[f32],
     spans: [Span<'_>; SPANS],
     scores: &mut [f32],
     out: &mut [f32],
 ) -> (f32, f32) {
-    let row_bytes = q.len() * format.block_bytes();
     let held = || spans.iter().filter(|span| !span.keys.is_empty());
     let mut positions = 0;
     for span in held() {
         let of_span = &mut scores[positions..][..span.len(row_bytes)];
-        kernels.dot_rows(format, span.keys, Column::floats(q), of_span);
+        kernels.dot_floats(format, span.keys, q, of_span);
         positions += of_span.len();
     }
     let scores = &mut scores[..positions];

@@ -3,15 +3,22 @@
 use super::*;
 use crate::threads::Team;
 use proptest::prelude::*;
-use siskin_simd::Kernels;
+use siskin_simd::{Isa, Kernels};
 
 /// Values in -1..1 that look random.
 fn values(n: usize, seed: usize) -> Vec<f32> {
     (0..n).map(|i| ((i * 7919 + seed * 104_729 + 13) % 2003) as f32 / 1001.5 - 1.0).collect()
 }
 
-fn halves(x: &[f32]) -> Vec<u8> {
-    x.iter().flat_map(|&x| half::f16::from_f32(x).to_le_bytes()).collect()
+/// As the cache stores them, and what that means in floats. Each row is a head.
+fn stored(format: Format, x: &[f32], dim: usize) -> (Vec<u8>, Vec<f32>) {
+    let mut bytes = vec![0; format.row_bytes(dim).unwrap() * (x.len() / dim)];
+    for (row, out) in x.chunks_exact(dim).zip(bytes.chunks_exact_mut(format.row_bytes(dim).unwrap())) {
+        Kernels::new(Isa::Scalar).unwrap().narrow(format, row, out);
+    }
+    let mut decoded = vec![0.0; x.len()];
+    format.decode(&bytes, &mut decoded);
+    (bytes, decoded)
 }
 
 /// Attention over one list of positions: `keys` and `values` are `kv_heads x positions x head_dim`.
@@ -60,28 +67,67 @@ fn check_scoring(
     split: usize,
     threads: usize,
 ) -> Vec<f32> {
+    let sizes = (batch, positions, split);
+    check_stored(Format::F16, Isa::best(), heads, scoring, sizes, threads)
+}
+
+fn check_stored(
+    format: Format,
+    isa: Isa,
+    heads: Heads,
+    scoring: Scoring<'_>,
+    (batch, positions, split): (usize, usize, usize),
+    threads: usize,
+) -> Vec<f32> {
     let (dim, n) = (heads.head_dim, heads.kv_heads * positions * heads.head_dim);
-    let round = |x: Vec<f32>| x.iter().map(|&x| half::f16::from_f32(x).to_f32()).collect::<Vec<f32>>();
-    let (keys, contents) = (round(values(n, 1)), round(values(n, 2)));
-    let q: Vec<f32> = values(batch * heads.heads * dim, 3).iter().map(|q| q * 3.0).collect();
-    let (key_bytes, value_bytes) = (halves(&keys), halves(&contents));
+    let (key_bytes, keys) = stored(format, &values(n, 1), dim);
+    let (value_bytes, contents) = stored(format, &values(n, 2), dim);
+    let scale = f32::min(3.0, 12.0 / (dim as f32).sqrt());
+    let q: Vec<f32> = values(batch * heads.heads * dim, 3).iter().map(|q| q * scale).collect();
+    let row_bytes = format.row_bytes(dim).unwrap();
     let spans = |head: usize| {
-        let bytes =
-            |from: usize, to: usize| (head * positions + from) * dim * 2..(head * positions + to) * dim * 2;
+        let bytes = |from: usize, to: usize| {
+            (head * positions + from) * row_bytes..(head * positions + to) * row_bytes
+        };
         let (half, third) = (split / 2, split + (positions - split) / 3);
         [bytes(0, half), bytes(half, split), bytes(split, third), bytes(third, positions)]
             .map(|range| Span { keys: &key_bytes[range.clone()], values: &value_bytes[range] })
     };
-    let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).unwrap() };
+    let mut cpu = Cpu { kernels: Kernels::new(isa).unwrap(), team: Team::new(threads).unwrap() };
     let mut workspace = Workspace::new(heads, positions, threads);
     let mut out = vec![f32::NAN; q.len()];
-    attend(&mut cpu, heads, Format::F16, scoring, &q, spans, &mut workspace, &mut out);
+    attend(&mut cpu, heads, format, scoring, &q, spans, &mut workspace, &mut out);
     for (i, (got, expected)) in
         out.iter().zip(naive(heads, scoring, &q, &keys, &contents, positions)).enumerate()
     {
-        assert!((f64::from(*got) - expected).abs() < 2e-5, "value {i}: {got}, expected {expected}");
+        let what = format!("{} on {isa}, {positions} positions, value {i}", format.name());
+        assert!((f64::from(*got) - expected).abs() < 2e-5, "{what}: {got}, expected {expected}");
     }
     out
+}
+
+/// Keys and values as blocks, with any grouping and window, at the borders of tiles (32 keys, 32 queries) and of parts.
+#[test]
+fn blocks_on_every_instruction_set() {
+    let heads = |heads, kv_heads, head_dim| Heads { heads, kv_heads, head_dim };
+    let cases = [
+        (heads(4, 2, 32), None, (1, 1, 0)),
+        (heads(3, 3, 96), None, (1, 33, 31)),
+        (heads(6, 2, 64), Some(31), (1, 64, 33)),
+        (heads(2, 1, 32), None, (1, PART + 1, PART)),
+        (heads(2, 1, 64), Some(PART), (1, PART + 7, 3)),
+        (heads(1, 1, 32), None, (2, 31, 1)),
+        (heads(3, 1, 64), None, (32, 32, 0)),
+        (heads(2, 2, 32), Some(5), (33, 65, 32)),
+        (heads(4, 2, 96), Some(40), (31, 97, 64)),
+    ];
+    for isa in Isa::available() {
+        for format in [Format::F32, Format::Q8_0, Format::Q4_0] {
+            for (heads, window, sizes) in cases {
+                check_stored(format, isa, heads, Scoring { window, ..Scoring::default() }, sizes, 2);
+            }
+        }
+    }
 }
 
 proptest! {

@@ -79,7 +79,7 @@ impl Tile {
         (spans, hidden): ([Span<'_>; SPANS], usize),
         out: &mut [f32],
     ) {
-        let row_bytes = heads.head_dim * format.block_bytes();
+        let row_bytes = heads.row_bytes(format);
         let tokens = q.len() / (heads.heads * heads.head_dim);
         let positions = spans.iter().map(|span| span.len(row_bytes)).sum::<usize>() - hidden;
         let queries = tokens * heads.group();
@@ -102,7 +102,7 @@ impl Tile {
                 start += skipped;
                 let bytes = BLOCK * row_bytes;
                 for (keys, values) in span.keys.chunks(bytes).zip(span.values.chunks(bytes)) {
-                    self.add_block(kernels, (heads.head_dim, format, scoring.soft_cap), start, keys, values);
+                    self.add_block(kernels, (heads, format, scoring.soft_cap), start, keys, values);
                     start += keys.len() / row_bytes;
                 }
             }
@@ -131,13 +131,13 @@ impl Tile {
     fn add_block(
         &mut self,
         kernels: &Kernels,
-        (head_dim, format, soft_cap): (usize, Format, Option<f32>),
+        (heads, format, soft_cap): (Heads, Format, Option<f32>),
         start: usize,
         keys: &[u8],
         values: &[u8],
     ) {
-        let count = keys.len() / (head_dim * format.block_bytes());
-        let (rows, scores) = (&mut self.rows[..count * head_dim], &mut self.scores[..count * LANES]);
+        let count = keys.len() / heads.row_bytes(format);
+        let (rows, scores) = (&mut self.rows[..count * heads.head_dim], &mut self.scores[..count * LANES]);
         kernels.widen(format, keys, rows);
         scores.fill(0.0);
         kernels.accumulate(rows, &self.queries, scores);

@@ -154,7 +154,7 @@ function drawSummary() {
   const { run, end } = data, times = end.times;
   const chain = run.sampling.chain.map((step) => `${step.name} ${step.setting}`).join(", ");
   const how = { greedy: "the likeliest token each time", sample: `drawn after ${chain || "nothing"}; seed ${run.sampling.seed}`,
-    beams: "found by beam search", best_of: `the best of several, drawn after ${chain || "nothing"}; seed ${run.sampling.seed}` };
+    beams: `found by beam search${chain ? ` among tokens ${chain}` : ""}`, best_of: `the best of several, drawn after ${chain || "nothing"}; seed ${run.sampling.seed}` };
   by("summary").textContent = `${run.model} (${run.family}), ${run.vocabulary} tokens in the vocabulary. Text: ${how[run.sampling.method]}. ` +
     `Ended by ${end.stop.reason}${end.stop.detail ? ` (${visible(end.stop.detail)})` : ""}.`;
   const rate = (tokens, ms) => (ms > 0 ? `, ${(tokens / ms * 1000).toFixed(0)} tokens/s` : "");

@@ -56,7 +56,8 @@ function tintText(tint) {
   by("legend").replaceChildren(...names.map((name, i) => el("span", {}, el("b", { class: "t" + i }), name)));
 }
 
-const PLOT = { height: 140, top: 10, label: 84, letter: 6.7 };
+/** `surprise`: nats that the axis goes up to at most for the sake of a dot, so that one odd token does not flatten all bars. */
+const PLOT = { height: 140, top: 10, label: 84, letter: 6.7, surprise: 7 };
 
 /** A token below the chart. */
 function labelOf(token) {
@@ -75,8 +76,11 @@ function axisStep(max) {
 function drawChart() {
   const steps = data.steps.map((step, index) => ({ ...step, index })).filter((step) => step.expected);
   if (steps.length === 0) return;
-  const values = steps.flatMap((step) => [step.expected.entropy, -step.logprob]).filter(Number.isFinite);
-  const tick = axisStep(Math.max(1, ...values)), max = Math.ceil(Math.max(1, ...values) / tick) * tick;
+  const most = (values) => Math.max(1, ...values.filter(Number.isFinite));
+  const surprise = most(steps.map((step) => -step.logprob));
+  const highest = Math.max(most(steps.map((step) => step.expected.entropy)), Math.min(surprise, PLOT.surprise));
+  const tick = axisStep(highest), max = Math.ceil(highest / tick) * tick;
+  by("clipped").hidden = surprise <= max;
   const y = (value) => PLOT.top + PLOT.height * (1 - Math.min(value, max) / max);
   const width = Math.max(16, Math.min(40, Math.floor(560 / steps.length)));
   PLOT.label = 16 + PLOT.letter * Math.max(...steps.map((step) => labelOf(step.token).length));

@@ -65,6 +65,8 @@ function drawTree() {
   roots.forEach((root) => draw(root, null));
   lines.sort((a, b) => a.classList.contains("best") - b.classList.contains("best"));
   by("tree").replaceChildren(svg("svg", { width, height, role: "img", "aria-label": `Tree of ${data.beams.length} tokens` }, ...lines, ...boxes));
+  const best = roots.find((root) => root.best);
+  if (best) by("tree").scrollTop = best.y - by("tree").clientHeight / 2;
   by("tree-list").replaceChildren(list(roots));
 }
 

@@ -1,0 +1,129 @@
+//! Settings from `siskin.toml`: every flag by its long name, for all commands or for one. What flags there are and what they take stands
+//! in the definitions alone. A flag goes before the environment, the environment before the file, and the file before the default.
+
+mod apply;
+mod definitions;
+mod file;
+mod show;
+
+pub use show::run;
+
+use super::args::Cli;
+use super::{CliError, help, input};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, FromArgMatches, Id};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// The variable that names another file; set but empty, there is none.
+const VARIABLE: &str = "SISKIN_CONFIG";
+
+/// The file's settings, and where it is.
+#[derive(Debug, Default)]
+struct Config {
+    /// The file that was read, or that would be if it existed; `None` if none is wanted.
+    path: Option<PathBuf>,
+    /// Whether it was read.
+    found: bool,
+    settings: Vec<file::Setting>,
+}
+
+/// The command line of this process with the settings of the file under it. Help, versions and mistakes on the command line end the program.
+///
+/// # Errors
+///
+/// If the file cannot be read, is no TOML, or has a setting that no flag takes.
+pub fn command_line() -> Result<Cli, CliError> {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let args = with_settings(args)?;
+    let matches = help::command().try_get_matches_from(args).unwrap_or_else(|error| error.exit());
+    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+}
+
+/// The command line with what the file adds to it, if it can be read at all.
+fn with_settings(args: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
+    let commands = help::command();
+    let Some((matches, name, given)) = probe(&args) else { return Ok(args) };
+    let config = load(matches.get_one("config"), matches.get_flag("no_config"))?;
+    let Some(command) = commands.find_subcommand(&name) else { return Ok(args) };
+    if command.is_arg_required_else_help_set() && given.is_empty() {
+        return Ok(args);
+    }
+    let active = apply::active(&config, command, &given)?;
+    let at = after_command(&args);
+    let (before, after) = args.split_at(at);
+    let added = active.into_iter().flat_map(|active| active.tokens).map(OsString::from);
+    Ok(before.iter().cloned().chain(added).chain(after.iter().cloned()).collect())
+}
+
+/// What the command line and the environment alone say: everything, the command, and its arguments that are given. `None` where help, a
+/// version or a message about the command is all that there will be.
+fn probe(args: &[OsString]) -> Option<(ArgMatches, String, Vec<Id>)> {
+    let mut matches = help::command().ignore_errors(true).try_get_matches_from(args).ok()?;
+    let (name, inner) = matches.remove_subcommand()?;
+    let given = given(&inner);
+    Some((inner, name, given))
+}
+
+/// The arguments, groups included, that the command line or the environment give.
+fn given(matches: &ArgMatches) -> Vec<Id> {
+    let explicit = |id: &Id| {
+        matches!(matches.value_source(id.as_str()), Some(ValueSource::CommandLine | ValueSource::EnvVariable))
+    };
+    matches.ids().filter(|id| explicit(id)).cloned().collect()
+}
+
+/// The place after the command's name: only `--config FILE` and `--no-config` can stand before it.
+fn after_command(args: &[OsString]) -> usize {
+    let mut at = 1;
+    while let Some(arg) = args.get(at) {
+        if !arg.as_encoded_bytes().starts_with(b"-") {
+            return at + 1;
+        }
+        at += if arg == "--config" { 2 } else { 1 };
+    }
+    args.len()
+}
+
+/// Reads the file and checks it against the definitions.
+fn load(named: Option<&PathBuf>, without: bool) -> Result<Config, CliError> {
+    let variable = std::env::var_os(VARIABLE);
+    if without || (named.is_none() && variable.as_ref().is_some_and(|value| value.is_empty())) {
+        return Ok(Config::default());
+    }
+    let named = named.cloned().or_else(|| variable.map(PathBuf::from));
+    let Some(path) = named.clone().or_else(usual_path) else { return Ok(Config::default()) };
+    let found = named.is_some() || path.exists();
+    let settings = if found { file::parse(&path, &input::read(&path)?)? } else { Vec::new() };
+    definitions::check(&path, &settings, &help::command())?;
+    Ok(Config { path: Some(path), found, settings })
+}
+
+/// `siskin/siskin.toml` below `XDG_CONFIG_HOME`, else below `~/.config`. `None` where there is neither.
+fn usual_path() -> Option<PathBuf> {
+    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
+    Some(folder.join("siskin/siskin.toml"))
+}
+
+/// An error about a line of the file.
+fn wrong(path: &Path, line: usize, what: impl std::fmt::Display) -> CliError {
+    CliError::Usage(format!("{}, line {line}: {what}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_found_behind_what_may_stand_before_it() {
+        let after = |line: &str| {
+            let args: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            after_command(&args)
+        };
+        assert_eq!(after("siskin generate -n 3"), 2);
+        assert_eq!(after("siskin --config generate generate -n 3"), 4);
+        assert_eq!(after("siskin --config=x --no-config bench"), 4);
+        assert_eq!((after("siskin"), after("siskin --config")), (1, 2));
+    }
+}

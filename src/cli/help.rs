@@ -1,0 +1,158 @@
+//! What the help of each command has beside its flags: examples, and headings for flags that many commands share. The manual pages and
+//! the completions are made from the same.
+
+use super::args::Cli;
+use clap::{Arg, ArgAction, Command, CommandFactory};
+
+/// Examples of each command, most wanted first.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    (
+        "generate",
+        &[
+            r#"siskin generate "Once upon a time""#,
+            r#"siskin generate -m model.gguf -f prompt.txt -n 500 --temp 0"#,
+            r#"siskin generate --chat --stop-sentences 3 "Why is the sky blue?""#,
+            r#"echo "List three birds." | siskin generate --chat -f - --json | jq -r .text"#,
+        ],
+    ),
+    (
+        "chat",
+        &[
+            r#"siskin chat -m model.gguf"#,
+            r#"siskin chat -m model.gguf --system "Answer in one sentence." --stats"#,
+            r#"echo "What is a siskin?" | siskin chat -m model.gguf"#,
+        ],
+    ),
+    (
+        "trace",
+        &[
+            r#"siskin trace -n 8 --seed 3 "Once upon a time""#,
+            r#"siskin trace --html trace.html "Once upon a time""#,
+            r#"siskin trace --jsonl -n 20 "Once upon a time""#,
+        ],
+    ),
+    (
+        "tokenize",
+        &[
+            r#"siskin tokenize -m model.gguf "Once upon a time""#,
+            r#"siskin tokenize -m model.gguf --json -f text.txt"#,
+            r#"siskin tokenize -m model.gguf --decode 1,403,407"#,
+        ],
+    ),
+    ("inspect", &[r#"siskin inspect model.gguf"#, r#"siskin inspect --all --json model.gguf"#]),
+    (
+        "plan",
+        &[
+            r#"siskin plan model.gguf"#,
+            r#"siskin plan -p 1000 -n 500 --mem-limit 1G model.gguf"#,
+            r#"siskin plan --json model.gguf && siskin chat -m model.gguf"#,
+        ],
+    ),
+    ("bench", &[r#"siskin bench -m model.gguf"#, r#"siskin bench -m model.gguf -p 512 -n 64 -t 4 --json"#]),
+    (
+        "perplexity",
+        &[
+            r#"siskin perplexity -m model.gguf -f text.txt"#,
+            r#"siskin perplexity -m model-Q4_K_M.gguf --kl-base model-F16.gguf -f text.txt"#,
+        ],
+    ),
+    (
+        "score",
+        &[
+            r#"siskin score -m model.gguf text.txt"#,
+            r#"siskin score -m model.gguf -p "The sky is" --choice " blue" --choice " green""#,
+        ],
+    ),
+    (
+        "quantize",
+        &[
+            r#"siskin quantize model-F16.gguf model-Q4_K_M.gguf Q4_K_M"#,
+            r#"siskin quantize --pure model-F16.gguf model-Q8_0.gguf Q8_0"#,
+        ],
+    ),
+    (
+        "pull",
+        &[
+            r#"siskin pull bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M"#,
+            r#"siskin chat -m "$(siskin pull bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M)""#,
+            r#"siskin pull --list"#,
+        ],
+    ),
+    ("doctor", &[r#"siskin doctor"#, r#"siskin doctor --json"#]),
+    ("config", &[r#"siskin config"#, r#"siskin config generate"#, r#"siskin config --json generate"#]),
+];
+
+/// Headings of flags that have none, by their names.
+const HEADINGS: &[(&str, &[&str])] = &[
+    ("Machine", &["threads", "prefill_threads", "kv_type", "mem_limit", "force", "no_probe"]),
+    ("Output", &["json", "csv", "stats"]),
+];
+
+/// The definitions with examples and headings.
+pub fn command() -> Command {
+    Cli::command().mut_subcommands(|command| {
+        let examples = EXAMPLES.iter().find(|(name, _)| *name == command.get_name());
+        let command = command.mut_args(under_heading);
+        match examples {
+            Some((_, lines)) => command.after_long_help(format!("Examples:\n  {}", lines.join("\n  "))),
+            None => command,
+        }
+    })
+}
+
+fn under_heading(arg: Arg) -> Arg {
+    let flag = arg.get_long().is_some() && !matches!(arg.get_action(), ArgAction::Help | ArgAction::Version);
+    let of = |names: &[&str]| names.contains(&arg.get_id().as_str());
+    match HEADINGS.iter().find(|(_, names)| of(names)) {
+        Some((heading, _)) if flag && arg.get_help_heading().is_none() => arg.help_heading(*heading),
+        _ => arg,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words of the `siskin` commands in a line for a shell.
+    fn invocations(line: &str) -> Vec<Vec<String>> {
+        let (mut commands, mut quoted) = (vec![vec![String::new()]], false);
+        for c in line.chars() {
+            let words = commands.last_mut().expect("at least one");
+            match c {
+                '"' => quoted = !quoted,
+                '|' | '&' if !quoted => commands.push(vec![String::new()]),
+                ' ' if !quoted => words.push(String::new()),
+                _ => words.last_mut().expect("at least one").push(c),
+            }
+        }
+        let words = commands.into_iter().map(|words| words.into_iter().filter(|word| !word.is_empty()));
+        words
+            .map(Iterator::collect)
+            .filter(|words: &Vec<String>| words.first().is_some_and(|w| w == "siskin"))
+            .collect()
+    }
+
+    #[test]
+    fn every_command_has_examples_that_are_right() {
+        for subcommand in command().get_subcommands() {
+            let name = subcommand.get_name();
+            let (_, lines) = EXAMPLES
+                .iter()
+                .find(|(other, _)| *other == name)
+                .unwrap_or_else(|| panic!("{name}: no examples"));
+            for line in *lines {
+                let all = invocations(line);
+                assert!(all.iter().any(|words| words[1] == name), "{line}");
+                for words in all {
+                    let parsed = command().try_get_matches_from(words);
+                    assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn definitions_are_sound() {
+        command().debug_assert();
+    }
+}

@@ -1,0 +1,359 @@
+//! The README and the book, held to what they say: every command is run with the real binary, links lead somewhere, scripts are scripts.
+//!
+//! A block of `console` has lines `$ COMMAND`, run by bash in a folder of the page's own, and below each what it prints: all of stdout,
+//! and all of stderr or nothing of it. A line `> TEXT` is typed, `...` stands for what is left out, and `$ cat FILE` makes a file that is not
+//! there. Line breaks and blanks are not compared. A comment in the line above a block says what is different:
+//!
+//! - `<!-- exit 4 -->`: the exit code of its last command, else 0
+//! - `<!-- numbers vary -->`: words with digits, and units, are not compared; `<!-- output varies -->`: nothing is
+//! - `<!-- slow -->`: not run where `SISKIN_RUNNER` emulates a CPU
+//! - `<!-- not run: REASON -->`: not run at all; [`NOT_RUN`] counts these
+//!
+//! Exact output is that of every instruction set: `SISKIN_RUNNER="env SISKIN_ISA=scalar" cargo test --test docs` tries another.
+#![cfg(unix)]
+
+mod util;
+
+use siskin_tools::synth::{Mix, Model, Shape};
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use util::{Run, Siskin};
+
+/// How many blocks are not run, for each reason: a new one is a decision.
+const NOT_RUN: &[(&str, usize)] = &[("board", 1), ("builds", 5), ("network", 4), ("test", 1)];
+
+/// Pages at once: much of a run is waiting for processes to start.
+const WORKERS: usize = 4;
+
+/// A fenced block of a page.
+struct Block {
+    /// File and line, for messages.
+    place: String,
+    language: String,
+    /// What the comment above it says.
+    marks: Vec<String>,
+    lines: Vec<String>,
+}
+
+/// A command, what is typed into it, and what it is said to print.
+#[derive(Default)]
+struct Step {
+    command: String,
+    typed: String,
+    output: String,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The README and every page of the book.
+fn pages() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("docs/src")).expect("the book");
+    let mut pages: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.push(root().join("README.md"));
+    pages.sort();
+    pages
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn blocks(page: &Path) -> Vec<Block> {
+    let name = page.strip_prefix(root()).expect("a page of the repository").display().to_string();
+    let text = text(page);
+    let mut lines = text.lines().enumerate();
+    let (mut found, mut above) = (Vec::new(), "");
+    while let Some((at, line)) = lines.next() {
+        if let Some(language) = line.strip_prefix("```") {
+            let inside = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```");
+            let place = format!("{name}:{}", at + 1);
+            let (language, lines) = (language.to_owned(), inside.map(str::to_owned).collect());
+            found.push(Block { place, language, marks: marks(above), lines });
+        }
+        above = line;
+    }
+    found
+}
+
+/// `<!-- slow; exit 4 -->`: two marks.
+fn marks(line: &str) -> Vec<String> {
+    let inside = line.strip_prefix("<!--").and_then(|rest| rest.strip_suffix("-->"));
+    inside.map_or(Vec::new(), |marks| marks.split(';').map(|mark| mark.trim().to_owned()).collect())
+}
+
+impl Block {
+    fn has(&self, mark: &str) -> bool {
+        self.marks.iter().any(|other| other == mark)
+    }
+
+    /// Why it is not run, if it is not.
+    fn not_run(&self) -> Option<&str> {
+        let reason = |mark: &'_ String| mark.strip_prefix("not run: ").map(str::len);
+        let given = self.marks.iter().find_map(|mark| reason(mark).map(|len| &mark[mark.len() - len..]));
+        given.or(self.has("test").then_some("test"))
+    }
+
+    fn exit_code(&self) -> i32 {
+        let code = self.marks.iter().find_map(|mark| mark.strip_prefix("exit "));
+        code.map_or(0, |code| code.parse().expect("a mark `exit CODE`"))
+    }
+
+    fn steps(&self) -> Vec<Step> {
+        let mut steps: Vec<Step> = Vec::new();
+        for line in &self.lines {
+            let last = steps.last_mut();
+            match (line.strip_prefix("$ "), line.strip_prefix("> "), last) {
+                (Some(command), ..) => steps.push(Step { command: command.into(), ..Step::default() }),
+                (_, _, Some(step)) if step.command.ends_with('\\') => step.command += &format!("\n{line}"),
+                (_, Some(typed), Some(step)) => step.typed += &format!("{typed}\n"),
+                (_, _, Some(step)) => step.output += &format!("{line}\n"),
+                (_, _, None) => panic!("{}: output without a command", self.place),
+            }
+        }
+        steps
+    }
+
+    /// Runs its commands in a folder; what is not as the page says.
+    fn run(&self, shell: &Shell, dir: &Path) -> Vec<String> {
+        let (steps, mut wrong) = (self.steps(), Vec::new());
+        for (i, step) in steps.iter().enumerate() {
+            if let Some(name) = step.command.strip_prefix("cat ").filter(|name| !dir.join(name).exists()) {
+                fs::write(dir.join(name), &step.output).expect("a file of the page");
+                continue;
+            }
+            let run = shell.run(step, dir);
+            let code = if i + 1 == steps.len() { self.exit_code() } else { 0 };
+            if run.code != Some(code) || !self.agrees(&step.output, &run) {
+                let ended = format!("exit code {:?}, expected {code}", run.code);
+                wrong.push(format!(
+                    "{}: $ {}\n{ended}\n{}{}",
+                    self.place, step.command, run.stderr, run.stdout
+                ));
+            }
+        }
+        wrong
+    }
+
+    /// Whether a run printed what the page says: stdout, with or without stderr.
+    fn agrees(&self, said: &str, run: &Run) -> bool {
+        let said = self.comparable(said);
+        let (out, err) = (&run.stdout, &run.stderr);
+        let shown = [out.clone(), format!("{err}\n{out}"), format!("{out}\n{err}")];
+        let anything = said.is_empty() || self.has("output varies");
+        anything || shown.iter().any(|shown| matches(&said, &self.comparable(shown)))
+    }
+
+    /// The words of an output that are compared, with one blank between them.
+    fn comparable(&self, output: &str) -> String {
+        let lines = output.lines().filter(|line| !line.starts_with("siskin: no model given"));
+        let words = lines.flat_map(str::split_whitespace);
+        let steady = |word: &&str| {
+            let number = word.contains(|c: char| c.is_ascii_digit() || ('█'..='▏').contains(&c));
+            *word == "..." || !number && !["B", "KiB", "MiB", "GiB", "ms", "s", "h"].contains(word)
+        };
+        words.filter(|word| !self.has("numbers vary") || steady(word)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// Whether a text is what is said of it; ` ... ` stands for anything.
+fn matches(said: &str, text: &str) -> bool {
+    let parts: Vec<_> = said.split("...").map(str::trim).collect();
+    let [first, middle @ .., last] = &parts[..] else { return said == text };
+    let Some(mut rest) = text.strip_prefix(first) else { return false };
+    for part in middle {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// Where the commands of pages are run: `siskin` is the binary under test, whatever runs it.
+struct Shell {
+    siskin: Siskin,
+}
+
+impl Shell {
+    fn new() -> Shell {
+        let siskin = Siskin::new();
+        let command = siskin.command(["\"$@\""]);
+        let words = std::iter::once(command.get_program()).chain(command.get_args());
+        let line = words.map(|word| word.to_str().expect("a path in UTF-8")).collect::<Vec<_>>().join(" ");
+        let script = siskin.file("siskin", format!("#!/bin/sh\nexec {line}\n").as_bytes());
+        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a script");
+        Shell { siskin }
+    }
+
+    fn run(&self, step: &Step, dir: &Path) -> Run {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let mut bash = Command::new("bash");
+        bash.args(["-c", &step.command]).current_dir(dir).env("HOME", dir);
+        bash.env("PATH", format!("{}:{path}", self.siskin.dir.path().display()));
+        for name in ["SISKIN_MODEL", "SISKIN_CACHE", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"] {
+            bash.env_remove(name);
+        }
+        bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = bash.spawn().expect("bash starts");
+        // a command that does not read has gone when it is written
+        let _ = child.stdin.take().expect("stdin is piped").write_all(step.typed.as_bytes());
+        Run::from(child.wait_with_output().expect("bash ends"))
+    }
+}
+
+/// The files that pages name, and do not make themselves, in place of those a reader has: the built-in model for one that
+/// runs, a tiny one with float weights, and the header of a large one.
+fn furnish(dir: &Path, page: &str) {
+    symlink(root().join("tools"), dir.join("tools")).expect("a link");
+    let synth =
+        |shape, mix| Model::new(Shape::named(shape).expect("a shape"), Mix::named(mix).expect("a mix"), 1);
+    let quantizes = page.contains("siskin quantize builtin-F32.gguf");
+    for name in ["model.gguf", "tinyllama-1.1b-Q4_K_M.gguf", "builtin-Q4_K_M.gguf", "builtin-F32.gguf"] {
+        if page.contains(name) && !(name == "builtin-F32.gguf" && quantizes) {
+            // a copy: a page may write to it
+            fs::copy(root().join("models/builtin.gguf"), dir.join(name)).expect("a model");
+        }
+    }
+    if quantizes {
+        synth("tiny", "F32").save(&dir.join("builtin-F32.gguf")).expect("a model with float weights");
+    }
+    if page.contains("llama-3.2-1b-Q4_K_M.gguf") {
+        let path = dir.join("llama-3.2-1b-Q4_K_M.gguf");
+        fs::write(&path, synth("llama-3.2-1b", "Q4_K_M").header()).expect("a header");
+        // a hole where the weights are
+        fs::File::options().write(true).open(&path).and_then(|file| file.set_len(1 << 30)).expect("a hole");
+    }
+}
+
+fn run_page(shell: &Shell, page: &Path) -> Vec<String> {
+    let emulated = std::env::var("SISKIN_RUNNER").is_ok_and(|runner| runner.contains("qemu"));
+    let mut blocks = blocks(page);
+    blocks.retain(|block| {
+        block.language == "console" && block.not_run().is_none() && !(emulated && block.has("slow"))
+    });
+    let dir = tempfile::tempdir().expect("a temporary directory");
+    furnish(dir.path(), &text(page));
+    blocks.iter().flat_map(|block| block.run(shell, dir.path())).collect()
+}
+
+#[test]
+fn every_command_does_what_its_page_says() {
+    let (shell, pages, next) = (Shell::new(), pages(), AtomicUsize::new(0));
+    let work = || {
+        let pages = std::iter::from_fn(|| pages.get(next.fetch_add(1, Ordering::Relaxed)));
+        pages.flat_map(|page| run_page(&shell, page)).collect::<Vec<_>>()
+    };
+    let wrong: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect()
+    });
+    assert!(wrong.is_empty(), "{} commands:\n\n{}", wrong.len(), wrong.join("\n\n"));
+}
+
+#[test]
+fn what_differs_is_seen() {
+    let block = |marks: &[&str]| Block {
+        place: String::new(),
+        language: "console".into(),
+        marks: marks.iter().map(|mark| mark.to_string()).collect(),
+        lines: Vec::new(),
+    };
+    let run = |stdout: &str| Run { code: Some(0), stdout: stdout.into(), stderr: "siskin: a word\n".into() };
+    let cases: [(&[&str], &str, &str, bool); 8] = [
+        (&[], "one\ntwo", "one two\n", true),
+        (&[], "one\ntwo", "one three\n", false),
+        (&[], "siskin: a word\none", "one\n", true),
+        (&[], "siskin: another\none", "one\n", false),
+        (&[], "one\n...\nfour", "one two three four\n", true),
+        (&[], "one\n...\nfour", "one two three\n", false),
+        (&["numbers vary"], "took 3 ms", "took 4.5 s", true),
+        (&["numbers vary"], "took 3 ms", "needs 3 ms", false),
+    ];
+    for (marks, said, printed, agrees) in cases {
+        assert_eq!(block(marks).agrees(said, &run(printed)), agrees, "{said} and {printed}");
+    }
+}
+
+#[test]
+fn what_is_not_run_is_counted() {
+    let blocks: Vec<_> = pages().iter().flat_map(|page| blocks(page)).collect();
+    let reasons: Vec<_> = blocks.iter().filter_map(Block::not_run).collect();
+    for reason in &reasons {
+        assert!(NOT_RUN.iter().any(|(known, _)| known == reason), "an unknown reason: {reason}");
+    }
+    for (reason, count) in NOT_RUN {
+        let found = reasons.iter().filter(|other| *other == reason).count();
+        assert_eq!(found, *count, "blocks that are not run: {reason}");
+    }
+    for block in &blocks {
+        let known =
+            ["console", "rust", "rust,no_run", "text", "sh", "yaml", "toml"].contains(&&*block.language);
+        assert!(known, "{}: a block of unknown language '{}'", block.place, block.language);
+    }
+}
+
+#[test]
+fn scripts_are_scripts() {
+    for block in pages().iter().flat_map(|page| blocks(page)) {
+        for script in scripts(&block) {
+            let parsed = Command::new("bash").args(["-n", "-c", &script]).output().expect("bash");
+            let error = String::from_utf8_lossy(&parsed.stderr);
+            assert!(parsed.status.success(), "{}: {error}", block.place);
+        }
+    }
+}
+
+/// The shell scripts in a block: all of it, or what the steps of a workflow run.
+fn scripts(block: &Block) -> Vec<String> {
+    match &*block.language {
+        "sh" => vec![block.lines.join("\n")],
+        "console" if block.not_run().is_some() => {
+            block.steps().into_iter().map(|step| step.command).collect()
+        }
+        "yaml" => {
+            assert!(!block.lines.iter().any(|line| line.contains('\t')), "{}: a tab in YAML", block.place);
+            block
+                .lines
+                .iter()
+                .enumerate()
+                .filter_map(|(i, line)| workflow_script(line, &block.lines[i + 1..]))
+                .collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The script of a line `run: COMMAND` or `run: |`, whose lines follow and are further in.
+fn workflow_script(line: &str, below: &[String]) -> Option<String> {
+    let (before, command) = line.split_once("run: ")?;
+    let deeper = |line: &&String| line.is_empty() || line.starts_with(&" ".repeat(before.len() + 1));
+    let lines = below.iter().take_while(deeper).map(|line| line.trim());
+    Some(if command == "|" { lines.collect::<Vec<_>>().join("\n") } else { command.to_owned() })
+}
+
+#[test]
+fn links_lead_somewhere() {
+    for page in pages() {
+        let text = text(&page);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let path = target.split('#').next().unwrap_or_default();
+            let here = page.parent().expect("a folder").join(path);
+            assert!(target.contains("://") || here.exists(), "{}: no {target}", page.display());
+        }
+    }
+}
+
+#[test]
+fn the_summary_names_every_page() {
+    let summary = text(&root().join("docs/src/SUMMARY.md"));
+    for page in pages() {
+        let name = page.file_name().and_then(|name| name.to_str()).expect("a name");
+        let listed = ["README.md", "SUMMARY.md"].contains(&name) || summary.contains(&format!("]({name})"));
+        assert!(listed, "docs/src/SUMMARY.md: {name} is missing");
+    }
+}

@@ -1,0 +1,84 @@
+//! `manual OUT`: writes a manual page for each command and completions for bash, zsh and fish, from the definitions of the command line.
+
+use clap::{Command, Parser};
+use clap_complete::{Shell, generate_to};
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// The definitions of the real command, which is another crate's: the same files.
+#[allow(dead_code)] // nothing here acts on the flags
+#[path = "../../../src/cli"]
+mod cli {
+    pub mod args;
+    #[cfg(feature = "grammar")]
+    pub mod grammar_args;
+    pub mod help;
+    pub mod sample_args;
+    pub mod score_args;
+    pub mod trace_args;
+}
+
+/// Writes the manual pages and the completions of siskin.
+#[derive(Parser)]
+struct Args {
+    /// Folder to write into: pages to man/man1, completions to completions
+    out: PathBuf,
+}
+
+/// The pages, one for the whole and one for each command, and what completes the command line in each shell.
+fn write(mut command: Command, out: &Path) -> Result<(), Box<dyn Error>> {
+    let (pages, completions) = (out.join("man/man1"), out.join("completions"));
+    std::fs::create_dir_all(&pages)?;
+    std::fs::create_dir_all(&completions)?;
+    for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
+        generate_to(shell, &mut command, "siskin", &completions)?;
+    }
+    clap_mangen::generate_to(command.disable_help_subcommand(true), &pages)?;
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match write(cli::help::command(), &Args::parse().out) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(path: &Path) -> String {
+        std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    }
+
+    #[test]
+    fn every_command_has_a_page_and_every_flag_is_in_it_and_in_the_completions() {
+        let dir = tempfile::tempdir().expect("a temporary directory");
+        write(cli::help::command(), dir.path()).expect("pages are written");
+        let completions = ["siskin.bash", "_siskin", "siskin.fish"];
+        let completions = completions.map(|name| read(&dir.path().join("completions").join(name)));
+        let command = cli::help::command();
+        assert!(command.get_subcommands().count() > 5);
+        for subcommand in command.get_subcommands() {
+            let name = subcommand.get_name();
+            let page = read(&dir.path().join(format!("man/man1/siskin-{name}.1")));
+            assert!(page.contains("Examples:"), "{name}: no examples");
+            for flag in subcommand.get_arguments().filter_map(|arg| arg.get_long()) {
+                // a hyphen is escaped in a page
+                let shown = format!("--{flag}").replace('-', "\\-");
+                assert!(page.contains(&shown), "siskin-{name}.1: no --{flag}");
+                assert!(
+                    completions.iter().all(|text| text.contains(flag)),
+                    "no completion of {name} --{flag}"
+                );
+            }
+        }
+        let page = read(&dir.path().join("man/man1/siskin.1"));
+        assert!(command.get_subcommands().all(|subcommand| page.contains(subcommand.get_name())), "{page}");
+    }
+}
