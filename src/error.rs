@@ -129,7 +129,7 @@ fn session_kind(error: &session::Error) -> Kind {
         Session::EmptyPrompt | Session::TokenRange { .. } | Session::Branches { .. } | Session::Stop(_) => {
             Kind::Usage
         }
-        Session::KvType(_) => Kind::Usage,
+        Session::KvType(_) | Session::Window(_) => Kind::Usage,
         Session::Sample(error) if error.is_setting() => Kind::Usage,
         #[cfg(feature = "grammar")]
         Session::Grammar(_) => Kind::Usage,

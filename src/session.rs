@@ -11,7 +11,9 @@ mod branches;
 mod error;
 mod extent;
 mod options;
+mod seen;
 mod steps;
+mod window;
 
 use crate::machine;
 use crate::model::plan::even_batch;
@@ -28,7 +30,9 @@ pub(crate) use allowed::Allowed;
 pub use error::Error;
 pub use extent::Extent;
 pub use options::Options;
+use seen::Seen;
 pub use steps::{Generated, Steps};
+pub use window::{Window, WindowError};
 
 /// One generated token.
 #[derive(Debug)]
@@ -69,8 +73,8 @@ pub struct Session<'m> {
     conditions: stop::Options,
     stops: Stops,
     stream: TextStream,
-    /// The tokens in the ring.
-    seen: Vec<TokenId>,
+    /// The tokens that were run.
+    seen: Seen,
     options: Options,
     /// Row of the last pass whose logits choose the next token.
     last_row: usize,
@@ -87,7 +91,8 @@ pub struct Session<'m> {
 }
 
 impl<'m> Session<'m> {
-    /// A session for a prompt, with memory for it and for the answer: the ring holds min(prompt + max tokens, context).
+    /// A session for a prompt, with memory for it and for the answer: the ring holds min(prompt + max tokens, context), or with
+    /// [`Options::window`] min(prompt + max tokens, window).
     ///
     /// # Errors
     ///
@@ -109,7 +114,7 @@ impl<'m> Session<'m> {
     }
 
     /// A session for several prompts, each given to [`Session::resume`], with memory for `positions` tokens of prompt and answer
-    /// together, or for the whole context if that is less.
+    /// together, or for the whole context if that is less; with [`Options::window`] for that.
     ///
     /// # Errors
     ///
@@ -132,6 +137,7 @@ impl<'m> Session<'m> {
         extent: Extent,
         options: &Options,
     ) -> Result<Self, Error> {
+        Window::check(options, model)?;
         let vocabulary = model.weights().vocabulary();
         if tokenizer.len() > vocabulary {
             return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
@@ -159,7 +165,7 @@ impl<'m> Session<'m> {
             conditions,
             stops,
             stream: TextStream::new(),
-            seen: Vec::with_capacity(positions),
+            seen: Seen::new(&extent),
             options,
             last_row: 0,
             ended: None,
@@ -205,9 +211,10 @@ impl<'m> Session<'m> {
         self.decoder.last_logits()
     }
 
-    /// The tokens that are in the ring: prompt and answer, without what the next pass would run.
+    /// The tokens that are in the ring: prompt and answer, without what the next pass would run. With [`Options::window`] the last ones, as many as
+    /// it holds.
     pub fn tokens(&self) -> &[TokenId] {
-        &self.seen
+        self.seen.last()
     }
 
     /// Lets a sampler of the caller's choose the tokens, in place of the chain that the options describe.
@@ -266,7 +273,7 @@ impl Session<'_> {
         check_prompt(prompt, self.decoder.last_logits().len(), context, &self.options)?;
         let conditions = stop_options(&self.options, context, prompt.len());
         let stops = Stops::new(conditions.clone())?;
-        let common = self.seen.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+        let common = self.seen.in_common(prompt);
         // A cache that cannot go back that far forgets more.
         let kept = self.decoder.truncate(common.min(prompt.len() - 1));
         self.seen.truncate(kept);
@@ -279,7 +286,7 @@ impl Session<'_> {
         self.stream = TextStream::new();
         self.ended = None;
         self.timing = Timing::default();
-        Ok(self.seen.len())
+        Ok(self.seen.end())
     }
 
     /// Runs the prompt in batches, without the tokens that [`Session::resume`] kept. Only its last token's logits are computed, unless
@@ -300,7 +307,7 @@ impl Session<'_> {
     ) -> Result<(), Error> {
         let start = Instant::now();
         self.decoder.limit_threads(self.prefill_threads);
-        let new = &prompt[self.seen.len()..];
+        let new = &prompt[self.seen.end()..];
         for batch in new.chunks(even_batch(new.len(), self.decoder.max_batch())) {
             if self.is_cancelled() {
                 self.ended = Some(Reason::Cancelled);
@@ -392,7 +399,7 @@ impl Session<'_> {
         let position = self.decoder.position() as u64;
         self.allowed.look(self.stops.forbids_eog())?;
         let logits = self.decoder.last_logits();
-        let context = sample::Context { position, history: &self.seen, allowed: self.allowed.words() };
+        let context = sample::Context { position, history: self.seen.last(), allowed: self.allowed.words() };
         let mut choice = match (&mut self.chooser, observer) {
             (Some(chooser), _) => chooser.choose(logits, &context)?,
             (None, Some(observer)) => self.sampler.sample_observed(logits, &context, observer)?,
@@ -420,7 +427,7 @@ impl Session<'_> {
 
     fn run(&mut self, tokens: &[TokenId]) {
         self.decoder.forward(tokens);
-        self.seen.extend_from_slice(tokens);
+        self.seen.extend(tokens);
     }
 
     /// Releases what the stop texts and the character decoder hold back.
@@ -447,7 +454,7 @@ pub(crate) fn stop_options(options: &Options, context: usize, prompt_tokens: usi
         ignore_eos: options.ignore_eos,
         max_tokens: Some(options.max_tokens),
         texts: options.stop_texts.clone(),
-        context: Some(context),
+        context: options.window.is_none().then_some(context),
         prompt_tokens,
         cancelled: options.cancelled.clone(),
         rules: options.stop.clone(),
@@ -473,7 +480,7 @@ pub(crate) fn check_prompt(
     if let Some(&token) = prompt.iter().find(|&&token| token as usize >= vocabulary) {
         return Err(Error::TokenRange { token, vocabulary });
     }
-    if prompt.len() > context {
+    if prompt.len() > context && options.window.is_none() {
         let hint = if options.context.is_some() { " or a larger context" } else { "" };
         return Err(Error::PromptTooLong { tokens: prompt.len(), context, hint });
     }

@@ -151,6 +151,27 @@ fn a_full_context_ends_it() {
     assert_eq!((&none["text"], &none["stop"]["reason"]), (&"".into(), &"max_tokens".into()));
 }
 
+/// Until the window is full nothing is different; then it goes on. A prompt may be longer than the window.
+#[test]
+fn a_window_goes_on() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |flags: &[&str]| {
+        let common = ["--temp", "0", "--ignore-eos", "--json", "Once upon a time"];
+        siskin.run(generate(&model, &[flags, &common].concat())).json()
+    };
+    let ids = |object: &serde_json::Value| object["tokens"].as_array().expect("ids").clone();
+    let (plain, window) = (run(&["-n", "50"]), run(&["-n", "90", "--window", "64"]));
+    assert_eq!(ids(&window)[..50], ids(&plain)[..]);
+    assert_eq!((ids(&window).len(), &window["stop"]["reason"]), (90, &"max_tokens".into()));
+    // a window that is never full takes what a run without one takes
+    let (short, same) = (run(&["-n", "20"]), run(&["-n", "20", "--window", "64"]));
+    assert_eq!((ids(&short), &short["memory"]["planned"]), (ids(&same), &same["memory"]["planned"]));
+    let long = "They went to the park and they saw a dog. ".repeat(12);
+    let read = siskin.run(generate(&model, &["-n", "8", "--window", "64", "--json", &long])).json();
+    assert!(read["prompt_tokens"].as_array().is_some_and(|tokens| tokens.len() > 100));
+    assert_eq!(read["timing"]["decode_tokens"], 8);
+}
+
 #[test]
 fn logits_have_a_row_for_every_token() {
     let (siskin, model) = (Siskin::new(), model());
@@ -314,6 +335,16 @@ fn every_bad_input_has_its_message_and_code() {
         .fails(3, &["other.gguf: architecture 'nolma'", "Supported: llama"]);
     run(&["generate", "-m", &model, "--context", "4", "a prompt of more than four tokens"])
         .fails(4, &["tokens", "context of 4"]);
+    run(&["generate", "-m", &model, "--window", "513", "x"])
+        .fails(2, &["found 513 positions", "at most 512", "trained"]);
+    run(&["generate", "-m", &model, "--window", "4", "x"])
+        .fails(2, &["found 4 in a window of 4", "fewer sinks"]);
+    run(&["plan", &model, "--window", "513"]).fails(2, &["at most 512"]);
+    run(&["generate", "-m", &model, "--sinks", "4", "x"]).fails(2, &["--window"]);
+    for other in [["--beams", "2"], ["--best-of", "2"], ["--context", "100"]] {
+        run(&[&["generate", "-m", &model, "--window", "64"], &other[..], &["x"]].concat())
+            .fails(2, &["--window", "cannot be used with", other[0]]);
+    }
     run(&["generate", "-m", &model, "--tokens", "1,99999999"]).fails(2, &["99999999", "out of range"]);
     run(&["generate", "-m", &model, "--temp", "-1", "x"]).fails(2, &["temp"]);
     run(&["generate", "-m", &model, "--stop", "", "x"]).fails(2, &["stop"]);

@@ -41,10 +41,11 @@ fn number(object: &Value, name: &str) -> u64 {
 #[test]
 fn the_plan_is_what_a_run_takes() {
     let (siskin, model) = (Siskin::new(), model());
-    let jobs: [(&[&str], &[&str]); 3] = [
+    let jobs: [(&[&str], &[&str]); 4] = [
         (&["-n", "20"], &["-n", "20"]),
         (&["-n", "9", "--kv-type", "f32"], &["-n", "9", "--kv-type", "f32"]),
         (&["-n", "5", "--best-of", "3"], &["-n", "5", "--beams", "3"]),
+        (&["-n", "50", "--window", "40", "--sinks", "2"], &["--window", "40", "--sinks", "2"]),
     ];
     for (flags, planned_flags) in jobs {
         let run = &siskin.run(generate(&model, &[flags, &["--json"]].concat())).json()["memory"];
@@ -74,6 +75,27 @@ fn memory_outside_the_file_is_within_6_mb_of_the_plan() {
             number(memory, name);
         }
     }
+}
+
+/// Text that is twelve times as long as the window takes no more memory than one that is three times as long.
+#[test]
+fn endless_text_takes_constant_memory() {
+    if emulated() {
+        return;
+    }
+    let (siskin, model) = (Siskin::new(), model());
+    let [short, long] = ["150", "600"].map(|tokens| {
+        let flags = ["-n", tokens, "--window", "48", "--ignore-eos", "--temp", "0", "--json"];
+        let run = siskin.run(generate(&model, &flags)).json();
+        assert_eq!(
+            (&run["stop"]["reason"], run["tokens"].as_array().map(Vec::len)),
+            (&Value::from("max_tokens"), tokens.parse().ok())
+        );
+        run["memory"].clone()
+    });
+    assert_eq!(number(&short, "planned"), number(&long, "planned"));
+    let [short, long] = [short, long].map(|memory| number(&memory, "peak_outside_file"));
+    assert!(long.abs_diff(short) < 300_000, "{short} {long}");
 }
 
 /// A download that has come as far as its header, and one that has not.
@@ -147,6 +169,16 @@ fn shell(siskin: &Siskin, before: &str, args: &[&str]) -> Run {
 }
 
 /// From the smallest address space in which the program itself starts to one in which the run fits.
+#[test]
+fn a_window_has_its_own_hint() {
+    let (siskin, model) = (Siskin::new(), model());
+    let table = siskin.run(plan(&model, &["--window", "96", "--sinks", "0"])).ok();
+    assert!(table.contains("endless text in a window of 96 tokens, the first 0 for good"), "{table}");
+    assert!(table.contains("96 positions") && table.contains("--window 512"), "{table}");
+    let flags = ["-n", "600", "--window", "512", "--mem-limit", "1300K"];
+    siskin.run(generate(&model, &flags)).fails(4, &["--window"]);
+}
+
 #[test]
 fn a_small_address_space_is_an_error() {
     if emulated() {

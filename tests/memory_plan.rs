@@ -12,7 +12,7 @@ use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::ops::Cpu;
 use siskin::sample;
 use siskin::search::{self, Beams};
-use siskin::session::{Extent, Options, Session};
+use siskin::session::{Extent, Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
 use siskin_simd::Kernels;
@@ -169,6 +169,11 @@ fn decoders(path: &Path) {
                 assert_eq!(bytes, plan.tables, "{what}");
                 assert_eq!(Plan::new(&from_header, job), Some(plan), "{what}");
             }
+            let job = Job { positions, prompt, sinks: Some(3), kv_type, threads: 2, ..Job::default() };
+            let plan = Plan::new(&model, job).expect("a plan");
+            let cpu = cpu(2);
+            let (_decoder, decoder) = held(|| Decoder::new(&model, &plan, cpu));
+            assert_eq!(decoder, plan.kv + plan.scratch, "{}: {job:?}", path.display());
         }
     }
 }
@@ -189,9 +194,12 @@ fn sessions() {
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let prompt: Vec<u32> = (0..20).map(|id| id + 300).collect();
     for sampling in samplers() {
-        for (branches, max_tokens, min_tokens) in [(0, 5, 0), (0, 400, 3), (4, 30, 0)] {
+        let window = Some(Window { positions: 100, sinks: 4 });
+        let jobs =
+            [(0, 5, 0, None), (0, 400, 3, None), (4, 30, 0, None), (0, 5, 0, window), (0, 4000, 0, window)];
+        for (branches, max_tokens, min_tokens, window) in jobs {
             for kv_type in types_of(&model) {
-                let mut options = Options { max_tokens, branches, kv_type, ..Options::default() };
+                let mut options = Options { max_tokens, branches, window, kv_type, ..Options::default() };
                 options.sampling.clone_from(&sampling);
                 options.stop.min_tokens = min_tokens;
                 let cpu = cpu(2);

@@ -9,7 +9,7 @@ use siskin::kv::KvType;
 use siskin::model::Model;
 use siskin::ops::Cpu;
 use siskin::sample;
-use siskin::session::{Options, Session};
+use siskin::session::{Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
 use siskin_simd::Kernels;
@@ -68,10 +68,10 @@ fn set_conditions(rules: &mut siskin::stop::Rules) {
 }
 
 fn a_step_allocates_nothing() {
-    KvType::ALL.into_iter().for_each(steps);
+    KvType::ALL.into_iter().for_each(steps_with);
 }
 
-fn steps(kv_type: KvType) {
+fn steps_with(kv_type: KvType) {
     let file = Gguf::open(&util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
@@ -87,9 +87,15 @@ fn steps(kv_type: KvType) {
         ..Options::default()
     };
     set_conditions(&mut options.stop);
+    steps(&model, &tokenizer, &prompt, &options);
+    options.window = Some(Window { positions: 16, sinks: 2 });
+    steps(&model, &tokenizer, &prompt, &options);
+}
+
+fn steps(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], options: &Options) {
     let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
-    let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session");
-    session.prefill(&prompt, |_| {}, None).expect("prefill");
+    let mut session = Session::new(model, tokenizer, cpu, prompt, options).expect("a session");
+    session.prefill(prompt, |_| {}, None).expect("prefill");
 
     let mut text = String::with_capacity(4096);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
@@ -98,5 +104,5 @@ fn steps(kv_type: KvType) {
     }
     let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
     assert!(session.ended().is_some() && text.len() > 100, "{text}");
-    assert_eq!(allocations, 0, "in 100 steps with keys and values as {}", kv_type.name());
+    assert_eq!(allocations, 0, "in 100 steps with keys and values as {}", options.kv_type.name());
 }

@@ -6,9 +6,10 @@ mod util;
 use serde::Deserialize;
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
-use siskin::model::Model;
+use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::ops::Cpu;
-use siskin::perplexity::{Predictor, Score, score, windows};
+use siskin::perplexity::{Mean, Predictor, Score, score, windows};
+use siskin::sample::Distribution;
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
 use siskin_simd::Kernels;
@@ -86,6 +87,74 @@ fn perplexity_is_llama_cpps() {
     assert!(near(perplexity, golden.perplexity, 0.005), "{perplexity}, expected {}", golden.perplexity);
     assert!(near(error, golden.error, 0.02), "{error}, expected {}", golden.error);
     assert_eq!((found.divergence.value(), found.same_top.value()), (0.0, 1.0), "a model beside itself");
+}
+
+/// Text that the built-in model was not trained with, and the model.
+fn held_out() -> (Model, Vec<u32>) {
+    let file = Gguf::open(&util::model()).expect("the model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/train/heldout.txt");
+    let text = std::fs::read_to_string(path).expect("the text");
+    (Model::load(&file).expect("a model"), tokenizer.encode(&text, Encode::default()))
+}
+
+fn decoder(model: &Model, positions: usize, sinks: Option<usize>) -> Decoder<'_> {
+    let job = Job { positions, sinks, threads: 2, ..Job::default() };
+    Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu())
+}
+
+fn loss(logits: &[f32], token: u32) -> f64 {
+    let distribution = Distribution::new(logits, 0).expect("numbers");
+    -f64::from(distribution.log_probability(token).expect("a probability"))
+}
+
+/// Losses of tokens behind the wrap: of endless text in a window, and of what the window holds run from the start. Of every `every`-th token.
+fn wrapped(model: &Model, tokens: &[u32], (positions, sinks): (usize, usize), every: usize) -> (Mean, Mean) {
+    let (mut endless, mut anew) = (decoder(model, positions, Some(sinks)), decoder(model, positions, None));
+    let (mut going_on, mut from_scratch) = (Mean::default(), Mean::default());
+    for (at, pair) in tokens.windows(2).enumerate() {
+        endless.forward(&pair[..1]);
+        let end = at + 1;
+        if end <= positions || end % every > 0 {
+            continue;
+        }
+        going_on.add(loss(endless.logits(0), pair[1]));
+        anew.truncate(0);
+        let held = [&tokens[..sinks], &tokens[end - (positions - sinks)..end]].concat();
+        let mut last = 0;
+        for batch in held.chunks(anew.max_batch()) {
+            anew.forward(batch);
+            last = batch.len() - 1;
+        }
+        from_scratch.add(loss(anew.logits(last), pair[1]));
+    }
+    (going_on, from_scratch)
+}
+
+/// Perplexity behind the wrap is within a tenth of that of the same window run from the start.
+#[test]
+fn a_window_that_wraps_predicts_as_well_as_one_from_the_start() {
+    let (model, tokens) = held_out();
+    let (going_on, from_scratch) = wrapped(&model, &tokens[..320], (64, 4), 4);
+    let (ours, expected) = (going_on.value().exp(), from_scratch.value().exp());
+    assert_eq!(going_on.count, 63);
+    assert!((ours / expected - 1.0).abs() < 0.1, "{ours}, expected {expected}");
+}
+
+/// The numbers of the README.
+#[test]
+#[ignore = "takes minutes"]
+fn windows_that_wrap_beside_windows_from_the_start() {
+    let (model, tokens) = held_out();
+    for (positions, sinks) in [(64, 4), (128, 4), (256, 4), (256, 0), (512, 4)] {
+        let (going_on, from_scratch) = wrapped(&model, &tokens, (positions, sinks), 3);
+        let (ours, expected) = (going_on.value().exp(), from_scratch.value().exp());
+        let count = going_on.count;
+        println!(
+            "window {positions:4}, sinks {sinks}: {ours:.3} of {expected:.3}, {:+.2} %, {count} tokens",
+            (ours / expected - 1.0) * 100.0
+        );
+    }
 }
 
 #[test]

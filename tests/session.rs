@@ -5,7 +5,7 @@ mod util;
 use siskin::gguf::Gguf;
 use siskin::model::Model;
 use siskin::ops::Cpu;
-use siskin::session::{LogitSink, Options, Session};
+use siskin::session::{LogitSink, Options, Session, Window};
 use siskin::stop::Reason;
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
@@ -196,4 +196,38 @@ fn a_failing_sink_ends_the_run() {
     let mut full = |_: &[f32]| Err(std::io::Error::other("disk full"));
     let error = session.prefill(&prompt, |_| {}, Some(&mut full as &mut LogitSink<'_>)).expect_err("no room");
     assert!(error.to_string().contains("disk full"));
+}
+
+/// A conversation that has lost its beginning goes on as long as it is what was said; else it is read again, and nothing of the other stays.
+#[test]
+fn a_conversation_in_a_window_goes_on_or_begins_anew() {
+    let loaded = Loaded::new();
+    let window = Some(Window { positions: 40, sinks: 4 });
+    let options = Options { max_tokens: 60, ignore_eos: true, window, ..Options::default() };
+    let cpu = || Cpu { kernels: Kernels::best(), team: Team::new(1).expect("a thread") };
+    let conversation =
+        || Session::with_positions(&loaded.model, &loaded.tokenizer, cpu(), 1, &options).expect("a session");
+    let mut session = conversation();
+    let mut said = loaded.encode("Once upon a time");
+    for turn in 0..3 {
+        let kept = session.resume(&said).expect("a prompt");
+        assert_eq!(kept, if turn == 0 { 0 } else { said.len() - 3 });
+        session.prefill(&said, |_| {}, None).expect("prefill");
+        let answer: Vec<_> = session.steps().map(|step| step.expect("a step")).collect();
+        // the last token was chosen, but not run
+        said.extend(answer.iter().filter_map(|step| step.choice).map(|choice| choice.token));
+        said.extend([300, 301]);
+        assert!(matches!(
+            answer.last().and_then(|step| step.stop.clone()),
+            Some(Reason::MaxTokens { n: 60 })
+        ));
+        assert_eq!(session.tokens().len(), 40);
+    }
+    said[2] += 1;
+    assert_eq!(session.resume(&said).expect("a prompt"), 0);
+    session.prefill(&said, |_| {}, None).expect("prefill");
+    let mut anew = conversation();
+    anew.resume(&said).expect("a prompt");
+    anew.prefill(&said, |_| {}, None).expect("prefill");
+    assert_eq!(session.logits(), anew.logits());
 }

@@ -54,7 +54,7 @@ pub struct Job {
     /// The prompt.
     pub prompt: Vec<TokenId>,
     /// Length, stop conditions, choice of tokens. How keys and values are stored, how many threads there are and how many branches is the
-    /// batch's own business; a grammar's memory is not part of the plan.
+    /// batch's own business; a window is left out; a grammar's memory is not part of the plan.
     pub options: Options,
 }
 
@@ -115,6 +115,7 @@ impl<'m> Batch<'m> {
         if tokenizer.len() > vocabulary {
             return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
         }
+        room.kv_type().check(model.config().heads.head_dim)?;
         let (positions, threads) = (room.positions(), cpu.team.threads());
         let plan = room.plan(model, threads).ok_or(Error::TooLarge { positions })?;
         machine::require(plan.owned()).map_err(|needed| Error::Memory { positions, needed })?;

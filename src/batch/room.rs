@@ -39,6 +39,11 @@ impl Room {
         self.sequences
     }
 
+    /// How keys and values are stored.
+    pub fn kv_type(&self) -> KvType {
+        self.kv_type
+    }
+
     /// Positions of each.
     pub fn positions(&self) -> usize {
         self.positions
@@ -66,6 +71,7 @@ impl Room {
         let history = positions.checked_mul(size_of::<TokenId>())?;
         let job = model::Job {
             positions: 1,
+            sinks: None,
             prompt: Some(1),
             branches: BranchShape { count, positions, run },
             kv_type,

@@ -3,7 +3,7 @@
 use super::{Done, Finished, Job, part};
 use crate::model::{Model, Plan};
 use crate::search::{Sample, Track};
-use crate::session::{Allowed, Error, check_prompt, context, stop_options};
+use crate::session::{Allowed, Error, Options, check_prompt, context, stop_options};
 use crate::stop::Stops;
 use crate::tokenizer::{TokenId, Tokenizer};
 use std::ops::Range;
@@ -32,6 +32,8 @@ impl Slot {
         index: usize,
         Job { prompt, options }: &Job,
     ) -> Result<Slot, Error> {
+        // a window's text goes on without an end
+        let options = &Options { window: None, ..options.clone() };
         let (vocabulary, room) = (model.weights().vocabulary(), plan.branches.positions);
         let context = context(model, options).min(room);
         check_prompt(prompt, vocabulary, context, options)?;

@@ -4,6 +4,7 @@
 pub use super::grammar_args::GrammarArgs;
 pub use super::sample_args::SampleArgs;
 pub use super::trace_args::Trace;
+use super::window_args::WindowArgs;
 use clap::{Args, Parser, Subcommand, ValueEnum, value_parser};
 use siskin::kv::KvType;
 use siskin::memory::Size;
@@ -280,7 +281,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub struct SearchArgs {
     /// Beam search: follow the N likeliest continuations side by side, instead of choosing token by token
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
-    #[arg(conflicts_with_all = ["best_of", "SampleArgs"])]
+    #[arg(conflicts_with_all = ["best_of", "SampleArgs", "window"])]
     pub beams: Option<u32>,
     /// Divide the log-probability of a continuation by its length to the power of A: 0 favours short ones, above 1 long ones
     #[arg(long, value_name = "A", default_value_t = 1.0, requires = "beams")]
@@ -290,7 +291,7 @@ pub struct SearchArgs {
     #[arg(default_value_t = EarlyStopArg::Likely, num_args = 0..=1, require_equals = true, default_missing_value = "full")]
     pub early_stop: EarlyStopArg,
     /// Sample N continuations side by side and keep the one with the best mean log-probability
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024), conflicts_with = "window")]
     pub best_of: Option<u32>,
     /// Keep the best K instead of one, with a line --- between them
     #[arg(long, value_name = "K", default_value_t = 1, value_parser = value_parser!(u32).range(1..=1024))]
@@ -321,6 +322,9 @@ pub struct RunArgs {
     /// Use at most N tokens of the model's context [default: all; in a chat, 4096]
     #[arg(long, value_name = "N")]
     pub context: Option<usize>,
+    /// Endless text
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
     pub kv_type: KvTypeArg,
@@ -433,12 +437,16 @@ pub struct Plan {
     pub prompt: usize,
     /// Tokens to generate
     #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N", default_value_t = 256)]
+    #[arg(conflicts_with = "window")]
     pub max_tokens: usize,
     /// Tokens of prompt and answer together, as of a conversation [default: those of --prompt and --max-tokens]
     #[arg(long, value_name = "N", conflicts_with = "max_tokens")]
     pub context: Option<usize>,
+    /// Endless text
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// Continuations that are followed at once, by --beams or --best-of
-    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024), conflicts_with = "window")]
     pub beams: Option<u32>,
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]

@@ -114,7 +114,7 @@ impl Run<'_> {
         Ok(result?)
     }
 
-    /// Generates until something stops it; prints as text comes, unless it is all to be in the JSON object.
+    /// Generates until something stops it; prints as text comes, unless it is all to be in the JSON object: only then text and tokens are kept.
     fn decode(
         &self,
         session: &mut Session<'_>,
@@ -126,8 +126,8 @@ impl Run<'_> {
         loop {
             let sink = row.as_mut().map(|row| row as &mut LogitSink<'_>);
             let step = session.step(sink)?;
-            tokens.extend(step.choice.map(|choice| choice.token));
             if self.args.output.json {
+                tokens.extend(step.choice.map(|choice| choice.token));
                 text.push_str(step.text);
             } else if !step.text.is_empty() {
                 answer.print(step.text)?;

@@ -8,7 +8,7 @@ use siskin::gguf::Gguf;
 use siskin::machine::{self, Machine};
 use siskin::memory::{self, Budget, Footprint, Size, Streamed};
 use siskin::model::{Model, Plan};
-use siskin::session::{Extent, Options};
+use siskin::session::{Extent, Options, Window};
 use siskin::tokenizer;
 
 /// Bytes a second of a fast SD card, for estimates.
@@ -45,7 +45,7 @@ impl Guard {
         })
     }
 
-    /// Before a session is made: refuses what does not fit, and warns of weights that will not stay in memory.
+    /// Before a session is made: refuses a window that the model cannot go on in and what does not fit, and warns of weights that will not stay in memory.
     pub fn check(
         &self,
         (file, model, size): (&Gguf, &Model, tokenizer::Size),
@@ -54,6 +54,7 @@ impl Guard {
         options: &Options,
     ) -> Result<Footprint, CliError> {
         setup::kv_type(model, options.kv_type)?;
+        Window::check(options, model).map_err(siskin::session::Error::from)?;
         let footprint = |extent: Extent| {
             let plan = extent.plan(model, size.longest, threads, options)?;
             Some(Footprint::new(file, model, plan, size, threads))

@@ -45,6 +45,7 @@ mod template_watch;
 mod tokenize;
 mod trace;
 mod trace_args;
+mod window_args;
 
 use args::{Cli, Command};
 use siskin::error::Kind;

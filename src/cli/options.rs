@@ -22,6 +22,7 @@ pub fn session(
         max_tokens: stop.max_tokens.unwrap_or(max_tokens),
         branches: 0,
         context: run.context,
+        window: run.window.window(),
         kv_type: run.kv_type.into(),
         stop_texts: stop.stop.clone(),
         ignore_eos: stop.ignore_eos,

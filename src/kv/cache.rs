@@ -76,7 +76,8 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// An empty cache; `None` if its size does not fit in `usize`, any of its dimensions is 0, or a head is no whole number of blocks.
+    /// An empty cache; `None` if its size does not fit in `usize`, any of its dimensions is 0, sinks leave no room, or a head is no whole
+    /// number of blocks.
     pub fn new(shape: &Shape) -> Option<Cache> {
         shape.bytes()?;
         let BranchShape { count, positions, .. } = shape.branches;
@@ -88,11 +89,13 @@ impl Cache {
         };
         let mut layers = Vec::with_capacity(shape.layers.len());
         for layer in &shape.layers {
-            let trunk = area(layer, layer.capacity, 1).filter(|area| area.bytes > 0)?;
+            let trunk = area(layer, layer.capacity, 1)
+                .filter(|area| area.bytes > 0 && layer.sinks < area.capacity)?;
             let tail = area(layer, layer.tail_capacity(shape.branches), count)?;
             let states = floats..floats.checked_add(layer.state.checked_mul(1 + count)?)?;
             floats = states.end;
-            layers.push(Layer { shape: *layer, ring: Ring::new(layer.capacity), trunk, tail, states });
+            let ring = Ring::new(layer.capacity, layer.sinks);
+            layers.push(Layer { shape: *layer, ring, trunk, tail, states });
         }
         let (data, states) = (vec![0; bytes], vec![0.0; floats]);
         let branches = Branches::new(count, positions);
@@ -218,7 +221,8 @@ impl Cache {
         first..first + count
     }
 
-    /// Stores what one layer keeps of a position: for each stream `kv_heads x head_dim` values.
+    /// Stores what one layer keeps of a position: for each stream `kv_heads x head_dim` values. Of a position that is stored already, the first
+    /// streams alone can be replaced.
     ///
     /// # Panics
     ///
@@ -233,7 +237,7 @@ impl Cache {
         let slot = self.slot(layer, sequence, position);
         let layer = &self.layers[layer];
         let LayerShape { kv_heads, head_dim, kv_type, .. } = layer.shape;
-        assert_eq!(streams.len(), layer.shape.streams, "streams of one position");
+        assert!(streams.len() <= layer.shape.streams, "streams of one position");
         for (stream, rows) in streams.iter().enumerate() {
             assert_eq!(rows.len(), kv_heads * head_dim, "values of one position");
             for (head, row) in rows.chunks_exact(head_dim).enumerate() {
@@ -291,9 +295,9 @@ impl Cache {
         &mut self.states[self.layers[layer].state(tail)]
     }
 
-    /// The slots of a layer that hold what a sequence sees, oldest first: the trunk's as two runs, the second empty unless they wrap, and
-    /// those of the tail in the same way.
-    pub fn slots(&self, layer: usize, sequence: Sequence) -> [Slots; 4] {
+    /// The slots of a layer that hold what a sequence sees, oldest first: the trunk's as three runs ([`Ring::spans`]), and those of the tail as
+    /// two, the second empty unless they wrap.
+    pub fn slots(&self, layer: usize, sequence: Sequence) -> [Slots; 5] {
         let layer = &self.layers[layer];
         let trunk = layer.ring.spans(self.end).map(|range| Slots { area: layer.trunk, range });
         let (area, len) = match sequence {
@@ -303,8 +307,8 @@ impl Cache {
             }
         };
         let tail = Ring::spans_of(area.capacity, len).map(|range| Slots { area, range });
-        let ([a, b], [c, d]) = (trunk, tail);
-        [a, b, c, d]
+        let ([a, b, c], [d, e]) = (trunk, tail);
+        [a, b, c, d, e]
     }
 
     /// Keys of a head, for a run of slots: `slots.len() x head_dim`.
@@ -320,13 +324,13 @@ impl Cache {
     /// The slot of a position that is held.
     fn slot(&self, layer: usize, sequence: Sequence, position: usize) -> Slots {
         let layer = &self.layers[layer];
-        let (area, position) = match sequence {
+        let (area, slot) = match sequence {
             Sequence::Branch(branch) if position >= self.end => {
-                (layer.tail_area(self.branches.tail(branch)), position - self.end)
+                let area = layer.tail_area(self.branches.tail(branch));
+                (area, (position - self.end) % area.capacity)
             }
-            _ => (layer.trunk, position),
+            _ => (layer.trunk, layer.ring.slot(position)),
         };
-        let slot = position % area.capacity;
         Slots { area, range: slot..slot + 1 }
     }
 }

@@ -92,6 +92,8 @@ pub struct LayerShape {
     pub capacity: usize,
     /// Positions that a token sees, itself included; all of them if `None`.
     pub window: Option<usize>,
+    /// First positions that stay when there are more than are held and the oldest are overwritten.
+    pub sinks: usize,
     /// How values are stored; its blocks must fit in a head ([`KvType::check`]).
     pub kv_type: KvType,
     /// Floats of the state that all positions have gone into, 0 for none. No position can be taken out of it.
@@ -139,7 +141,7 @@ impl LayerShape {
 pub struct Shape {
     /// Layers.
     pub layers: Vec<LayerShape>,
-    /// Positions of the longest sequence, without tails.
+    /// Positions of the longest sequence, without tails; `usize::MAX` if it never ends.
     pub positions: usize,
     /// What can go on from there.
     pub branches: BranchShape,

@@ -119,11 +119,16 @@ impl Budget {
         let missing = |bound: &&Bound| bound.needed(footprint).saturating_sub(bound.bytes);
         let worst = self.bounds.iter().filter(|bound| !bound.allows(footprint)).max_by_key(missing);
         let Some(worst) = worst else { return Ok(()) };
-        let hint = match largest() {
-            Some(context) => {
+        let hint = match (largest(), footprint.plan.sinks) {
+            (Some(window), Some(_)) => {
+                format!("Try a window of {window} tokens or less (--window {window}), which fits")
+            }
+            (Some(context), None) => {
                 format!("Try a context of {context} tokens or less (--context {context}), which fits")
             }
-            None => "Not even a context of one token fits: try a smaller model, or a higher limit".to_owned(),
+            (None, _) => {
+                "Not even a context of one token fits: try a smaller model, or a higher limit".to_owned()
+            }
         };
         Err(Error::DoesNotFit {
             context: footprint.plan.longest(),

@@ -45,9 +45,16 @@ impl Decoder<'_> {
         }
 
         let (heads, of_layer) = (config.heads, config.layers[index]);
+        let window = self.plan.window(&of_layer);
+        let moved = s.sinks.moved(self.cache.end());
+        if let (true, None, Some(rope)) = (moved > 0, window, of_layer.rope) {
+            let (table, style) = (&s.ropes[rope], config.ropes[rope].style);
+            s.sinks.store((&mut self.cache, &cpu.kernels), index, (table, style), n);
+        }
         for (row, sequence, position) in runs.iter().flat_map(Run::tokens) {
             let (q, k) = (&mut q[row * q_values..][..q_values], &mut k[row * kv_values..][..kv_values]);
-            let scale = config.scales.attention * config.temperature.map_or(1.0, |t| t.at(position));
+            let scale = config.scales.attention * config.temperature.map_or(1.0, |t| t.at(position - moved));
+            s.sinks.keep(index, position, k);
             match of_layer.rope {
                 Some(rope) => {
                     let (table, style) = (&s.ropes[rope], config.ropes[rope].style);
@@ -65,11 +72,7 @@ impl Decoder<'_> {
         }
 
         let cache = &self.cache;
-        let scoring = Scoring {
-            window: of_layer.window,
-            soft_cap: config.attention_cap,
-            sinks: weights.sinks.as_deref(),
-        };
+        let scoring = Scoring { window, soft_cap: config.attention_cap, sinks: weights.sinks.as_deref() };
         let format = cache.kv_type(index).format();
         for run in runs {
             let slots = cache.slots(index, run.sequence);

@@ -27,9 +27,7 @@ pub struct Decoder<'m> {
     pub(super) cpu: Cpu,
     pub(super) cache: Cache,
     pub(super) scratch: Scratch,
-    batch: usize,
-    /// Tokens of a branch that one pass can take.
-    most: usize,
+    pub(super) plan: Plan,
     /// Rows of the last pass.
     pub(super) rows: usize,
     /// Whose they were.
@@ -62,7 +60,7 @@ impl<'m> Decoder<'m> {
         let scratch = Scratch::new(model, plan, cpu.team.threads());
         let cache = Cache::new(&plan.shape(model.config())).expect("the plan computed this size");
         let runs = Vec::with_capacity(plan.branches.count.max(1));
-        Decoder { model, cpu, cache, scratch, batch: plan.batch, most: plan.branches.run, rows: 0, runs }
+        Decoder { model, cpu, cache, scratch, plan: *plan, rows: 0, runs }
     }
 
     /// Bytes that [`Decoder::new`] allocates to know what is where, beside the cache and the buffers of the plan.
@@ -73,7 +71,7 @@ impl<'m> Decoder<'m> {
 
     /// Tokens that one pass can take.
     pub fn max_batch(&self) -> usize {
-        self.batch
+        self.plan.batch
     }
 
     /// The next position, which is the number of tokens seen.
@@ -81,7 +79,7 @@ impl<'m> Decoder<'m> {
         self.cache.end()
     }
 
-    /// Positions left before the cache is full.
+    /// Positions left before the cache is full; of endless text there is no end of them.
     pub fn free(&self) -> usize {
         self.cache.free()
     }
@@ -139,7 +137,7 @@ impl<'m> Decoder<'m> {
     ///
     /// If the plan's batch is smaller than [`LANES`] rows.
     pub fn round_alike(&mut self) {
-        assert!(self.batch >= LANES, "batches of {} rows, expected at least {LANES}", self.batch);
+        assert!(self.max_batch() >= LANES, "batches of {} rows, expected at least {LANES}", self.max_batch());
         self.scratch.matmul.round_alike();
     }
 
@@ -164,14 +162,21 @@ impl<'m> Decoder<'m> {
         let mut row = 0;
         for (branch, tokens) in runs.clone() {
             let (sequence, count) = (Sequence::Branch(branch), tokens.len());
-            assert!((1..=self.most.max(1)).contains(&count), "{count} tokens of branch {branch} in a pass");
+            assert!(
+                (1..=self.plan.branches.run.max(1)).contains(&count),
+                "{count} tokens of branch {branch} in a pass"
+            );
             assert!(self.cache.free_in(sequence) >= count, "branch {branch} is full");
             assert!(self.runs.iter().all(|run| run.sequence != sequence), "branch {branch} twice");
             let first = self.cache.append(sequence, count).start;
             self.runs.push(Run { sequence, first, rows: row..row + count });
             row += count;
         }
-        assert!((1..=self.batch).contains(&row), "{row} tokens in a pass, at most {}", self.batch);
+        assert!(
+            (1..=self.max_batch()).contains(&row),
+            "{row} tokens in a pass, at most {}",
+            self.max_batch()
+        );
         self.pass(runs.flat_map(|(_, tokens)| tokens.iter().copied()));
     }
 
@@ -188,10 +193,10 @@ impl<'m> Decoder<'m> {
     /// If `tokens` are not.
     pub fn forward(&mut self, tokens: &[u32]) {
         assert!(
-            (1..=self.batch).contains(&tokens.len()),
+            (1..=self.max_batch()).contains(&tokens.len()),
             "{} tokens in a pass, at most {}",
             tokens.len(),
-            self.batch
+            self.max_batch()
         );
         assert!(tokens.len() <= self.free(), "{} tokens, {} positions free", tokens.len(), self.free());
         let first = self.cache.append(Sequence::Trunk, tokens.len()).start;
@@ -206,7 +211,8 @@ impl<'m> Decoder<'m> {
         let positions = || runs.iter().flat_map(Run::tokens).map(|(_, _, position)| position);
         self.rows = runs.iter().map(|run| run.rows.len()).sum();
         self.embed(tokens, positions());
-        self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions()));
+        let sinks = self.scratch.sinks.positions(self.cache.end());
+        self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions().chain(sinks.clone())));
         let model = self.model;
         for (index, layer) in model.weights().layers.iter().enumerate() {
             self.normalize(&layer.attn_norm);

@@ -13,6 +13,7 @@ pub mod keys;
 pub mod plan;
 pub mod scratch;
 mod short_conv;
+mod sinks;
 pub mod weights;
 
 pub use config::Config;

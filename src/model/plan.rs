@@ -2,10 +2,11 @@
 
 use super::config::{LayerConfig, Mixer};
 use super::scratch::Choice;
+use super::sinks::Sinks;
 use super::{Config, Decoder, Model};
 use crate::kv::shape::{BranchShape, LayerShape, Shape};
 use crate::kv::{Cache, KvType};
-use crate::ops::{RopeTable, attention, matmul};
+use crate::ops::{Heads, RopeTable, attention, matmul};
 use siskin_simd::{LANES, TILE};
 
 /// Most tokens that prefill runs through the layers at once: enough that unpacking weights costs little beside using them.
@@ -17,11 +18,17 @@ const MIN_BATCH: usize = 64;
 /// Bytes of activations that a batch is kept below.
 const MAX_ACTIVATIONS: usize = 16 << 20;
 
+/// Part of a full cache that a batch of endless text overwrites at most.
+const OVERWRITTEN: usize = 8;
+
 /// What is to be run.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Job {
     /// Positions that the cache must hold, in tokens: prompt and answer together.
     pub positions: usize,
+    /// For text that goes on when these are used up, each further position in place of the oldest: how many of the first stay. At most one less than
+    /// [`positions`](Self::positions), and not with [`branches`](Self::branches).
+    pub sinks: Option<usize>,
     /// Tokens of a prompt that is known, and usually the longest that is run at once; `None` if any number of positions may be.
     pub prompt: Option<usize>,
     /// Sequences that go on from there; usually none.
@@ -41,6 +48,8 @@ pub struct Job {
 pub struct Plan {
     /// Positions of the cache, without those of branches.
     pub capacity: usize,
+    /// Of endless text: how many of the first positions stay.
+    pub sinks: Option<usize>,
     /// Sequences that can go on from there.
     pub branches: BranchShape,
     /// Tokens of a prefill batch.
@@ -68,33 +77,30 @@ impl Plan {
     /// ([`KvType::check`]).
     pub fn new(model: &Model, job: Job) -> Option<Plan> {
         let (capacity, branches) = (job.positions.max(1), job.branches);
+        let sinks = job.sinks.map(|sinks| sinks.min(capacity - 1));
         let prompt = job.prompt.map_or(capacity, |prompt| prompt.max(MIN_BATCH).min(capacity));
+        let most = sinks.map_or(usize::MAX, |sinks| ((capacity - sinks) / OVERWRITTEN).max(1));
         // A pass has a token of each branch, or the next of those that read prompts and a run of one that does.
         let rows = if branches.run > 1 {
             branches.run.saturating_add(branches.count).max(LANES)
         } else {
             branches.count
         };
-        let batch = batch(model, prompt)?.max(rows);
-        let sizes = Sizes::new(model, batch);
+        let batch = batch(model, prompt)?.min(most).max(rows);
+        let sizes = Sizes::new(model, batch, sinks);
         let matmul = matmul::Workspace::bytes(sizes.extent(), job.threads)?;
         let attention =
             attention::Workspace::bytes(model.config().heads, branches.longest(capacity)?, job.threads)?;
-        let shape = shape(model.config(), (capacity, branches), batch, job.kv_type);
+        let tables = model.weights().table_bytes().saturating_add(model.config().table_bytes());
+        let (kv_type, search) = (job.kv_type, job.search_bytes);
+        let plan = Plan { capacity, sinks, branches, batch, kv_type, kv: 0, scratch: 0, search, tables };
+        let shape = plan.shape(model.config());
         let kv = shape.bytes()?;
         let records = Cache::record_bytes(&shape)?.checked_add(Decoder::record_bytes(model, branches))?;
-        let parts = [matmul, attention, job.sampler_bytes, records];
+        let kept = Sinks::bytes(model.config(), sinks.unwrap_or(0))?;
+        let parts = [matmul, attention, kept, job.sampler_bytes, records];
         let scratch = parts.iter().try_fold(sizes.bytes()?, |sum, &part| sum.checked_add(part))?;
-        Some(Plan {
-            capacity,
-            branches,
-            batch,
-            kv_type: job.kv_type,
-            kv,
-            scratch,
-            search: job.search_bytes,
-            tables: model.weights().table_bytes().saturating_add(model.config().table_bytes()),
-        })
+        Some(Plan { kv, scratch, ..plan })
     }
 
     /// Bytes of keys and values that a token reads which sees `positions`, itself included.
@@ -108,9 +114,38 @@ impl Plan {
         self.branches.longest(self.capacity).unwrap_or(usize::MAX)
     }
 
-    /// What the cache is made of, layer by layer.
+    /// What the cache is made of, layer by layer. A layer with a window keeps what the first token of a batch sees and the batch itself, and no
+    /// more; so does a convolution, as floats. A delta net cannot go back into a batch: it keeps what the next token sees, and its states.
     pub fn shape(&self, config: &Config) -> Shape {
-        shape(config, (self.capacity, self.branches), self.batch, self.kv_type)
+        let Plan { capacity, sinks, branches, batch, kv_type, .. } = *self;
+        let Heads { kv_heads, head_dim, .. } = config.heads;
+        // endless text has more positions than the cache
+        let most = if sinks.is_some() { usize::MAX } else { capacity };
+        let held = |window: usize| most.min(window.saturating_add(batch - 1));
+        let sinks = sinks.unwrap_or(0);
+        let attention =
+            LayerShape { streams: 2, kv_heads, head_dim, capacity, window: None, sinks, kv_type, state: 0 };
+        let convolution = LayerShape { streams: 1, kv_heads: 1, kv_type: KvType::F32, sinks: 0, ..attention };
+        let layer = |layer: &LayerConfig| match (layer.mixer, self.window(layer)) {
+            (Mixer::Attention, None) => attention,
+            (Mixer::Attention, Some(window)) => {
+                LayerShape { capacity: held(window), window: Some(window), sinks: 0, ..attention }
+            }
+            (Mixer::ShortConv(length), _) => LayerShape {
+                head_dim: config.embedding,
+                capacity: held(length),
+                window: Some(length),
+                ..convolution
+            },
+            (Mixer::DeltaNet(net), _) => LayerShape {
+                head_dim: net.heads.qkv_values(),
+                capacity: (net.length - 1).max(1),
+                window: Some(net.length),
+                state: net.heads.state_values(),
+                ..convolution
+            },
+        };
+        Shape { layers: config.layers.iter().map(layer).collect(), positions: most, branches }
     }
 
     /// All that is allocated.
@@ -127,7 +162,7 @@ fn batch(model: &Model, prompt: usize) -> Option<usize> {
 /// Tokens of the largest batch of a model's prompts.
 pub(crate) fn most_tokens(model: &Model) -> Option<usize> {
     let bytes = |rows: usize| {
-        let sizes = Sizes::new(model, rows);
+        let sizes = Sizes::new(model, rows, None);
         sizes.bytes()?.checked_add(matmul::Workspace::bytes(sizes.extent(), 0)?)
     };
     let tile = bytes(2 * LANES)?.checked_sub(bytes(LANES)?)?;
@@ -139,47 +174,6 @@ pub(crate) fn most_tokens(model: &Model) -> Option<usize> {
 pub(crate) fn even_batch(tokens: usize, max: usize) -> usize {
     let batches = tokens.div_ceil(max).max(1);
     tokens.div_ceil(batches).max(1)
-}
-
-/// The cache of a configuration for a number of positions. A layer with a window keeps what the first token of a batch sees and the
-/// batch itself, and no more; so does a convolution, as floats. A delta net cannot go back into a batch: it keeps what the next token sees, and its states.
-fn shape(
-    config: &Config,
-    (capacity, branches): (usize, BranchShape),
-    batch: usize,
-    kv_type: KvType,
-) -> Shape {
-    let heads = config.heads;
-    let held = |window: Option<usize>| {
-        window.map_or(capacity, |window| capacity.min(window.saturating_add(batch - 1)))
-    };
-    let attention = LayerShape {
-        streams: 2,
-        kv_heads: heads.kv_heads,
-        head_dim: heads.head_dim,
-        capacity,
-        window: None,
-        kv_type,
-        state: 0,
-    };
-    let convolution = LayerShape { streams: 1, kv_heads: 1, kv_type: KvType::F32, ..attention };
-    let layer = |layer: &LayerConfig| match layer.mixer {
-        Mixer::Attention => LayerShape { capacity: held(layer.window), window: layer.window, ..attention },
-        Mixer::ShortConv(length) => LayerShape {
-            head_dim: config.embedding,
-            capacity: held(Some(length)),
-            window: Some(length),
-            ..convolution
-        },
-        Mixer::DeltaNet(net) => LayerShape {
-            head_dim: net.heads.qkv_values(),
-            capacity: (net.length - 1).max(1),
-            window: Some(net.length),
-            state: net.heads.state_values(),
-            ..convolution
-        },
-    };
-    Shape { layers: config.layers.iter().map(layer).collect(), positions: capacity, branches }
 }
 
 /// Lengths of the scratch buffers, in elements; what [`Scratch`](super::scratch::Scratch) allocates and the plan adds up.
@@ -196,11 +190,13 @@ pub(super) struct Sizes {
     pub used: usize,
     /// Angles of all rotary embeddings, for a token.
     pub angles: usize,
+    /// Positions that stay of endless text.
+    pub sinks: usize,
     pub vocabulary: usize,
 }
 
 impl Sizes {
-    pub fn new(model: &Model, batch: usize) -> Sizes {
+    pub fn new(model: &Model, batch: usize, sinks: Option<usize>) -> Sizes {
         let config = model.config();
         let hidden = config.widest_feed_forward();
         let experts = config.experts.map_or(0, |e| e.count + 1 + 2 * config.embedding);
@@ -215,8 +211,14 @@ impl Sizes {
             widest_float: model.weights().widest_float(),
             used: config.experts.map_or(0, |e| e.used),
             angles: config.ropes.iter().map(|rope| rope.dims / 2).sum(),
+            sinks: sinks.unwrap_or(0),
             vocabulary: model.weights().vocabulary(),
         }
+    }
+
+    /// Positions whose angles are computed in a pass.
+    pub fn angle_rows(&self) -> usize {
+        self.batch + self.sinks
     }
 
     /// What multiplications are made for.
@@ -230,7 +232,7 @@ impl Sizes {
         let row = 3 * self.embedding + self.wide;
         let floats = self.batch.checked_mul(row)?.checked_add(self.before + self.vocabulary)?;
         let choices = self.batch * (self.used + usize::from(self.used > 0)) * size_of::<Choice>();
-        let ropes = RopeTable::bytes(self.angles, self.batch);
+        let ropes = RopeTable::bytes(self.angles, self.angle_rows());
         floats.checked_mul(size_of::<f32>())?.checked_add(choices)?.checked_add(ropes)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::config::Rope;
 use super::plan::Sizes;
+use super::sinks::Sinks;
 use super::{Model, Plan};
 use crate::ops::{RopeTable, attention, matmul};
 
@@ -22,8 +23,10 @@ pub(super) struct Scratch {
     pub members: Vec<Choice>,
     /// For projections of the widest row, `b` times.
     pub matmul: matmul::Workspace,
-    /// Angles of each rotary embedding, `b x rope.dims / 2`.
+    /// Angles of each rotary embedding, `(b + sinks) x rope.dims / 2`.
     pub ropes: Vec<RopeTable>,
+    /// What stays of endless text.
+    pub sinks: Sinks,
     /// For attention over all of the cache.
     pub attention: attention::Workspace,
     /// `vocabulary`.
@@ -39,11 +42,11 @@ pub(super) struct Choice {
 
 impl Scratch {
     pub fn new(model: &Model, plan: &Plan, threads: usize) -> Scratch {
-        let (sizes, config) = (Sizes::new(model, plan.batch), model.config());
+        let (sizes, config) = (Sizes::new(model, plan.batch, plan.sinks), model.config());
         let rows = |width: usize| vec![0.0; plan.batch * width];
         let table = |rope: &Rope| {
             let factors = model.weights().rope_factors.for_context(plan.longest(), rope.original_context);
-            RopeTable::new(rope.frequencies(factors), rope.magnitude(), plan.batch)
+            RopeTable::new(rope.frequencies(factors), rope.magnitude(), sizes.angle_rows())
         };
         Scratch {
             x: rows(sizes.embedding),
@@ -54,6 +57,7 @@ impl Scratch {
             members: vec![Choice::default(); if sizes.used > 0 { plan.batch } else { 0 }],
             matmul: matmul::Workspace::new(sizes.extent(), threads),
             ropes: config.ropes.iter().map(table).collect(),
+            sinks: Sinks::new(config, plan),
             attention: attention::Workspace::new(config.heads, plan.longest(), threads),
             logits: vec![0.0; sizes.vocabulary],
         }

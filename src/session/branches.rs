@@ -40,7 +40,7 @@ impl Session<'_> {
 
     /// Forgets the branches.
     pub(crate) fn end_branches(&mut self) {
-        self.decoder.truncate(self.seen.len());
+        self.decoder.truncate(self.seen.end());
     }
 
     /// Branch `i` becomes what branch `parents[i]` was, with `tokens[i]` behind it; `logits` is `branches x vocabulary`.

@@ -69,6 +69,9 @@ pub enum Error {
         /// Branches of the plan.
         room: usize,
     },
+    /// Text cannot go on in the window.
+    #[error(transparent)]
+    Window(#[from] super::WindowError),
     /// The logits could not be handed on.
     #[error("logits: {0}")]
     Sink(#[from] io::Error),

@@ -1,6 +1,7 @@
 //! How much a session has room for, and what memory it takes, before it is made.
 
-use super::{Allowed, Options, context};
+use super::seen::Seen;
+use super::{Allowed, Options, Window, context};
 use crate::kv::shape::BranchShape;
 use crate::model::{Job, Model, Plan};
 use crate::stop;
@@ -14,6 +15,8 @@ const HELD: usize = 1024;
 pub struct Extent {
     /// Of one sequence, or of what all branches begin with.
     pub positions: usize,
+    /// Of text that goes on when these are used up: how many of the first stay.
+    pub sinks: Option<usize>,
     /// Tokens of the prompt, if it is known.
     pub prompt: Option<usize>,
     /// Sequences that go on from there, if it is made for several.
@@ -21,25 +24,34 @@ pub struct Extent {
 }
 
 impl Extent {
-    /// What [`Session::new`](super::Session::new) takes for a prompt of so many tokens: min(prompt + max tokens, context).
+    /// What [`Session::new`](super::Session::new) takes for a prompt of so many tokens: min(prompt + max tokens, context or window).
     pub fn of_prompt(model: &Model, options: &Options, prompt_tokens: usize) -> Extent {
-        let positions = prompt_tokens.saturating_add(options.max_tokens).min(context(model, options));
+        let wanted = prompt_tokens.saturating_add(options.max_tokens);
+        if let Some(Window { positions, sinks }) = options.window.filter(|window| window.positions < wanted) {
+            let prompt = Some(prompt_tokens.min(positions));
+            return Extent { positions, sinks: Some(sinks), prompt, branches: BranchShape::default() };
+        }
+        let positions = wanted.min(context(model, options));
         Extent::divided(options, prompt_tokens.min(positions), positions)
     }
 
     /// What [`Session::with_positions`](super::Session::with_positions) takes.
     pub fn of_conversation(model: &Model, options: &Options, positions: usize) -> Extent {
-        let positions = positions.min(context(model, options)).max(1);
-        Extent { positions, prompt: None, branches: BranchShape::default() }
+        let (positions, sinks) = match options.window {
+            Some(window) => (window.positions, Some(window.sinks)),
+            None => (positions.min(context(model, options)), None),
+        };
+        Extent { positions: positions.max(1), sinks, prompt: None, branches: BranchShape::default() }
     }
 
     /// So many positions, the first of them a prompt.
     fn divided(options: &Options, prompt_tokens: usize, positions: usize) -> Extent {
+        let prompt = Some(prompt_tokens);
         match options.branches {
-            0 => Extent { positions, prompt: Some(prompt_tokens), branches: BranchShape::default() },
+            0 => Extent { positions, sinks: None, prompt, branches: BranchShape::default() },
             count => {
                 let branches = BranchShape { count, positions: positions - prompt_tokens, run: 1 };
-                Extent { positions: prompt_tokens, prompt: Some(prompt_tokens), branches }
+                Extent { positions: prompt_tokens, sinks: None, prompt, branches }
             }
         }
     }
@@ -65,7 +77,7 @@ impl Extent {
     /// conditions keep to themselves. `None` if no machine could hold it.
     pub fn plan(self, model: &Model, longest: usize, threads: usize, options: &Options) -> Option<Plan> {
         let vocabulary = model.weights().vocabulary();
-        let Extent { positions, prompt, branches } = self;
+        let Extent { positions, sinks, prompt, branches } = self;
         let candidates = options.sampling.clone().within(self.longest()).scratch_bytes(vocabulary);
         let logits = vocabulary.checked_mul(size_of::<f32>())?;
         let session = self.session_bytes(longest, Allowed::bytes(vocabulary, options), options)?;
@@ -73,6 +85,7 @@ impl Extent {
         let history = self.longest().checked_mul(size_of::<TokenId>())?;
         let job = Job {
             positions,
+            sinks,
             prompt,
             branches,
             kv_type: options.kv_type,
@@ -89,7 +102,7 @@ impl Extent {
     fn session_bytes(&self, longest: usize, allowed: usize, options: &Options) -> Option<usize> {
         let held = held(longest, options);
         let texts = longest + held + text(held) + stop::RESERVED;
-        self.positions.checked_mul(size_of::<TokenId>())?.checked_add(texts)?.checked_add(allowed)
+        Seen::bytes(self)?.checked_add(texts)?.checked_add(allowed)
     }
 }
 

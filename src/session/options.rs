@@ -1,5 +1,6 @@
 //! What a session is asked to do, as plain data.
 
+use super::Window;
 #[cfg(feature = "grammar")]
 use crate::grammar::Grammar;
 use crate::kv::KvType;
@@ -16,6 +17,9 @@ pub struct Options {
     pub branches: usize,
     /// Positions to use of the model's context; `None` for all that it was trained with.
     pub context: Option<usize>,
+    /// Go on when so many positions are used up, without an end, in the memory of these; `None` ends with the context. A prompt may be longer: its
+    /// tokens are run in batches of up to an eighth of the window, the first of which see so much less.
+    pub window: Option<Window>,
     /// How keys and values are stored.
     pub kv_type: KvType,
     /// Texts that end the generation; they are not part of its text.
@@ -45,6 +49,7 @@ impl Default for Options {
             max_tokens: 256,
             branches: 0,
             context: None,
+            window: None,
             kv_type: KvType::F16,
             stop_texts: Vec::new(),
             ignore_eos: false,

@@ -8,6 +8,7 @@
 mod branches;
 #[path = "../goldens/measure.rs"]
 mod measure;
+mod window;
 
 use serde::Deserialize;
 use siskin::gguf::Gguf;

@@ -29,6 +29,11 @@ const PARALLEL: usize = 8;
 pub fn run(args: &BatchArgs) -> Result<Outcome, CliError> {
     let (guard, cancelled) = (Guard::new(&args.run), Signals::new().cancelled());
     check_paths(args)?;
+    if args.run.window.window().is_some() {
+        return Err(CliError::Usage(
+            "--window: every text of a batch ends at the context. Try --context".into(),
+        ));
+    }
     let text = input::read(&args.input)?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
     let output = Output::open(&args.output, &lines)?;

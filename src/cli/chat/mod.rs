@@ -18,6 +18,7 @@ use commands::{Command, Input};
 use lines::{Line, Lines};
 use siskin::chat::{Message, Template};
 use siskin::memory::Footprint;
+use siskin::model::Plan;
 use siskin::session::{Extent, Session, Timing};
 use siskin::stop::Reason;
 use siskin::tokenizer::Tokenizer;
@@ -53,7 +54,13 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
     let lines = Lines::new(!args.no_history)?;
     if lines.is_terminal() {
         let capacity = session.plan().capacity;
-        message(&format!("a conversation of up to {capacity} tokens. /help lists commands, Ctrl-D quits"));
+        let length = match session.plan().sinks {
+            Some(sinks) => {
+                format!("without an end: the first {sinks} and the last {} tokens stay", capacity - sinks)
+            }
+            None => format!("of up to {capacity} tokens"),
+        };
+        message(&format!("a conversation {length}. /help lists commands, Ctrl-D quits"));
     }
     let talk = Talk {
         tokenizer: &tokenizer,
@@ -181,8 +188,8 @@ impl Talk<'_> {
     fn reply(&mut self) -> Result<String, CliError> {
         let rendered = conversation::render(&self.template, &self.messages)?;
         let prompt = siskin::chat::encode(self.tokenizer, &rendered);
-        let context = self.session.plan().capacity;
-        if prompt.len() >= context {
+        let Plan { capacity: context, sinks, .. } = *self.session.plan();
+        if prompt.len() >= context && sinks.is_none() {
             return Err(CliError::ConversationTooLong { tokens: prompt.len(), context });
         }
         let kept = self.session.resume(&prompt)?;

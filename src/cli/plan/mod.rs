@@ -16,7 +16,7 @@ use siskin::machine::Machine;
 use siskin::memory::{self, Budget, Footprint, Size};
 use siskin::model::Model;
 use siskin::sample;
-use siskin::session::{Extent, Options};
+use siskin::session::{Extent, Options, Window};
 use siskin::threads::Team;
 use siskin::tokenizer;
 use siskin::topology::Topology;
@@ -89,12 +89,14 @@ impl Job {
         let mut sampling = sample::Options::default();
         (sampling.temperature, sampling.top_k) = (0.8, 40);
         let options = Options {
-            max_tokens: args.max_tokens,
+            max_tokens: if args.window.window.is_some() { usize::MAX } else { args.max_tokens },
             branches: args.beams.unwrap_or(0) as usize,
+            window: args.window.window(),
             kv_type: setup::kv_type(model, args.kv_type)?,
             sampling,
             ..Options::default()
         };
+        Window::check(&options, model).map_err(siskin::session::Error::from)?;
         let context = model.config().context;
         let prompt = args.prompt.clamp(1, context);
         let extent = Extent::of_prompt(model, &options, prompt);
@@ -160,9 +162,10 @@ impl<'a> Report<'a> {
         Some(USED * self.bandwidth? / self.footprint.bytes_per_token().max(1) as f64)
     }
 
-    /// Tokens that can be generated after the prompt.
+    /// Tokens that can be generated after the prompt, if there is an end of them.
     fn most_tokens(&self) -> Option<usize> {
-        Some(self.largest?.saturating_sub(self.job.prompt))
+        let ends = self.job.extent.sinks.is_none();
+        self.largest.filter(|_| ends).map(|largest| largest.saturating_sub(self.job.prompt))
     }
 
     fn branches(&self) -> BranchShape {

@@ -12,7 +12,7 @@ pub fn json(report: &Report<'_>) -> Value {
         "model": report.name,
         "job": {
             "positions": job.extent.positions, "branches": branches.count, "branch_positions": branches.positions,
-            "context": job.context, "kv_type": job.options.kv_type.name(), "threads": job.threads, "batch": plan.batch,
+            "sinks": job.extent.sinks, "context": job.context, "kv_type": job.options.kv_type.name(), "threads": job.threads, "batch": plan.batch,
         },
         "mapped": footprint.mapped,
         "weights": weights(report),

@@ -38,9 +38,12 @@ impl Table {
 
 fn job(report: &Report<'_>) -> String {
     let (job, branches) = (&report.job, report.branches());
-    let length = match branches.count {
-        0 => format!("{} tokens of prompt and answer", job.extent.positions),
-        count => {
+    let length = match (branches.count, job.extent.sinks) {
+        (0, Some(sinks)) => {
+            format!("endless text in a window of {} tokens, the first {sinks} for good", job.extent.positions)
+        }
+        (0, None) => format!("{} tokens of prompt and answer", job.extent.positions),
+        (count, _) => {
             let (prompt, tail) = (job.extent.positions, branches.positions);
             format!("{prompt} tokens of prompt, {count} beams of {tail} tokens")
         }
@@ -124,6 +127,7 @@ fn machine(report: &Report<'_>, out: &mut Table) {
 /// What fits, how fast it would be, and what else there is to choose.
 fn choices(report: &Report<'_>, out: &mut Table) {
     let largest = match (report.largest, report.most_tokens()) {
+        (Some(window), None) => format!("--window {window}"),
         (Some(context), Some(tokens)) if context == report.job.context => {
             format!("the whole context of {context} tokens fits: --max-tokens {tokens} after this prompt")
         }

@@ -1,6 +1,7 @@
 //! The cache against plain values.
 
 use super::*;
+use proptest::prelude::*;
 
 /// A run of the trunk's slots.
 fn slots(cache: &Cache, layer: usize, range: Range<usize>) -> Slots {
@@ -8,8 +9,8 @@ fn slots(cache: &Cache, layer: usize, range: Range<usize>) -> Slots {
 }
 
 fn trunk_slots(cache: &Cache, layer: usize) -> [Range<usize>; 2] {
-    let [first, second, tail, end] = cache.slots(layer, Sequence::Trunk);
-    assert!(tail.is_empty() && end.is_empty());
+    let [sinks, first, second, tail, end] = cache.slots(layer, Sequence::Trunk);
+    assert!(sinks.is_empty() && tail.is_empty() && end.is_empty());
     [first.range, second.range]
 }
 
@@ -17,8 +18,16 @@ fn trunk_slots(cache: &Cache, layer: usize) -> [Range<usize>; 2] {
 fn rows_come_back_where_they_were_stored() {
     let kernels = Kernels::best();
     for kv_type in [KvType::F32, KvType::F16] {
-        let layer =
-            LayerShape { streams: 2, kv_heads: 2, head_dim: 3, capacity: 4, window: None, kv_type, state: 0 };
+        let layer = LayerShape {
+            streams: 2,
+            kv_heads: 2,
+            head_dim: 3,
+            capacity: 4,
+            window: None,
+            sinks: 0,
+            kv_type,
+            state: 0,
+        };
         let shape = Shape { layers: vec![layer; 2], positions: 4, branches: BranchShape::default() };
         let mut cache = Cache::new(&shape).unwrap();
         assert_eq!(shape.bytes(), Some(cache.bytes()));
@@ -63,6 +72,7 @@ fn blocks_are_of_one_head() {
             head_dim: 64,
             capacity: 3,
             window: None,
+            sinks: 0,
             kv_type,
             state: 0,
         };
@@ -110,6 +120,7 @@ fn heads_that_are_no_whole_blocks_are_refused() {
             head_dim: 48,
             capacity: 2,
             window: None,
+            sinks: 0,
             kv_type,
             state: 0,
         };
@@ -127,8 +138,16 @@ fn heads_that_are_no_whole_blocks_are_refused() {
 fn sizes_that_overflow_are_refused() {
     for (kv_heads, head_dim, capacity) in [(usize::MAX, 2, 2), (1, 0, 2)] {
         let kv_type = KvType::F16;
-        let layers =
-            vec![LayerShape { streams: 2, kv_heads, head_dim, capacity, window: None, kv_type, state: 0 }];
+        let layers = vec![LayerShape {
+            streams: 2,
+            kv_heads,
+            head_dim,
+            capacity,
+            window: None,
+            sinks: 0,
+            kv_type,
+            state: 0,
+        }];
         assert!(Cache::new(&Shape { layers, positions: 2, branches: BranchShape::default() }).is_none());
     }
 }
@@ -137,8 +156,16 @@ fn sizes_that_overflow_are_refused() {
 #[test]
 fn what_a_window_has_lost_cannot_be_gone_back_to() {
     let kv_type = KvType::F32;
-    let all =
-        LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 20, window: None, kv_type, state: 0 };
+    let all = LayerShape {
+        streams: 2,
+        kv_heads: 1,
+        head_dim: 1,
+        capacity: 20,
+        window: None,
+        sinks: 0,
+        kv_type,
+        state: 0,
+    };
     let layers = vec![all, LayerShape { capacity: 5, window: Some(3), ..all }];
     let mut cache = Cache::new(&Shape { layers, positions: 20, branches: BranchShape::default() }).unwrap();
     cache.append(Sequence::Trunk, 5);
@@ -159,12 +186,88 @@ fn what_a_window_has_lost_cannot_be_gone_back_to() {
     assert_eq!((cache.end(), trunk_slots(&cache, 0)), (0, [0..0, 0..0]));
 }
 
+proptest! {
+    /// A cache with sinks, against plain lists of what was stored, through anything that can happen to it.
+    #[test]
+    fn sinks_and_the_last_positions_are_held(
+        capacity in 2usize..9,
+        sinks in 0usize..5,
+        steps in prop::collection::vec((0usize..6, 0usize..4), 0..40),
+    ) {
+        let (kernels, sinks) = (Kernels::best(), sinks.min(capacity - 1));
+        let layer = LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity, window: None, sinks, kv_type: KvType::F32, state: 0 };
+        let shape = Shape { layers: vec![layer], positions: usize::MAX, branches: BranchShape { count: 2, positions: 40, run: 1 } };
+        let mut cache = Cache::new(&shape).unwrap();
+        let (mut trunk, mut tails): (Vec<f32>, Vec<Vec<f32>>) = (Vec::new(), Vec::new());
+        // positions before this one are gone, but for the sinks
+        let mut start = 0;
+        for (step, (what, count)) in steps.into_iter().enumerate() {
+            match what {
+                // the trunk grows, if it can
+                0 | 1 if tails.is_empty() => {
+                    for position in cache.append(Sequence::Trunk, count.min(capacity - sinks)) {
+                        let value = (step * 10 + position) as f32;
+                        cache.store(&kernels, 0, (Sequence::Trunk, position), &[&[value], &[-value]]);
+                        trunk.push(value);
+                    }
+                    if trunk.len() > capacity {
+                        start = start.max(trunk.len() - (capacity - sinks));
+                    }
+                }
+                2 if tails.is_empty() => {
+                    cache.branch(2);
+                    tails = vec![Vec::new(); 2];
+                }
+                0..=3 if !tails.is_empty() => {
+                    cache.rearrange(&[count % 2, count / 2]);
+                    tails = vec![tails[count % 2].clone(), tails[count / 2].clone()];
+                    let position = cache.append(Sequence::Branch(1), 1).start;
+                    cache.store(&kernels, 0, (Sequence::Branch(1), position), &[&[step as f32], &[0.5]]);
+                    tails[1].push(step as f32);
+                }
+                4 => {
+                    tails.clear();
+                    let end = trunk.len().saturating_sub(count);
+                    // all or nothing
+                    let kept = if start == 0 || count == 0 { end } else { 0 };
+                    prop_assert_eq!(cache.truncate(end), kept);
+                    trunk.truncate(kept);
+                    start = if kept <= sinks { 0 } else { start };
+                }
+                // a sink's first stream is replaced
+                _ if sinks > 0 && !trunk.is_empty() => {
+                    trunk[0] = (step * 1000) as f32;
+                    cache.store(&kernels, 0, (Sequence::Trunk, 0), &[&[trunk[0]]]);
+                }
+                _ => {}
+            }
+            let missing = if start == 0 { 0..0 } else { sinks..start };
+            let held = || trunk.iter().enumerate().filter(|(i, _)| !missing.contains(i)).map(|(_, &x)| x);
+            for (sequence, tail) in [(Sequence::Trunk, &[][..])].into_iter().chain(tails.iter().enumerate().map(|(i, tail)| (Sequence::Branch(i), &tail[..]))) {
+                let seen = cache.slots(0, sequence).map(|slots| {
+                    cache.keys(0, 0, &slots).as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect::<Vec<_>>()
+                });
+                prop_assert_eq!(seen.concat(), held().chain(tail.iter().copied()).collect::<Vec<_>>());
+                prop_assert_eq!(cache.end_of(sequence), trunk.len() + tail.len());
+            }
+        }
+    }
+}
+
 /// Two layers with states beside one that keeps all.
 #[test]
 fn a_state_goes_on_or_begins_anew() {
     let kv_type = KvType::F16;
-    let all =
-        LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity: 9, window: None, kv_type, state: 0 };
+    let all = LayerShape {
+        streams: 2,
+        kv_heads: 1,
+        head_dim: 1,
+        capacity: 9,
+        window: None,
+        sinks: 0,
+        kv_type,
+        state: 0,
+    };
     let layers = vec![LayerShape { state: 3, ..all }, all, LayerShape { state: 2, ..all }];
     let shape = Shape { layers, positions: 9, branches: BranchShape::default() };
     let mut cache = Cache::new(&shape).unwrap();
@@ -195,6 +298,7 @@ fn branches_see_the_trunk_and_their_own_tails() {
         head_dim: 1,
         capacity: 6,
         window: None,
+        sinks: 0,
         kv_type: KvType::F32,
         state: 0,
     };

@@ -84,8 +84,9 @@ impl<'a> Span<'a> {
     }
 }
 
-/// Runs of positions that a token sees at most: of what all sequences begin with and of what is its own, each before and after a ring's wrap.
-pub const SPANS: usize = 4;
+/// Runs of positions that a token sees at most: of what all sequences begin with and of what is its own, each before and after a ring's wrap, and
+/// what a ring keeps of its beginning.
+pub const SPANS: usize = 5;
 
 /// What attention needs beside its inputs and results; allocated once.
 pub struct Workspace {

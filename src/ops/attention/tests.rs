@@ -89,8 +89,8 @@ fn check_stored(
         let bytes = |from: usize, to: usize| {
             (head * positions + from) * row_bytes..(head * positions + to) * row_bytes
         };
-        let (half, third) = (split / 2, split + (positions - split) / 3);
-        [bytes(0, half), bytes(half, split), bytes(split, third), bytes(third, positions)]
+        let (few, half, third) = (split / 5, split / 2, split + (positions - split) / 3);
+        [bytes(0, few), bytes(few, half), bytes(half, split), bytes(split, third), bytes(third, positions)]
             .map(|range| Span { keys: &key_bytes[range.clone()], values: &value_bytes[range] })
     };
     let mut cpu = Cpu { kernels: Kernels::new(isa).unwrap(), team: Team::new(threads).unwrap() };

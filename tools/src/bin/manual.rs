@@ -17,6 +17,7 @@ mod cli {
     pub mod sample_args;
     pub mod score_args;
     pub mod trace_args;
+    pub mod window_args;
 }
 
 /// Writes the manual pages and the completions of siskin.
