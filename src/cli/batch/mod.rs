@@ -14,6 +14,7 @@ use item::Items;
 use output::{Line, Output, fingerprint};
 use siskin::batch::{Batch, Finished, Job, Room};
 use siskin::memory::Footprint;
+use siskin::model::Model;
 use siskin::topology::Topology;
 use std::collections::HashMap;
 use std::path::Path;
@@ -22,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Tokens that are generated when nobody says how many.
 const MAX_TOKENS: usize = 256;
 
-/// Prompts side by side when the user does not say how many: more hardly read less of the weights for each.
+/// Prompts side by side when the user does not say how many.
 const PARALLEL: usize = 8;
 
 /// Runs the command.
@@ -67,14 +68,9 @@ pub fn run(args: &BatchArgs) -> Result<Outcome, CliError> {
         #[cfg(feature = "chat")]
         template: std::cell::OnceCell::new(),
     };
-    let mut room = Room::new(1).with_kv_type(args.run.kv_type.into());
-    let mut work = vec![0; lines.len()];
-    for (index, line) in lines.iter().enumerate().skip(output.written()) {
-        if let Ok(job) = items.job(index, line) {
-            room.extend(&model, &job);
-            work[index] = job.prompt.len() + job.options.max_tokens;
-        }
-    }
+    let kv_type = setup::kv_type(&model, args.run.kv_type)?;
+    let (room, work) = needs(&items, &model, &lines, output.written());
+    let room = room.with_kv_type(kv_type);
     let plan = |count| room.with_sequences(count).plan(&model, cpu.team.threads());
     let parts = (&file, &model, tokenizer.size());
     let parallel = args.parallel.map(|n| n as usize);
@@ -98,6 +94,18 @@ pub fn run(args: &BatchArgs) -> Result<Outcome, CliError> {
             Ok(outcome)
         }
     }
+}
+
+/// What the lines that are left need: room for one of them, whichever it is, and tokens of each that may have to be run.
+fn needs(items: &Items<'_>, model: &Model, lines: &[&str], written: usize) -> (Room, Vec<usize>) {
+    let (mut room, mut work) = (Room::new(1), vec![0; lines.len()]);
+    for (index, line) in lines.iter().enumerate().skip(written) {
+        if let Ok(job) = items.job(index, line) {
+            room.extend(model, &job);
+            work[index] = job.prompt.len().saturating_add(job.options.max_tokens);
+        }
+    }
+    (room, work)
 }
 
 /// Refuses to write over the input.
@@ -138,17 +146,17 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn run(&mut self, batch: &mut Batch<'_>, cancelled: &AtomicBool) -> Result<Outcome, CliError> {
-        let bar = progress::batch(self.work.iter().sum());
+        let bar = progress::batch(self.work.iter().fold(0, |sum, n| sum.saturating_add(*n)));
         let mut ended = 0;
         loop {
             while batch.free() > 0 && self.next < self.lines.len() {
                 self.start(batch)?;
             }
             while let Some(finished) = batch.take() {
-                ended += self.work[finished.index];
+                ended = self.work[finished.index].saturating_add(ended);
                 self.finish(finished)?;
             }
-            bar.set_position((ended + batch.tokens_at_work()) as u64);
+            bar.set_position(ended.saturating_add(batch.tokens_at_work()) as u64);
             bar.set_message(format!("{} of {}", self.output.written(), self.lines.len()));
             if batch.is_idle() && self.next == self.lines.len() {
                 bar.finish_and_clear();
