@@ -8,6 +8,7 @@
 
 mod allowed;
 mod branches;
+mod cache;
 mod error;
 mod extent;
 mod options;
@@ -16,9 +17,8 @@ mod steps;
 mod window;
 
 use crate::machine;
-use crate::model::plan::even_batch;
 use crate::model::{Decoder, Model, Plan};
-use crate::ops::Cpu;
+use crate::ops::{Cpu, STEADY_BATCH};
 use crate::sample::{self, Choose, Distribution, Observer, Sampler};
 use crate::stop::{self, Reason, Stops, Token};
 use crate::tokenizer::{TextStream, TokenId, Tokenizer};
@@ -27,6 +27,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 pub(crate) use allowed::Allowed;
+pub use cache::CacheError;
 pub use error::Error;
 pub use extent::Extent;
 pub use options::Options;
@@ -50,8 +51,10 @@ pub struct Step<'s> {
 pub struct Timing {
     /// Time to run the prompt.
     pub prefill: Duration,
-    /// Tokens of the prompt.
+    /// Tokens of the prompt that were run.
     pub prefill_tokens: usize,
+    /// Tokens of the prompt that were in the ring already, or came from a file.
+    pub kept_tokens: usize,
     /// Time to choose tokens and run each.
     pub decode: Duration,
     /// Tokens chosen.
@@ -75,6 +78,10 @@ pub struct Session<'m> {
     stream: TextStream,
     /// The tokens that were run.
     seen: Seen,
+    /// How many of them, at the beginning, ran in batches of [`STEADY_BATCH`] and more.
+    batched: usize,
+    /// Whether the logits after the last of them are there, though it was not run.
+    has_logits: bool,
     options: Options,
     /// Row of the last pass whose logits choose the next token.
     last_row: usize,
@@ -166,6 +173,8 @@ impl<'m> Session<'m> {
             stops,
             stream: TextStream::new(),
             seen: Seen::new(&extent),
+            batched: 0,
+            has_logits: false,
             options,
             last_row: 0,
             ended: None,
@@ -277,6 +286,8 @@ impl Session<'_> {
         // A cache that cannot go back that far forgets more.
         let kept = self.decoder.truncate(common.min(prompt.len() - 1));
         self.seen.truncate(kept);
+        self.batched = self.batched.min(kept);
+        self.has_logits = false;
         (self.conditions, self.stops) = (conditions, stops);
         self.allowed = self.first_allowed.clone();
         self.sampler.reset();
@@ -285,8 +296,9 @@ impl Session<'_> {
         }
         self.stream = TextStream::new();
         self.ended = None;
-        self.timing = Timing::default();
-        Ok(self.seen.end())
+        let kept = self.seen.end();
+        self.timing = Timing { kept_tokens: kept, ..Timing::default() };
+        Ok(kept)
     }
 
     /// Runs the prompt in batches, without the tokens that [`Session::resume`] kept. Only its last token's logits are computed, unless
@@ -308,7 +320,7 @@ impl Session<'_> {
         let start = Instant::now();
         self.decoder.limit_threads(self.prefill_threads);
         let new = &prompt[self.seen.end()..];
-        for batch in new.chunks(even_batch(new.len(), self.decoder.max_batch())) {
+        for batch in even_batches(new, self.decoder.max_batch()) {
             if self.is_cancelled() {
                 self.ended = Some(Reason::Cancelled);
                 break;
@@ -322,7 +334,9 @@ impl Session<'_> {
             progress(self.timing.prefill_tokens);
         }
         if self.ended.is_none() {
-            self.decoder.logits(self.last_row);
+            if !self.has_logits {
+                self.decoder.logits(self.last_row);
+            }
             self.ended = self.stops.check();
         }
         self.timing.prefill += start.elapsed();
@@ -427,7 +441,12 @@ impl Session<'_> {
 
     fn run(&mut self, tokens: &[TokenId]) {
         self.decoder.forward(tokens);
+        let steady = tokens.len() >= STEADY_BATCH && self.batched == self.seen.end();
         self.seen.extend(tokens);
+        if steady {
+            self.batched = self.seen.end();
+        }
+        self.has_logits = false;
     }
 
     /// Releases what the stop texts and the character decoder hold back.
@@ -446,6 +465,12 @@ impl Session<'_> {
 /// Positions of the model that are to be used.
 pub(crate) fn context(model: &Model, options: &Options) -> usize {
     options.context.map_or(model.config().context, |n| n.min(model.config().context))
+}
+
+/// Tokens in as few batches as possible, about as long as each other: short ones cost as much as longer ones, and round differently.
+fn even_batches(tokens: &[TokenId], max: usize) -> impl Iterator<Item = &[TokenId]> {
+    let count = tokens.len().div_ceil(max);
+    (0..count).map(move |i| &tokens[i * tokens.len() / count..(i + 1) * tokens.len() / count])
 }
 
 /// The stop conditions of one generation.

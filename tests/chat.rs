@@ -79,12 +79,15 @@ fn generate_takes_one_message() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_template_that_fills_the_memory_ends_the_program() {
+    if std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty()) {
+        return; // millions of items, too slow for an emulated machine
+    }
     let siskin = Siskin::new();
     let twice =
         "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}";
     siskin.file("hostile.jinja", twice.as_bytes());
     let run = chat(&siskin, &["--chat-template", "hostile.jinja"], "Hello\nHello\n");
-    run.fails(3, &["chat template: more than 128 MiB of memory", "--chat-template FILE"]);
+    run.fails(3, &["chat template: more than 64 MiB of memory", "--chat-template FILE"]);
 }
 
 #[test]

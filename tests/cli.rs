@@ -304,7 +304,7 @@ fn keys_and_values_are_stored_as_asked_for() {
     let commands: [&[&str]; 6] = [
         &["generate", "-m", "narrow.gguf", "x"],
         &["trace", "-m", "narrow.gguf", "x"],
-        &["bench", "-m", "narrow.gguf", "-r", "1"],
+        &["bench", "-m", "narrow.gguf", "--prompt", "8", "-n", "8"],
         &["plan", "narrow.gguf"],
         &["perplexity", "-m", "narrow.gguf", "-f", "text.txt", "--context", "2"],
         &["score", "-m", "narrow.gguf", "text.txt"],

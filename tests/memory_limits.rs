@@ -214,6 +214,80 @@ fn a_small_data_segment_is_an_error() {
     shell(&siskin, "ulimit -v 900000", &args).fails(4, &["ulimit -v"]);
 }
 
+/// The file in memory of its own: counted as such, planned, refused, and the same text.
+#[test]
+fn a_file_that_is_read_is_owned() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |rest: &[&str]| siskin.run(generate(&model, &[&["-n", "30", "--json"], rest].concat())).json();
+    let (mapped, read) = (run(&[]), run(&["--no-mmap"]));
+    assert_eq!(mapped["tokens"], read["tokens"]);
+    let (before, after) = (&mapped["memory"], &read["memory"]);
+    let file = number(before, "mapped");
+    assert_eq!((number(after, "mapped"), number(after, "weights_owned")), (0, file));
+    assert_eq!(number(after, "owned"), number(before, "owned") + file);
+    let planned = siskin.run(plan(&model, &["-n", "30", "--no-mmap", "--json"])).json();
+    for class in ["mapped", "weights_owned", "kv", "scratch"] {
+        assert_eq!(number(after, class), number(&planned, class), "{class}");
+    }
+    if !emulated() {
+        let (planned, measured) = (number(after, "planned"), number(after, "peak_outside_file"));
+        assert!(measured.abs_diff(planned) < 6_000_000, "planned {planned}, measured {measured}");
+    }
+    let limit = number(before, "owned") + file / 2;
+    let limit = limit.to_string();
+    let limited =
+        |rest: &[&str]| siskin.run(generate(&model, &[&["-n", "30", "--mem-limit", &limit], rest].concat()));
+    limited(&[]).ok();
+    limited(&["--no-mmap"]).fails(4, &["asked for"]);
+    let table = siskin.run(plan(&model, &["--no-mmap"])).ok();
+    assert!(table.contains("--no-mmap") && !table.contains("mapped  "), "{table}");
+}
+
+/// All of it, a share, and nothing: said, measured, and the same text.
+#[test]
+fn weights_are_locked_as_far_as_the_limit_goes() {
+    if emulated() {
+        return;
+    }
+    let (siskin, model) = (Siskin::new(), model());
+    let lock = generate(&model, &["-n", "20", "--json", "--lock"]);
+    let plain = siskin.run(generate(&model, &["-n", "20", "--json"])).json();
+    // where this user may lock anything, the right to do so is given up first
+    let dropped = "setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock";
+    let can_drop = Command::new("sh")
+        .args(["-c", &format!("{dropped} true")])
+        .output()
+        .is_ok_and(|run| run.status.success());
+    let limited = |kib: &str| {
+        let drop = if can_drop { dropped } else { "env" };
+        let line = format!("ulimit -l {kib} && exec {drop} \"$0\" \"$@\"");
+        let direct = siskin.command(&lock);
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).arg(direct.get_program()).args(direct.get_args());
+        command.current_dir(siskin.dir.path()).env_remove("SISKIN_MODEL").env_remove("SISKIN_ISA");
+        Run::from(command.stdin(Stdio::null()).output().expect("a shell"))
+    };
+    let free = siskin.run(&lock);
+    let locked = number(&free.json()["memory"], "locked");
+    for (kib, most) in [("512", 512 << 10), ("64", 0)] {
+        let run = limited(kib);
+        let warned = run.stderr.contains("warning: locked ") && run.stderr.contains("ulimit -l");
+        let json = run.json();
+        assert_eq!(json["tokens"], plain["tokens"]);
+        let share = number(&json["memory"], "locked");
+        if share < locked || locked == 0 {
+            assert!(warned && share <= most, "{kib}: {share}");
+        }
+        // a user who may lock anything, and has no way to give that up
+        assert!(share <= most || !can_drop, "{kib}: {share}");
+    }
+    let all = limited("unlimited");
+    if all.code == Some(0) {
+        assert!(all.stderr.contains("locked ") && !all.stderr.contains("warning"), "{}", all.stderr);
+        assert!(number(&all.json()["memory"], "locked") > 1 << 20);
+    }
+}
+
 #[test]
 fn a_small_control_group_is_an_error() {
     let Some(parent) = std::env::var_os("SISKIN_CGROUP").filter(|_| !emulated()) else {

@@ -15,6 +15,10 @@ const CHECK: &str = include_str!("data/trace_check.js");
 
 /// The browser; `None`, with a word about it, where there is none.
 fn chromium() -> Option<PathBuf> {
+    if util::emulated() {
+        eprintln!("skipped: the page is the same from every CPU");
+        return None;
+    }
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found =

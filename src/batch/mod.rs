@@ -37,7 +37,6 @@ mod slot;
 pub use room::Room;
 
 use crate::machine;
-use crate::model::plan::even_batch;
 use crate::model::{Decoder, Model, Plan};
 use crate::ops::Cpu;
 use crate::session::{Error, Options, Timing};
@@ -319,9 +318,4 @@ impl<I: Iterator<Item = Job>> Iterator for Run<'_, '_, I> {
             self.batch.step();
         }
     }
-}
-
-/// Tokens of a prompt that one pass runs: as many as of a session's.
-fn part(prompt: usize, plan: &Plan) -> usize {
-    even_batch(prompt, plan.branches.run)
 }

@@ -1,6 +1,6 @@
 //! One sequence of a batch: its tokens, how many of them were run, and what chooses the next. Used by `mod.rs`.
 
-use super::{Done, Finished, Job, part};
+use super::{Done, Finished, Job};
 use crate::model::{Model, Plan};
 use crate::search::{Sample, Track};
 use crate::session::{Allowed, Error, Options, check_prompt, context, stop_options};
@@ -12,9 +12,9 @@ use std::ops::Range;
 pub(super) struct Slot {
     index: usize,
     sample: Sample,
-    /// Tokens of the prompt, and how many of them a pass runs.
+    /// Tokens of the prompt, and in how many parts it is read.
     prompt: usize,
-    part: usize,
+    parts: usize,
     /// Tokens that were run.
     done: usize,
 }
@@ -41,7 +41,13 @@ impl Slot {
         let track = Track::new(stops, Allowed::new(tokenizer, vocabulary, options)?.0);
         let sampling = options.sampling.clone().within(room);
         let sample = Sample::new(sampling, (prompt, room - prompt.len(), vocabulary), track)?;
-        Ok(Slot { index, sample, prompt: prompt.len(), part: part(prompt.len(), plan), done: 0 })
+        Ok(Slot {
+            index,
+            sample,
+            prompt: prompt.len(),
+            parts: prompt.len().div_ceil(plan.branches.run),
+            done: 0,
+        })
     }
 
     /// Tokens that were run.
@@ -56,8 +62,10 @@ impl Slot {
 
     /// The tokens that the next pass is to run.
     pub fn next(&self) -> Range<usize> {
-        let end = if self.reads_prompt() { self.prompt.min(self.done + self.part) } else { self.done + 1 };
-        self.done..end
+        // parts are those of a session: part `i` begins at `i * prompt / parts`
+        let end = |part: usize| (part + 1) * self.prompt / self.parts;
+        let part = (self.done * self.parts).div_ceil(self.prompt);
+        self.done..if self.reads_prompt() { end(part) } else { self.done + 1 }
     }
 
     /// Tokens of prompt and text.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "grammar")]
 pub use super::grammar_args::GrammarArgs;
+pub use super::perplexity_args::Perplexity;
 pub use super::sample_args::SampleArgs;
 pub use super::trace_args::Trace;
 use super::window_args::WindowArgs;
@@ -115,6 +116,9 @@ pub struct Generate {
     /// Prompt
     #[command(flatten)]
     pub source: PromptArgs,
+    /// Begin with what this file has of the prompt, and keep the prompt in it for the next time
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["logits", "window"], help_heading = "Prompt")]
+    pub cache: Option<PathBuf>,
     /// Send the prompt as a message, in the format of the model's chat template
     #[cfg(feature = "chat")]
     #[arg(long, conflicts_with_all = ["tokens", "special"], help_heading = "Conversation")]
@@ -158,6 +162,12 @@ pub struct Chat {
     /// Do not remember lines for the next time
     #[arg(long, help_heading = "Conversation")]
     pub no_history: bool,
+    /// Go on with the conversation in this file, as /load does
+    #[arg(long, value_name = "FILE", help_heading = "Conversation")]
+    pub load: Option<PathBuf>,
+    /// Write the conversation to this file at the end, as /save does
+    #[arg(long, value_name = "FILE", help_heading = "Conversation")]
+    pub save: Option<PathBuf>,
     /// Length and stop conditions
     #[command(flatten)]
     pub stop: StopArgs,
@@ -334,6 +344,12 @@ pub struct RunArgs {
     /// Begin even if it needs more memory than there is
     #[arg(long)]
     pub force: bool,
+    /// Read the model's file into memory, instead of mapping it
+    #[arg(long)]
+    pub no_mmap: bool,
+    /// Lock the weights in memory, as far as the limit of locked memory (ulimit -l) and the memory permit
+    #[arg(long)]
+    pub lock: bool,
 }
 
 /// `--kv-type`.
@@ -457,6 +473,9 @@ pub struct Plan {
     /// Memory that may be allocated, such as 512M or 1.5G; mapped weights do not count
     #[arg(long, value_name = "SIZE")]
     pub mem_limit: Option<Size>,
+    /// With the model's file read into memory, instead of mapped
+    #[arg(long)]
+    pub no_mmap: bool,
     /// Do not read memory for a moment to estimate the speed
     #[arg(long)]
     pub no_probe: bool,
@@ -498,37 +517,6 @@ pub struct Bench {
     /// Print a line of names and a line of values for each repetition
     #[arg(long)]
     pub csv: bool,
-}
-
-/// `siskin perplexity`.
-#[derive(Debug, Args)]
-pub struct Perplexity {
-    /// Text to predict
-    pub text: Option<String>,
-    /// Model
-    #[command(flatten)]
-    pub model: ModelArgs,
-    /// Read the text from a file, `-` for stdin
-    #[arg(short, long, value_name = "FILE", conflicts_with = "text")]
-    pub file: Option<PathBuf>,
-    /// Tokens of a window [default: 512, or the model's context]
-    #[arg(long, value_name = "N")]
-    pub context: Option<usize>,
-    /// Begin a window every N tokens and count its last N, instead of windows one after the other with the second half counting
-    #[arg(long, value_name = "N")]
-    pub stride: Option<usize>,
-    /// Another model with the same vocabulary: report the divergence from its predictions too
-    #[arg(long, value_name = "FILE")]
-    pub kl_base: Option<PathBuf>,
-    /// Threads [default: one for each performance core]
-    #[arg(short, long, value_name = "N")]
-    pub threads: Option<usize>,
-    /// How keys and values are stored
-    #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
-    pub kv_type: KvTypeArg,
-    /// Print one JSON object
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `siskin quantize`.

@@ -35,7 +35,7 @@ pub fn run(args: &Generate) -> Result<Outcome, CliError> {
         options.grammar = args.grammar.grammar()?;
     }
     let cpu = setup::cpu(&topology, threads)?;
-    let file = setup::open(&args.model)?;
+    let file = guard.open(&args.model, threads)?;
     let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
     let options = options::with_breakers(options, &args.sample, &tokenizer)?;
     let (prompt, text) = prompted.encode(&file, &tokenizer, text)?;
@@ -106,12 +106,36 @@ impl Run<'_> {
     }
 
     fn prefill(&self, session: &mut Session<'_>, npy: Option<&mut NpyWriter>) -> Result<(), CliError> {
-        let bar = progress::prefill(self.prompt.len());
+        let kept = self.begin(session);
+        let bar = progress::prefill(self.prompt.len() - kept);
         let mut row = npy.map(|npy| |logits: &[f32]| npy.row(logits));
         let sink = row.as_mut().map(|row| row as &mut LogitSink<'_>);
         let result = session.prefill(self.prompt, |done| bar.set_position(done as u64), sink);
         bar.finish_and_clear();
-        Ok(result?)
+        result?;
+        self.keep(session);
+        Ok(())
+    }
+
+    /// Takes what the cache has of the prompt, and returns how many tokens that are. A cache that is of no use is told about, and no failure.
+    fn begin(&self, session: &mut Session<'_>) -> usize {
+        let Some(path) = &self.args.cache else { return 0 };
+        session.restore(path, self.prompt).unwrap_or_else(|error| {
+            message(&error.to_string());
+            0
+        })
+    }
+
+    /// Keeps the prompt for the next time, unless all of it came from there. A disk that is full is told about, and no failure.
+    fn keep(&self, session: &Session<'_>) {
+        let Some(path) = &self.args.cache else { return };
+        let is_new = session.timing().kept_tokens < self.prompt.len();
+        if is_new
+            && session.tokens() == self.prompt
+            && let Err(error) = session.save(path)
+        {
+            message(&format!("warning: {error}"));
+        }
     }
 
     /// Generates until something stops it; prints as text comes, unless it is all to be in the JSON object: only then text and tokens are kept.
@@ -195,8 +219,9 @@ impl Run<'_> {
         let timing = session.timing();
         message(&format!("stopped: {} ({})", reason.name(), reason.detail()));
         message(&format!(
-            "load {:.1} ms, prefill {} tokens {:.1} tokens/s, decode {} tokens {:.1} tokens/s",
+            "load {:.1} ms, kept {} tokens, prefill {} tokens {:.1} tokens/s, decode {} tokens {:.1} tokens/s",
             self.load.as_secs_f64() * 1e3,
+            timing.kept_tokens,
             timing.prefill_tokens,
             report::rate(timing.prefill_tokens, timing.prefill),
             timing.decode_tokens,

@@ -1,9 +1,9 @@
 //! Compares what a run takes with what there is, before it is taken: for every command that generates.
 
-use super::CliError;
-use super::args::RunArgs;
+use super::args::{ModelArgs, RunArgs};
 use super::output::message;
-use super::setup;
+use super::setup::Threads;
+use super::{CliError, setup};
 use siskin::gguf::Gguf;
 use siskin::machine::{self, Machine};
 use siskin::memory::{self, Budget, Footprint, Size, Streamed};
@@ -18,13 +18,26 @@ const CARD: u64 = 100_000_000;
 pub struct Guard {
     budget: Budget,
     force: bool,
+    no_mmap: bool,
+    lock: bool,
 }
 
 impl Guard {
     /// To be made first, as long as nothing has been mapped or allocated.
     pub fn new(args: &RunArgs) -> Guard {
         let limit = args.mem_limit.map(|Size(bytes)| bytes);
-        Guard { budget: Budget::new(&Machine::this(), limit), force: args.force }
+        let RunArgs { force, no_mmap, lock, .. } = *args;
+        Guard { budget: Budget::new(&Machine::this(), limit), force, no_mmap, lock }
+    }
+
+    /// Opens the model that is to be run: mapped, or read into memory if that was asked for and fits.
+    pub fn open(&self, args: &ModelArgs, threads: Threads) -> Result<Gguf, CliError> {
+        if !self.no_mmap {
+            return setup::open(args);
+        }
+        setup::read(args, |header| {
+            self.before_loading(header, &setup::model(header)?, threads.decode.max(threads.prefill))
+        })
     }
 
     /// Before the tokenizer is built: refuses what could not run however short the prompt.
@@ -33,7 +46,7 @@ impl Guard {
         let options = Options { max_tokens: 1, ..Options::default() };
         let extent = Extent::of_conversation(model, &options, 1);
         if let Some(plan) = extent.plan(model, size.longest, threads, &options) {
-            let footprint = Footprint::new(file, model, plan, size, threads);
+            let footprint = self.placed(Footprint::new(file, model, plan, size, threads));
             self.decide(self.budget.check(&footprint, || None))?;
         }
         let needed = size.owned.saturating_add(size.building);
@@ -57,7 +70,7 @@ impl Guard {
         Window::check(options, model).map_err(siskin::session::Error::from)?;
         let footprint = |extent: Extent| {
             let plan = extent.plan(model, size.longest, threads, options)?;
-            Some(Footprint::new(file, model, plan, size, threads))
+            Some(self.placed(Footprint::new(file, model, plan, size, threads)))
         };
         let positions = extent.longest();
         let run = footprint(extent).ok_or(siskin::session::Error::TooLarge { positions })?;
@@ -65,6 +78,9 @@ impl Guard {
         self.decide(self.budget.check(&run, || self.budget.largest(positions, of_length)))?;
         if let Some(streamed) = self.budget.streamed(&run) {
             message(&format!("warning: {}", slowness(&streamed)));
+        }
+        if self.lock {
+            message(&locked(model, self.budget.lockable(&run)));
         }
         Ok(run)
     }
@@ -79,7 +95,7 @@ impl Guard {
         positions: usize,
         plan: impl Fn(usize) -> Option<Plan>,
     ) -> Result<(usize, Footprint), CliError> {
-        let footprint = |count| Some(Footprint::new(file, model, plan(count)?, size, threads));
+        let footprint = |count| Some(self.placed(Footprint::new(file, model, plan(count)?, size, threads)));
         let fits = |count: &usize| footprint(*count).is_some_and(|footprint| self.budget.fits(&footprint));
         let count = asked.unwrap_or_else(|| (1..=most).rev().find(fits).unwrap_or(1));
         let run = footprint(count).ok_or(siskin::session::Error::TooLarge { positions })?;
@@ -100,7 +116,15 @@ impl Guard {
         if let Some(streamed) = self.budget.streamed(&run) {
             message(&format!("warning: {}", slowness(&streamed)));
         }
+        if self.lock {
+            message(&locked(model, self.budget.lockable(&run)));
+        }
         Ok((count, run))
+    }
+
+    /// A footprint with the file where it will be.
+    fn placed(&self, footprint: Footprint) -> Footprint {
+        if self.no_mmap { footprint.in_memory() } else { footprint }
     }
 
     /// With `--force`, what does not fit is only a warning.
@@ -114,6 +138,28 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+/// Locks weights, up to `most` bytes, and says how far that went.
+fn locked(model: &Model, most: u64) -> String {
+    let all: u64 = model.weights().in_order_of_use().iter().map(|bytes| bytes.len() as u64).sum();
+    let (locked, error) = model.lock(most);
+    let rest = all - locked;
+    if rest == 0 {
+        return format!("locked {} of weights in memory", Size(locked));
+    }
+    let reason = match error {
+        Some(error) => format!("the system refuses more ({error}). Try a higher limit (ulimit -l)"),
+        None => "more would leave no memory for the rest. Try a smaller model or format".to_owned(),
+    };
+    format!(
+        "warning: locked {} of {} of weights: {reason}. The other {} are read from disk again when they were dropped, which takes {:.1} s a token at \
+         100 MB/s if all were",
+        Size(locked),
+        Size(all),
+        Size(rest),
+        rest as f64 / CARD as f64,
+    )
 }
 
 /// What weights that do not stay in memory cost.

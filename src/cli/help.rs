@@ -77,14 +77,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
             r#"siskin quantize --pure model-F16.gguf model-Q8_0.gguf Q8_0"#,
         ],
     ),
-    (
-        "pull",
-        &[
-            r#"siskin pull bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M"#,
-            r#"siskin chat -m "$(siskin pull bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M)""#,
-            r#"siskin pull --list"#,
-        ],
-    ),
+    ("pull", &[r#"siskin pull bartowski/SmolLM2-135M-Instruct-GGUF:Q4_K_M"#, r#"siskin pull --list"#]),
     ("doctor", &[r#"siskin doctor"#, r#"siskin doctor --json"#]),
     ("config", &[r#"siskin config"#, r#"siskin config generate"#, r#"siskin config --json generate"#]),
 ];

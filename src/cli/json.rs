@@ -53,6 +53,7 @@ impl From<&Reason> for Stop {
 #[derive(Debug, Serialize)]
 pub struct Times {
     pub load_ms: f64,
+    pub kept_tokens: usize,
     pub prefill_ms: f64,
     pub prefill_tokens: usize,
     pub decode_ms: f64,
@@ -65,6 +66,7 @@ impl Times {
         let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         Times {
             load_ms: ms(load),
+            kept_tokens: timing.kept_tokens,
             prefill_ms: ms(timing.prefill),
             prefill_tokens: timing.prefill_tokens,
             decode_ms: ms(timing.decode),
@@ -77,6 +79,7 @@ impl Times {
 #[derive(Debug, Serialize)]
 pub struct Memory {
     pub mapped: u64,
+    pub weights_owned: u64,
     pub kv: usize,
     pub scratch: usize,
     pub search: usize,
@@ -90,6 +93,7 @@ pub struct Memory {
     pub peak_outside_file: Option<u64>,
     pub anon: Option<u64>,
     pub file: Option<u64>,
+    pub locked: Option<u64>,
     pub pss: Option<u64>,
     pub swap: Option<u64>,
     pub minor_faults: Option<u64>,
@@ -103,6 +107,7 @@ impl Memory {
         let Plan { kv, scratch, search, tables, .. } = footprint.plan;
         Memory {
             mapped: footprint.mapped,
+            weights_owned: footprint.weights,
             kv,
             scratch,
             search,
@@ -116,6 +121,7 @@ impl Memory {
             peak_outside_file: usage.peak_outside_file(),
             anon: usage.anon,
             file: usage.file,
+            locked: usage.locked,
             pss: usage.pss,
             swap: usage.swap,
             minor_faults: usage.faults.map(|(minor, _)| minor),

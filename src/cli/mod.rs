@@ -26,6 +26,7 @@ mod npy;
 mod options;
 mod output;
 mod perplexity;
+mod perplexity_args;
 mod plan;
 mod progress;
 mod prompt;

@@ -13,6 +13,8 @@ pub struct Usage {
     pub anon: Option<u64>,
     /// Resident pages of files.
     pub file: Option<u64>,
+    /// Pages that are locked in memory.
+    pub locked: Option<u64>,
     /// Share of this process in the pages that it has.
     pub pss: Option<u64>,
     /// Pages of this process that are swapped out.
@@ -41,6 +43,7 @@ pub fn usage() -> Usage {
         peak_rss: field(&status, "VmHWM:"),
         anon: field(&status, "RssAnon:"),
         file: field(&status, "RssFile:"),
+        locked: field(&status, "VmLck:"),
         pss: field(&rollup, "Pss:"),
         swap: field(&rollup, "Swap:"),
         disk_read: disk_read.and_then(|bytes| bytes.trim().parse().ok()),
@@ -75,10 +78,11 @@ pub fn memory(footprint: &Footprint) -> String {
     let search =
         if plan.search > 0 { format!(", search {}", bytes(plan.search as u64)) } else { String::new() };
     format!(
-        "memory: mapped {}, owned {} (kv {}, scratch {}{search}, tables {}, tokenizer {}), planned {}; peak resident {}, without the file {}, \
-         anonymous {}",
+        "memory: mapped {}, owned {} (weights {}, kv {}, scratch {}{search}, tables {}, tokenizer {}), planned {}; peak resident {}, without the file {}, \
+         anonymous {}, locked {}",
         bytes(footprint.mapped),
         bytes(footprint.owned()),
+        bytes(footprint.weights),
         bytes(plan.kv as u64),
         bytes(plan.scratch as u64),
         bytes(plan.tables as u64),
@@ -87,6 +91,7 @@ pub fn memory(footprint: &Footprint) -> String {
         size(usage.peak_rss),
         size(usage.peak_outside_file()),
         size(usage.anon),
+        size(usage.locked),
     )
 }
 

@@ -12,7 +12,7 @@ use siskin::threads::Team;
 use siskin::tokenizer::Tokenizer;
 use siskin::topology::{Topology, bind_this_thread};
 use siskin_simd::{Isa, Kernels};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -38,9 +38,40 @@ fn builtin() -> Result<Gguf, CliError> {
 
 /// Opens a model file, or a model of the cache by its name.
 pub fn open_path(path: &Path) -> Result<Gguf, CliError> {
-    #[cfg(feature = "download")]
-    let path = &super::pull::locate(path)?;
-    Ok(Gguf::open(path)?)
+    Ok(Gguf::open(&locate(path)?)?)
+}
+
+/// Reads the model that the user named into memory, once `check` has seen its header.
+pub fn read(args: &ModelArgs, check: impl Fn(&Gguf) -> Result<(), CliError>) -> Result<Gguf, CliError> {
+    let Some(path) = &args.model else {
+        check(&builtin()?)?;
+        return copied();
+    };
+    let path = locate(path)?;
+    check(&Gguf::open_header(&path)?)?;
+    Ok(Gguf::read(&path)?)
+}
+
+/// The built-in model, in memory of its own.
+#[cfg(feature = "builtin")]
+fn copied() -> Result<Gguf, CliError> {
+    Ok(Gguf::from_vec(siskin::builtin::FILE.to_vec())?)
+}
+
+#[cfg(not(feature = "builtin"))]
+fn copied() -> Result<Gguf, CliError> {
+    builtin()
+}
+
+/// A path, or where the cache has the model of that name.
+#[cfg(feature = "download")]
+fn locate(path: &Path) -> Result<PathBuf, CliError> {
+    super::pull::locate(path)
+}
+
+#[cfg(not(feature = "download"))]
+fn locate(path: &Path) -> Result<PathBuf, CliError> {
+    Ok(path.to_owned())
 }
 
 /// The model in a file.

@@ -11,8 +11,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Bytes that this process may grow by. The steps that a template may take are worth 32 MiB of texts, and it may write half as much.
-const MEMORY: u64 = 128 << 20;
+/// Bytes that this process may grow by. The steps that a template may take are worth 32 MiB of texts, and it may write 16 MiB.
+const MEMORY: u64 = 64 << 20;
 /// How long it may take; all steps that it may take are done in a fraction of a second.
 const TIME: Duration = Duration::from_secs(30);
 /// How often it is looked at.
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn limits_are_named() {
         assert_eq!(excess(MEMORY, TIME), None);
-        assert_eq!(excess(MEMORY + 1, TIME).as_deref(), Some("128 MiB of memory"));
+        assert_eq!(excess(MEMORY + 1, TIME).as_deref(), Some("64 MiB of memory"));
         assert_eq!(excess(0, TIME * 2).as_deref(), Some("30 seconds"));
     }
 

@@ -180,8 +180,17 @@ impl Bytes {
     }
 }
 
-#[cfg(feature = "quantize")]
 impl Bytes {
+    /// Maps a whole file, also one that is no model.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is no regular file.
+    pub fn map(path: &Path) -> Result<Bytes, Error> {
+        let source = Arc::new(Source::map(path)?);
+        let range = 0..source.bytes().len();
+        Ok(Bytes { source, range })
+    }
+
     /// Lets go of the pages of `range`, for those who go through a file once: this process no longer counts as their user. What is needed again is
     /// mapped again. A range that leaves the tensor is cut; a model that is not mapped has nothing to do.
     pub fn release(&self, range: Range<usize>) {
@@ -193,8 +202,31 @@ impl Bytes {
     }
 }
 
+impl Bytes {
+    /// Reads the pages of `range` and keeps them in memory as long as the model is open, whatever else happens. A range that leaves the tensor is cut.
+    ///
+    /// # Errors
+    /// When the system does not let so much be locked (`ulimit -l`), or has not that much, or cannot lock at all.
+    pub fn lock(&self, range: Range<usize>) -> io::Result<()> {
+        let (start, end) = (range.start.min(self.range.len()), range.end.min(self.range.len()));
+        lock(self.get(start..end).unwrap_or_default())
+    }
+}
+
+/// Locks the pages that bytes lie in.
+#[cfg(target_os = "linux")]
+fn lock(bytes: &[u8]) -> io::Result<()> {
+    // SAFETY: the range is that of a slice, so it is mapped; locking moves and changes nothing. It ends with the mapping at the latest.
+    Ok(unsafe { rustix::mm::mlock(bytes.as_ptr().cast_mut().cast(), bytes.len()) }?)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lock(_bytes: &[u8]) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Unmaps pages that a file stands behind, as Linux does at once.
-#[cfg(all(feature = "quantize", target_os = "linux"))]
+#[cfg(target_os = "linux")]
 fn forget(map: &Mmap, offset: usize, len: usize) {
     // SAFETY: the map is of a file and read-only, so its pages hold what the file holds and the next access reads them from there: for whoever
     // holds a slice of them nothing changes. Pages around the range may go too, which is as harmless.
@@ -204,7 +236,7 @@ fn forget(map: &Mmap, offset: usize, len: usize) {
     }
 }
 
-#[cfg(all(feature = "quantize", not(target_os = "linux")))]
+#[cfg(not(target_os = "linux"))]
 fn forget(_map: &Mmap, _offset: usize, _len: usize) {}
 
 /// Asks the system for pages, as Linux does since 5.14; whether it did.

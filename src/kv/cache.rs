@@ -3,6 +3,7 @@
 //! A cache holds one sequence, its *trunk*. After it, the trunk can have *branches*: sequences that begin with all of the trunk and go on in tails of
 //! their own. What the trunk holds is there once, however many branches read it.
 
+mod stored;
 #[cfg(test)]
 mod tests;
 

@@ -64,6 +64,16 @@ impl Ring {
         self.start = if self.end <= self.sinks { 0 } else { self.start.min(self.end) };
     }
 
+    /// Holds the positions `start..end` and no others, which are stored elsewhere first.
+    ///
+    /// # Panics
+    ///
+    /// If there are more than slots.
+    pub(super) fn resume(&mut self, start: usize, end: usize) {
+        assert!(start <= end && end - start <= self.capacity, "{start}..{end} in {} slots", self.capacity);
+        (self.start, self.end) = (start, end);
+    }
+
     /// The slot of a position.
     pub fn slot(&self, position: usize) -> usize {
         match position.checked_sub(self.sinks) {

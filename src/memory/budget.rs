@@ -160,8 +160,18 @@ impl Budget {
     /// what is needed next, and reads up to all weights for each.
     pub fn streamed(&self, footprint: &Footprint) -> Option<Streamed> {
         let room = self.cache?.saturating_sub(footprint.needed());
-        let weights = footprint.read_per_token;
+        let weights = if footprint.weights > 0 { 0 } else { footprint.read_per_token };
         (weights > room).then(|| Streamed { weights, room, per_token: weights - room })
+    }
+}
+
+impl Budget {
+    /// Bytes of mapped weights that may be locked in memory: an eighth of what is left for them stays free for those that are not.
+    pub fn lockable(&self, footprint: &Footprint) -> u64 {
+        let weights = footprint.mapped.saturating_add(footprint.weights);
+        let Some(cache) = self.cache else { return weights };
+        let room = cache.saturating_sub(footprint.needed()).saturating_add(footprint.weights);
+        if room >= weights.saturating_add(weights / 8) { weights } else { room - room / 8 }
     }
 }
 
@@ -231,6 +241,14 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_read_is_owned() {
+        let mapped = footprint(10).unwrap();
+        let read = mapped.in_memory();
+        assert_eq!((read.mapped, read.owned()), (0, mapped.owned() + mapped.mapped));
+        assert_eq!(read.address_space(), mapped.address_space());
+    }
+
+    #[test]
     fn weights_beyond_memory_are_streamed() {
         let footprint = footprint(100).unwrap();
         let (needed, weights) = (footprint.needed(), footprint.read_per_token);
@@ -240,5 +258,12 @@ mod tests {
         let streamed = budget(Some(needed + weights - 100)).streamed(&footprint).unwrap();
         assert_eq!(streamed, Streamed { weights, room: weights - 100, per_token: 100 });
         assert!(needed > PROGRAM_BYTES);
+        // read into memory, they are not
+        assert_eq!(budget(Some(needed)).streamed(&footprint.in_memory()), None);
+        let lockable = |available| budget(available).lockable(&footprint);
+        assert_eq!(lockable(None), footprint.mapped);
+        assert_eq!(lockable(Some(needed + 2 * footprint.mapped)), footprint.mapped);
+        assert_eq!(lockable(Some(needed + 8000)), 7000);
+        assert_eq!(lockable(Some(needed - 1)), 0);
     }
 }

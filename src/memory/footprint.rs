@@ -13,6 +13,8 @@ pub const PROGRAM_BYTES: u64 = 2 << 20;
 pub struct Footprint {
     /// The file, as it is mapped.
     pub mapped: u64,
+    /// The file, if it is read into memory instead.
+    pub weights: u64,
     /// Of it, what one token reads.
     pub read_per_token: u64,
     /// Keys and values of a run that has come to its end that the last token reads.
@@ -36,6 +38,7 @@ impl Footprint {
     ) -> Footprint {
         Footprint {
             mapped: file.file_bytes(),
+            weights: 0,
             read_per_token: model.weights().bytes_per_token() as u64,
             kv_read: plan.kv_read(model, plan.longest()) as u64,
             plan,
@@ -44,9 +47,15 @@ impl Footprint {
         }
     }
 
+    /// The same with the file read into memory ([`Gguf::read`]) instead of mapped.
+    pub fn in_memory(self) -> Footprint {
+        Footprint { mapped: 0, weights: self.mapped.saturating_add(self.weights), ..self }
+    }
+
     /// All that is allocated.
     pub fn owned(&self) -> u64 {
-        (self.plan.owned() as u64).saturating_add(self.tokenizer.owned as u64)
+        let parts = [self.plan.owned() as u64, self.tokenizer.owned as u64, self.weights];
+        parts.into_iter().fold(0, u64::saturating_add)
     }
 
     /// All that cannot be dropped: what is allocated, stacks and the program itself.

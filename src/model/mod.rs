@@ -14,6 +14,7 @@ pub mod plan;
 pub mod scratch;
 mod short_conv;
 mod sinks;
+mod stored;
 pub mod weights;
 
 pub use config::Config;
@@ -23,6 +24,7 @@ pub use weights::Weights;
 
 use crate::gguf::{self, Gguf};
 use crate::topology;
+use std::io;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -31,6 +33,8 @@ use std::thread;
 const PREFAULT_BYTES: usize = 4 << 20;
 /// Threads that map pages, at most: beyond these they wait for each other in the system.
 const MAX_PREFAULT_THREADS: usize = 4;
+/// Bytes of weights that are locked at once: what is left of a limit may go unused up to that.
+const LOCK_BYTES: usize = 256 << 10;
 
 /// Why a file cannot be run although it is sound GGUF.
 #[derive(Debug, thiserror::Error)]
@@ -159,6 +163,25 @@ impl Model {
             work();
         });
         done.into_inner()
+    }
+
+    /// Locks weights in memory, in the order in which a token needs them, up to `most` bytes and as far as the system permits: what is locked is not
+    /// read from disk again, however short memory is. Returns how many bytes that were, and why not more if the system said so.
+    pub fn lock(&self, most: u64) -> (u64, Option<io::Error>) {
+        let mut locked = 0;
+        for bytes in self.weights.in_order_of_use() {
+            for at in (0..bytes.len()).step_by(LOCK_BYTES) {
+                let length = LOCK_BYTES.min(bytes.len() - at);
+                if locked + length as u64 > most {
+                    return (locked, None);
+                }
+                if let Err(error) = bytes.lock(at..at + length) {
+                    return (locked, Some(error));
+                }
+                locked += length as u64;
+            }
+        }
+        (locked, None)
     }
 
     /// Dimensions and constants.

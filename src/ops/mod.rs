@@ -16,6 +16,9 @@ pub use matmul::{Activations, Projection, project};
 pub use rope::RopeTable;
 
 use crate::threads::Team;
+
+/// Tokens from which on a batch rounds as every longer one does, whatever formats the weights have.
+pub const STEADY_BATCH: usize = floats::BATCH;
 use siskin_simd::Kernels;
 
 /// What computes: the kernels of one instruction set and a team of threads.

@@ -45,6 +45,11 @@ fn stop_conditions() {
     feed("stop", 2_000);
 }
 
+#[test]
+fn prompt_caches() {
+    feed("cache", 10_000);
+}
+
 /// What is damaged was sound before, and reaches what it should reach.
 #[test]
 fn seeds_are_sound() {

@@ -56,7 +56,7 @@ pub fn run(args: &BatchArgs) -> Result<Outcome, CliError> {
     // a line that was cut off is no result
     defaults.cancelled = None;
     let cpu = setup::cpu(&topology, threads)?;
-    let file = setup::open(&args.model)?;
+    let file = guard.open(&args.model, threads)?;
     let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
     let items = Items {
         tokenizer: &tokenizer,

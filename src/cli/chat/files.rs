@@ -4,7 +4,7 @@ use super::super::{CliError, input};
 use serde::Deserialize;
 use siskin::chat::Message;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a file may hold.
 #[derive(Deserialize)]
@@ -15,6 +15,13 @@ use std::path::Path;
 enum Saved {
     Messages(Vec<Message>),
     Object { messages: Vec<Message> },
+}
+
+/// Where the prompt cache of a conversation is: beside it.
+pub fn cache(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".cache");
+    name.into()
 }
 
 /// Writes a conversation.

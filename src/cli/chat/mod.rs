@@ -42,7 +42,7 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
         options.grammar = args.grammar.grammar()?;
     }
     let cpu = setup::cpu(&topology, threads)?;
-    let file = setup::open(&args.model)?;
+    let file = guard.open(&args.model, threads)?;
     let (model, tokenizer) = setup::load(&file, threads, &signals.cancelled(), Some(&guard))?;
     let options = options::with_breakers(options, &args.sample, &tokenizer)?;
     let template = conversation::template(&file, &args.conversation, &tokenizer)?;
@@ -62,7 +62,7 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
         };
         message(&format!("a conversation {length}. /help lists commands, Ctrl-D quits"));
     }
-    let talk = Talk {
+    let mut talk = Talk {
         tokenizer: &tokenizer,
         template,
         messages: conversation::beginning(&args.conversation),
@@ -73,8 +73,16 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
         totals: Timing::default(),
         footprint,
         stats: args.stats,
+        windowed: options.window.is_some(),
     };
-    talk.run(lines)
+    if let Some(path) = &args.load {
+        talk.load(path)?;
+    }
+    let outcome = talk.run(lines)?;
+    if let Some(path) = &args.save {
+        talk.save(path)?;
+    }
+    Ok(outcome)
 }
 
 /// How the last answer came about.
@@ -97,6 +105,8 @@ struct Talk<'m> {
     totals: Timing,
     footprint: Footprint,
     stats: bool,
+    /// Whether it goes on when the context is full: then it is not kept for the next time but as messages.
+    windowed: bool,
 }
 
 /// What follows a line.
@@ -106,7 +116,7 @@ enum Next {
 }
 
 impl Talk<'_> {
-    fn run(mut self, mut lines: Lines) -> Result<Outcome, CliError> {
+    fn run(&mut self, mut lines: Lines) -> Result<Outcome, CliError> {
         // Ctrl-C twice in a row quits: at the prompt, or first in an answer and then at the prompt.
         let mut interrupted = false;
         loop {
@@ -152,13 +162,34 @@ impl Talk<'_> {
             Command::Stats => self.tell_stats(),
             Command::Reset => self.messages.retain(|message| message.role() == "system"),
             Command::System(text) => self.set_system(text),
-            Command::Save(path) => files::save(Path::new(path), &self.messages)?,
-            Command::Load(path) => {
-                self.messages = files::load(Path::new(path))?;
-                message(&format!("{path}: {} messages", self.messages.len()));
-            }
+            Command::Save(path) => self.save(Path::new(path))?,
+            Command::Load(path) => self.load(Path::new(path))?,
         }
         Ok(Next::Line)
+    }
+
+    /// Writes the conversation, and beside it what the model made of it. If that fails, the model reads the conversation again.
+    fn save(&self, path: &Path) -> Result<(), CliError> {
+        files::save(path, &self.messages)?;
+        if !self.windowed
+            && !self.session.tokens().is_empty()
+            && let Err(error) = self.session.save(&files::cache(path))
+        {
+            message(&format!("warning: {error}"));
+        }
+        Ok(())
+    }
+
+    /// Goes on with a conversation, and with what the model made of it if that is beside it.
+    fn load(&mut self, path: &Path) -> Result<(), CliError> {
+        self.messages = files::load(path)?;
+        message(&format!("{}: {} messages", path.display(), self.messages.len()));
+        if !self.windowed
+            && let Err(error) = self.session.recall(&files::cache(path))
+        {
+            message(&error.to_string());
+        }
+        Ok(())
     }
 
     /// Replaces the system prompt, or takes it out if the new one is empty.
@@ -262,7 +293,7 @@ fn add(totals: &mut Timing, timing: Timing) {
 }
 
 fn amounts(timing: &Timing) -> String {
-    let Timing { prefill, prefill_tokens, decode, decode_tokens } = *timing;
+    let Timing { prefill, prefill_tokens, decode, decode_tokens, .. } = *timing;
     format!(
         "read {prefill_tokens} ({:.1} tokens/s), wrote {decode_tokens} ({:.1} tokens/s)",
         report::rate(prefill_tokens, prefill),

@@ -11,7 +11,7 @@ pub use show::run;
 use super::args::Cli;
 use super::{CliError, help, input};
 use clap::parser::ValueSource;
-use clap::{ArgMatches, FromArgMatches, Id};
+use clap::{ArgMatches, Command, FromArgMatches, Id};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ pub fn command_line() -> Result<Cli, CliError> {
 
 /// The command line with what the file adds to it, if it can be read at all.
 fn with_settings(args: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
-    let commands = help::command();
+    let commands = built();
     let Some((matches, name, given)) = probe(&args) else { return Ok(args) };
     let config = load(matches.get_one("config"), matches.get_flag("no_config"))?;
     let Some(command) = commands.find_subcommand(&name) else { return Ok(args) };
@@ -54,6 +54,13 @@ fn with_settings(args: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
     let (before, after) = args.split_at(at);
     let added = active.into_iter().flat_map(|active| active.tokens).map(OsString::from);
     Ok(before.iter().cloned().chain(added).chain(after.iter().cloned()).collect())
+}
+
+/// The definitions with all that clap adds to them before it parses; only then do arguments know how they are written.
+fn built() -> Command {
+    let mut commands = help::command();
+    commands.build();
+    commands
 }
 
 /// What the command line and the environment alone say: everything, the command, and its arguments that are given. `None` where help, a
@@ -95,7 +102,7 @@ fn load(named: Option<&PathBuf>, without: bool) -> Result<Config, CliError> {
     let Some(path) = named.clone().or_else(usual_path) else { return Ok(Config::default()) };
     let found = named.is_some() || path.exists();
     let settings = if found { file::parse(&path, &input::read(&path)?)? } else { Vec::new() };
-    definitions::check(&path, &settings, &help::command())?;
+    definitions::check(&path, &settings, &built())?;
     Ok(Config { path: Some(path), found, settings })
 }
 

@@ -2,10 +2,10 @@
 
 use super::apply::{self, Active};
 use super::definitions::{flags, hint, is_list, is_switch};
-use super::{Config, given, load};
+use super::{Config, built, given, load};
 use crate::cli::args::{self, Cli};
 use crate::cli::output::Answer;
-use crate::cli::{CliError, Outcome, help};
+use crate::cli::{CliError, Outcome};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 use serde_json::{Map, Value, json};
@@ -52,7 +52,7 @@ impl Source {
 /// If there is no such command, the file is not as it must be, or stdout fails.
 pub fn run(cli: &Cli, args: &args::Config) -> Result<Outcome, CliError> {
     let config = load(cli.config.as_ref(), cli.no_config)?;
-    let commands = help::command();
+    let commands = built();
     let shown = chosen(&commands, args.command.as_deref())?;
     let mut all = Vec::new();
     for command in shown {

@@ -122,7 +122,8 @@ impl<'a> Report<'a> {
         let footprint = |extent: Extent, kv_type| {
             let options = Options { kv_type, ..job.options.clone() };
             let plan = extent.plan(model, size.longest, job.threads, &options)?;
-            Some(Footprint::new(file, model, plan, size, job.threads))
+            let footprint = Footprint::new(file, model, plan, size, job.threads);
+            Some(if args.no_mmap { footprint.in_memory() } else { footprint })
         };
         let (kv_type, positions) = (job.options.kv_type, job.extent.longest());
         let run = footprint(job.extent, kv_type).ok_or(siskin::session::Error::TooLarge { positions })?;

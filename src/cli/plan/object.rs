@@ -15,6 +15,7 @@ pub fn json(report: &Report<'_>) -> Value {
             "sinks": job.extent.sinks, "context": job.context, "kv_type": job.options.kv_type.name(), "threads": job.threads, "batch": plan.batch,
         },
         "mapped": footprint.mapped,
+        "weights_owned": footprint.weights,
         "weights": weights(report),
         "kv": plan.kv,
         "kv_layers": kv_layers(report),

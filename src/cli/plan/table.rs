@@ -54,7 +54,14 @@ fn job(report: &Report<'_>) -> String {
 
 fn weights(report: &Report<'_>, out: &mut Table) {
     let footprint = &report.footprint;
-    out.line("mapped", &format!("{}, dropped and reread by the system as it likes", Size(footprint.mapped)));
+    if footprint.weights > 0 {
+        out.line("read", &format!("{} into owned memory (--no-mmap)", Size(footprint.weights)));
+    } else {
+        out.line(
+            "mapped",
+            &format!("{}, dropped and reread by the system as it likes", Size(footprint.mapped)),
+        );
+    }
     for group in memory::weight_groups(report.file) {
         out.item(group.bytes, &format!("{:<16} {:<8} {} tensors", group.group, group.ty, group.tensors));
     }
@@ -63,6 +70,9 @@ fn weights(report: &Report<'_>, out: &mut Table) {
 fn owned(report: &Report<'_>, out: &mut Table) {
     let (footprint, plan) = (&report.footprint, &report.footprint.plan);
     out.line("owned", &format!("{}, allocated before the first token", Size(footprint.owned())));
+    if footprint.weights > 0 {
+        out.item(footprint.weights, "weights          the file, read");
+    }
     for group in memory::cache_groups(report.model.config(), plan) {
         let layers = if group.layers == 1 { "layer" } else { "layers" };
         let what = format!("{} {layers}, {} positions, {}", group.layers, group.positions, group.kv_type);
@@ -87,8 +97,8 @@ fn owned(report: &Report<'_>, out: &mut Table) {
 fn picture(report: &Report<'_>, out: &mut Table) {
     let footprint = &report.footprint;
     let plan = &footprint.plan;
-    let rest = footprint.needed() - plan.kv as u64;
-    let parts = [(footprint.mapped, 'w'), (plan.kv as u64, 'k'), (rest, 'o')];
+    let rest = footprint.needed() - plan.kv as u64 - footprint.weights;
+    let parts = [(footprint.mapped + footprint.weights, 'w'), (plan.kv as u64, 'k'), (rest, 'o')];
     let all = footprint.address_space();
     let width = report.machine.available_memory().map_or(all, |available| available.max(all)).max(1);
     let mut bar = String::new();

@@ -72,7 +72,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     {
         options.grammar = args.grammar.grammar()?;
     }
-    let file = setup::open(&args.model)?;
+    let file = guard.open(&args.model, threads)?;
     let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
     let options = options::with_breakers(options, &args.sample, &tokenizer)?;
     let tokenizing = Instant::now();

@@ -230,6 +230,11 @@ impl Weights {
         self.matrices().map(|matrix| &matrix.bytes).collect()
     }
 
+    /// The data of all matrices that tokens go through, and of the embedding.
+    pub(super) fn all_bytes(&self) -> impl Iterator<Item = &Bytes> {
+        self.matrices().chain([&self.token_embedding]).map(|matrix| &matrix.bytes)
+    }
+
     /// Columns of the widest matrix of floats that activations are multiplied with; 0 if there is none.
     pub fn widest_float(&self) -> usize {
         self.matrices().filter(|matrix| matrix.format.is_float()).map(|matrix| matrix.cols).max().unwrap_or(0)

@@ -14,6 +14,7 @@ mod cli {
     #[cfg(feature = "grammar")]
     pub mod grammar_args;
     pub mod help;
+    pub mod perplexity_args;
     pub mod sample_args;
     pub mod score_args;
     pub mod trace_args;

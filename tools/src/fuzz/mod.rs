@@ -36,13 +36,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 6] = [
+pub const TARGETS: [Target; 7] = [
     targets::GGUF,
     targets::METADATA,
     targets::TOKENIZER,
     targets::DETOKENIZER,
     targets::TEMPLATE,
     targets::STOP,
+    targets::CACHE,
 ];
 
 /// The target of that name.

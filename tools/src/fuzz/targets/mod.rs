@@ -1,11 +1,13 @@
 //! The targets: what each takes for an input, and what it promises whatever the input.
 
+mod cache;
 mod gguf;
 mod metadata;
 mod stop;
 mod template;
 mod tokens;
 
+pub use cache::CACHE;
 pub use gguf::GGUF;
 pub use metadata::METADATA;
 pub use stop::STOP;

@@ -1,0 +1,55 @@
+//! What a cache holds, as a file: for sessions that begin where another one was. Bytes in, bytes out; `session` opens and writes files.
+//!
+//! `write.rs` writes, `head.rs` and `read.rs` read.
+//!
+//! # The format
+//!
+//! ```text
+//! "siskinKV"  version u32 (1)
+//! model u64                                          a fingerprint of it
+//! program u32 + bytes                                what computed the rows: numbers differ between programs and instruction sets
+//! layers u32, and for each:
+//!     streams, kv_heads, head_dim u32, type 8 bytes, window u64 (2^64 - 1: none), state u64, first u64
+//! tokens u64, batched u64, logits u64                counts
+//! ids u32 each
+//! checksum u64                                       of all before
+//! for each layer:
+//!     rows of positions first..tokens, [streams][kv_heads][positions][head_dim], in the layer's type
+//!     state f32 each
+//! logits f32 each
+//! checksum u64                                       of all since the last one
+//! ```
+//!
+//! Everything is little-endian and lies without gaps, so that the length of a file follows from its header. Checksums are XXH3, 64 bits: they find
+//! damage, not malice. The type of a layer is the name of a [`KvType`](super::KvType), with zeros behind it. `first` is the oldest position that a
+//! layer still holds, for layers that see only a window. `batched` is the number of tokens at the beginning that were run in batches, not one by one,
+//! which rounds differently.
+//!
+//! # What is promised
+//!
+//! A file is hostile until proven: every length is compared with the bytes that are there before it is used, sums and products are checked, and
+//! nothing is allocated. A cache that rows were copied to whose checksum is wrong is empty again.
+
+mod error;
+mod head;
+mod read;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub use error::Error;
+pub use head::Origin;
+pub use read::Stored;
+pub use write::{Contents, write};
+
+use xxhash_rust::xxh3::Xxh3;
+
+const MAGIC: &[u8; 8] = b"siskinKV";
+const VERSION: u32 = 1;
+
+/// The checksum of some bytes.
+pub fn checksum(bytes: &[u8]) -> u64 {
+    let mut hash = Xxh3::new();
+    hash.update(bytes);
+    hash.digest()
+}
