@@ -38,6 +38,7 @@
 //! | `chat` | conversations to prompts, by the model's own template (feature `chat`) |
 //! | [`session`] | prefill and decode |
 //! | [`search`] | several continuations of a prompt at once: beams, samples |
+//! | [`batch`] | many prompts through one model, several sequences side by side |
 //! | [`memory`] | what a run takes, planned from a header, and whether it fits |
 //! | [`Model`] | a file opened: weights and tokenizer, ready for sessions |
 //! | [`perplexity`] | how well a model predicts a text |
@@ -49,12 +50,13 @@
 //! - Only [`gguf`] sees file offsets; after a file is opened, nothing in it can cause a panic.
 //! - [`ops`] knows no cache, [`model`] no text, [`session`] no terminal.
 //! - `unsafe` lives in `simd/`, `gguf/map.rs`, `gguf/fault.rs` and `threads.rs` only.
-//! - Nothing allocates per token, except in searches and where text is held to a grammar.
+//! - Nothing allocates per token, except in searches, for the texts of batches as they grow, and where text is held to a grammar.
 //! - A result depends on the instruction set and on whether tokens run alone or in batches of four and more, which round differently; never on
 //!   the number of threads or on what else is in a batch.
 
 #![deny(unsafe_code)]
 
+pub mod batch;
 #[cfg(feature = "builtin")]
 pub mod builtin;
 #[cfg(feature = "chat")]

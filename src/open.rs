@@ -1,6 +1,7 @@
 //! A model file ready to generate text: weights and tokenizer together. For programs that embed the library; the command puts the parts together
 //! itself, to load them side by side.
 
+use crate::batch::{Batch, Room};
 use crate::error::Error;
 use crate::gguf::Gguf;
 use crate::kv::KvType;
@@ -88,6 +89,15 @@ impl Model {
         let texts = Texts::new(&self.tokenizer, prompt, texts, false);
         let mut scorer = Scorer::new(&self.network, cpu()?, &texts, KvType::F16)?;
         Ok(scorer.texts(&texts.rest)?)
+    }
+
+    /// A batch that runs many prompts, with a thread for each performance core; see [`crate::batch`].
+    ///
+    /// # Errors
+    ///
+    /// If there is not enough memory, or no threads can be started.
+    pub fn batch(&self, room: &Room) -> Result<Batch<'_>, Error> {
+        Ok(Batch::new(&self.network, &self.tokenizer, cpu()?, room)?)
     }
 
     /// [`Model::session`] for a prompt of tokens.

@@ -172,9 +172,10 @@ impl<'m> Scorer<'m> {
         let (count, positions) = (texts.rest.len().min(SIDE_BY_SIDE), texts.longest());
         let (positions, branches) = match count {
             0 | 1 => (positions, BranchShape::default()),
-            _ => {
-                (texts.prompt.len().max(1), BranchShape { count, positions: positions - texts.prompt.len() })
-            }
+            _ => (
+                texts.prompt.len().max(1),
+                BranchShape { count, positions: positions - texts.prompt.len(), run: 1 },
+            ),
         };
         let sampler_bytes = (logits + vocabulary) * size_of::<f32>();
         let job = Job {

@@ -463,7 +463,7 @@ impl Session<'_> {
 }
 
 /// Positions of the model that are to be used.
-fn context(model: &Model, options: &Options) -> usize {
+pub(crate) fn context(model: &Model, options: &Options) -> usize {
     options.context.map_or(model.config().context, |n| n.min(model.config().context))
 }
 
@@ -473,7 +473,8 @@ fn even_batches(tokens: &[TokenId], max: usize) -> impl Iterator<Item = &[TokenI
     (0..count).map(move |i| &tokens[i * tokens.len() / count..(i + 1) * tokens.len() / count])
 }
 
-fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {
+/// The stop conditions of one generation.
+pub(crate) fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {
     stop::Options {
         ignore_eos: options.ignore_eos,
         max_tokens: Some(options.max_tokens),
@@ -491,7 +492,8 @@ fn threads(options: &Options, all: usize) -> (usize, usize) {
     (within(options.prefill_threads), within(options.decode_threads))
 }
 
-fn check_prompt(
+/// Refuses a prompt that no generation can begin with.
+pub(crate) fn check_prompt(
     prompt: &[TokenId],
     vocabulary: usize,
     context: usize,

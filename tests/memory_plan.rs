@@ -4,6 +4,7 @@
 
 mod util;
 
+use siskin::batch::{Batch, Job as Prompt, Room};
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::kv::shape::BranchShape;
@@ -53,11 +54,12 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// The tests by name.
-const TESTS: [(&str, fn()); 4] = [
+const TESTS: [(&str, fn()); 5] = [
     ("models_and_tokenizers", models_and_tokenizers),
     ("families", families),
     ("sessions", sessions),
     ("searches", searches),
+    ("batches", batches),
 ];
 
 /// Answers a test runner that asks for the list of tests; else runs all, or those whose names hold a word.
@@ -150,7 +152,11 @@ fn decoders(path: &Path) {
     let (model, bytes) = held(|| Model::load(&file).expect("a model"));
     let header = Gguf::open_header(path).expect("a header");
     let from_header = Model::load(&header).expect("a model");
-    let branches = [BranchShape::default(), BranchShape { count: 3, positions: 17 }];
+    let branches = [
+        BranchShape::default(),
+        BranchShape { count: 3, positions: 17, run: 1 },
+        BranchShape { count: 3, positions: 150, run: 64 },
+    ];
     for (positions, prompt) in [(1, None), (40, None), (300, None), (600, Some(280))] {
         for kv_type in types_of(&model) {
             for branches in branches {
@@ -224,4 +230,32 @@ fn searches() {
     let peak = PEAK.load(Ordering::Relaxed) - before;
     let planned = session.plan().search;
     assert!((planned / 2..planned + TEXTS).contains(&peak), "{peak} bytes, planned {planned}");
+}
+
+/// A batch takes what its room says, and while it runs what the plan counts for its jobs; their texts grow besides.
+fn batches() {
+    const TEXTS: usize = 64 << 10;
+    let file = Gguf::open(&util::model()).expect("a model");
+    let model = Model::load(&file).expect("a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
+    for sampling in samplers() {
+        for (count, max_tokens) in [(1, 3), (3, 9), (9, 2)] {
+            let mut options = Options { max_tokens, ..Options::default() };
+            options.sampling.clone_from(&sampling);
+            let job = |len: u32| Prompt { prompt: (300..300 + len).collect(), options: options.clone() };
+            let jobs: Vec<Prompt> = [20, 70, 3, 11].map(job).into();
+            let mut room = Room::new(count);
+            jobs.iter().for_each(|job| room.extend(&model, job));
+            let cpu = cpu(2);
+            let planned = room.plan(&model, 2).expect("a plan");
+            let (mut batch, bytes) = held(|| Batch::new(&model, &tokenizer, cpu, &room).expect("a batch"));
+            assert_eq!(*batch.plan(), planned);
+            assert_eq!(bytes, planned.kv + planned.scratch, "{room:?}");
+            let before = HELD.load(Ordering::Relaxed);
+            PEAK.store(before, Ordering::Relaxed);
+            assert!(batch.run(jobs).all(|finished| finished.result.is_ok()));
+            let peak = PEAK.load(Ordering::Relaxed) - before;
+            assert!(peak < planned.search + TEXTS, "{peak} bytes, planned {}", planned.search);
+        }
+    }
 }

@@ -27,11 +27,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("score", &["kv", "model", "ops", "sample", "threads", "tokenizer"]),
     ("search", &["sample", "session", "stop", "tokenizer"]),
     ("session", &["gguf", "grammar", "kv", "machine", "model", "ops", "sample", "stop", "tokenizer"]),
+    ("batch", &["kv", "machine", "model", "ops", "search", "session", "stop", "tokenizer"]),
     ("memory", &["gguf", "kv", "machine", "model", "session", "threads", "tokenizer"]),
     ("download", &["gguf"]),
     (
         "open",
         &[
+            "batch",
             "builtin",
             "error",
             "gguf",
@@ -184,7 +186,7 @@ fn the_page_of_each_command_knows_its_flags_and_the_readme_knows_the_page() {
         assert!(readme.contains(&format!("(docs/src/{command}.md)")), "README.md: {command} is missing");
         let mut text = page(&command);
         // their pages have what they add to the flags of `generate`
-        if ["trace", "chat"].contains(&command.as_str()) {
+        if ["trace", "chat", "batch"].contains(&command.as_str()) {
             text += &page("generate");
         }
         let help = siskin.run([&command, "-h"]).ok();

@@ -47,6 +47,10 @@ pub enum Command {
     ///
     /// The table, or what --jsonl or --csv print, goes to stdout as it comes; everything else goes to stderr.
     Trace(Box<Trace>),
+    /// Continue many prompts, several side by side, so that the weights are read once for all of them
+    ///
+    /// The same command goes on where an earlier run was interrupted. Exit code 1 if some of the lines failed.
+    Batch(Box<super::batch_args::Batch>),
     /// Turn text into token ids, or back
     Tokenize(Tokenize),
     /// Show what is in a model file, from its header alone

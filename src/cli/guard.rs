@@ -6,8 +6,8 @@ use super::setup::Threads;
 use super::{CliError, setup};
 use siskin::gguf::Gguf;
 use siskin::machine::{self, Machine};
-use siskin::memory::{Budget, Footprint, Size, Streamed};
-use siskin::model::Model;
+use siskin::memory::{self, Budget, Footprint, Size, Streamed};
+use siskin::model::{Model, Plan};
 use siskin::session::{Extent, Options, Window};
 use siskin::tokenizer;
 
@@ -85,13 +85,50 @@ impl Guard {
         Ok(run)
     }
 
+    /// The same for a batch: how many sequences side by side, those that were asked for or else up to `most`, as many as fit. `plan` says what
+    /// a number of them takes.
+    pub fn check_batch(
+        &self,
+        (file, model, size): (&Gguf, &Model, tokenizer::Size),
+        threads: usize,
+        (asked, most): (Option<usize>, usize),
+        positions: usize,
+        plan: impl Fn(usize) -> Option<Plan>,
+    ) -> Result<(usize, Footprint), CliError> {
+        let footprint = |count| Some(self.placed(Footprint::new(file, model, plan(count)?, size, threads)));
+        let fits = |count: &usize| footprint(*count).is_some_and(|footprint| self.budget.fits(&footprint));
+        let count = asked.unwrap_or_else(|| (1..=most).rev().find(fits).unwrap_or(1));
+        let run = footprint(count).ok_or(siskin::session::Error::TooLarge { positions })?;
+        let checked = self.budget.check(&run, || None).map_err(|error| match error {
+            memory::Error::DoesNotFit { needed, available, bound, .. } => {
+                let hint = match (1..count).rev().find(fits) {
+                    Some(count) => format!("Try --parallel {count}, which fits"),
+                    None => "Not even one at a time fits: try a smaller --context or --max-tokens".to_owned(),
+                };
+                let (needed, available) = (Size(needed), Size(available));
+                format!(
+                    "{count} sequences of {positions} tokens side by side need {needed}, but there are {available} of {bound}. {hint}"
+                )
+            }
+            error => error.to_string(),
+        });
+        self.decide(checked)?;
+        if let Some(streamed) = self.budget.streamed(&run) {
+            message(&format!("warning: {}", slowness(&streamed)));
+        }
+        if self.lock {
+            message(&locked(model, self.budget.lockable(&run)));
+        }
+        Ok((count, run))
+    }
+
     /// A footprint with the file where it will be.
     fn placed(&self, footprint: Footprint) -> Footprint {
         if self.no_mmap { footprint.in_memory() } else { footprint }
     }
 
     /// With `--force`, what does not fit is only a warning.
-    fn decide(&self, checked: Result<(), siskin::memory::Error>) -> Result<(), CliError> {
+    fn decide(&self, checked: Result<(), impl std::fmt::Display>) -> Result<(), CliError> {
         match checked {
             Err(error) if self.force => message(&format!("warning: {error}")),
             Err(error) => {

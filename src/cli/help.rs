@@ -32,6 +32,13 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "batch",
+        &[
+            r#"siskin batch -m model.gguf in.jsonl out.jsonl"#,
+            r#"siskin batch -m model.gguf --parallel 4 -n 100 --temp 0 in.jsonl out.jsonl"#,
+        ],
+    ),
+    (
         "tokenize",
         &[
             r#"siskin tokenize -m model.gguf "Once upon a time""#,

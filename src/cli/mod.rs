@@ -1,6 +1,8 @@
 //! The commands: `args` defines the flags, one file a command acts on them, and this file turns errors into messages and exit codes.
 
 mod args;
+mod batch;
+mod batch_args;
 mod bench;
 #[cfg(feature = "chat")]
 mod chat;
@@ -160,6 +162,7 @@ fn run(cli: Cli) -> Result<Outcome, CliError> {
         #[cfg(feature = "chat")]
         Command::Chat(args) => chat::run(args),
         Command::Trace(args) => trace::run(args),
+        Command::Batch(args) => batch::run(args),
         Command::Tokenize(args) => tokenize::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Plan(args) => plan::run(args),

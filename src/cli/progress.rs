@@ -1,4 +1,4 @@
-//! What a person sees while a long prompt is read.
+//! What a person sees while something takes long.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -14,6 +14,11 @@ pub fn prefill(tokens: usize) -> ProgressBar {
 /// A bar on stderr for continuations of up to so many tokens, if a person watches.
 pub fn decode(tokens: usize) -> ProgressBar {
     bar(tokens, true, "following continuations {bar:30} {pos}/{len} tokens")
+}
+
+/// A bar on stderr for lines that may take so many tokens, if a person watches; the message is how many lines are written.
+pub fn batch(tokens: usize) -> ProgressBar {
+    bar(tokens, true, "{msg} lines {bar:30} {eta} left")
 }
 
 fn bar(tokens: usize, shown: bool, template: &str) -> ProgressBar {

@@ -76,6 +76,16 @@ impl Branches {
         self.tails.iter_mut().for_each(Vec::clear);
     }
 
+    /// Forgets what is in the tail of one branch.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such branch.
+    pub fn restart(&mut self, branch: usize) {
+        let tail = self.tail(branch);
+        self.tails[tail].clear();
+    }
+
     /// The tail that a branch has.
     pub fn tail(&self, branch: usize) -> usize {
         self.tail_of[branch]

@@ -81,7 +81,7 @@ impl Cache {
     /// number of blocks.
     pub fn new(shape: &Shape) -> Option<Cache> {
         shape.bytes()?;
-        let BranchShape { count, positions } = shape.branches;
+        let BranchShape { count, positions, .. } = shape.branches;
         let (mut bytes, mut floats) = (0usize, 0usize);
         let mut area = |layer: &LayerShape, capacity: usize, copies: usize| {
             let area = Area { start: bytes, capacity, bytes: layer.rows_bytes(capacity)? };
@@ -92,7 +92,7 @@ impl Cache {
         for layer in &shape.layers {
             let trunk = area(layer, layer.capacity, 1)
                 .filter(|area| area.bytes > 0 && layer.sinks < area.capacity)?;
-            let tail = area(layer, layer.tail_capacity(positions), count)?;
+            let tail = area(layer, layer.tail_capacity(shape.branches), count)?;
             let states = floats..floats.checked_add(layer.state.checked_mul(1 + count)?)?;
             floats = states.end;
             let ring = Ring::new(layer.capacity, layer.sinks);
@@ -172,6 +172,19 @@ impl Cache {
             for tail in 0..count {
                 self.states.copy_within(layer.state(None), tails + tail * layer.shape.state);
             }
+        }
+    }
+
+    /// Lets one of the branches begin again where the trunk ends.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such branch.
+    pub fn restart(&mut self, branch: usize) {
+        self.branches.restart(branch);
+        let tail = self.branches.tail(branch);
+        for layer in &self.layers {
+            self.states.copy_within(layer.state(None), layer.state(Some(tail)).start);
         }
     }
 

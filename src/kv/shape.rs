@@ -117,14 +117,16 @@ impl LayerShape {
         self.rows_bytes(self.capacity)?.checked_add(self.state_bytes()?)
     }
 
-    /// Positions that the tail of a branch holds, of `positions` that it can have: what a token sees, and no more.
-    pub(super) fn tail_capacity(&self, positions: usize) -> usize {
-        self.window.map_or(positions, |window| positions.min(window))
+    /// Positions that the tail of a branch holds: what the first token of a run sees and the run itself, and no more. A convolution reads what
+    /// it looks back at before it stores a run.
+    pub(super) fn tail_capacity(&self, BranchShape { positions, run, .. }: BranchShape) -> usize {
+        let beyond = if self.streams > 1 { run.saturating_sub(1) } else { 0 };
+        self.window.map_or(positions, |window| positions.min(window.saturating_add(beyond)))
     }
 
-    /// Bytes of the tail of a branch that can have so many positions; `None` if that does not fit in `usize`.
-    fn tail_bytes(&self, positions: usize) -> Option<usize> {
-        self.rows_bytes(self.tail_capacity(positions))?.checked_add(self.state_bytes()?)
+    /// Bytes of the tail of a branch; `None` if that does not fit in `usize`.
+    fn tail_bytes(&self, branches: BranchShape) -> Option<usize> {
+        self.rows_bytes(self.tail_capacity(branches))?.checked_add(self.state_bytes()?)
     }
 
     /// Bytes that a token reads which sees `positions`.
@@ -152,6 +154,16 @@ pub struct BranchShape {
     pub count: usize,
     /// Positions that each can have behind the trunk: its tail.
     pub positions: usize,
+    /// Positions that one pass adds to a branch, at most; 0 means 1. More are for branches that are sequences of their own, with a prompt
+    /// to be read, behind a trunk of which nothing is used.
+    pub run: usize,
+}
+
+impl BranchShape {
+    /// Positions of the longest sequence, where the trunk can have `trunk`; `None` if that does not fit in `usize`.
+    pub fn longest(&self, trunk: usize) -> Option<usize> {
+        if self.run > 1 { Some(self.positions.max(trunk)) } else { trunk.checked_add(self.positions) }
+    }
 }
 
 impl Shape {
@@ -162,8 +174,8 @@ impl Shape {
 
     /// Bytes of one of its layers, with the tails of all branches; `None` if that does not fit in `usize`.
     pub fn layer_bytes(&self, layer: &LayerShape) -> Option<usize> {
-        let BranchShape { count, positions } = self.branches;
-        layer.bytes()?.checked_add(count.checked_mul(layer.tail_bytes(positions)?)?)
+        let tails = self.branches.count.checked_mul(layer.tail_bytes(self.branches)?)?;
+        layer.bytes()?.checked_add(tails)
     }
 
     /// Bytes that a token reads which sees `positions`, itself included: in layers with a window no more than that.

@@ -131,7 +131,7 @@ impl Budget {
             }
         };
         Err(Error::DoesNotFit {
-            context: footprint.plan.capacity.saturating_add(footprint.plan.branches.positions),
+            context: footprint.plan.longest(),
             needed: worst.needed(footprint),
             available: worst.bytes,
             bound: worst.name.clone(),

@@ -40,7 +40,7 @@ impl Footprint {
             mapped: file.file_bytes(),
             weights: 0,
             read_per_token: model.weights().bytes_per_token() as u64,
-            kv_read: plan.kv_read(model, plan.capacity.saturating_add(plan.branches.positions)) as u64,
+            kv_read: plan.kv_read(model, plan.longest()) as u64,
             plan,
             tokenizer,
             stacks: (threads.saturating_sub(1) as u64).saturating_mul(STACK_BYTES as u64),

@@ -18,6 +18,7 @@ use crate::kv::shape::BranchShape;
 use crate::kv::{Cache, Sequence};
 use crate::ops::rows::NormKind;
 use crate::ops::{Activations, Cpu, Projection, RopeTable, project, rows};
+use siskin_simd::LANES;
 use std::ops::Range;
 
 /// A model at work: the cache of one sequence, and the buffers of a pass.
@@ -120,6 +121,26 @@ impl<'m> Decoder<'m> {
         self.cache.rearrange(parents);
     }
 
+    /// Lets one of the branches begin again, without tokens of its own; the others go on.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such branch.
+    pub fn restart_branch(&mut self, branch: usize) {
+        self.cache.restart(branch);
+    }
+
+    /// Computes every row from now on as in a large batch, however few there are in a pass: what a sequence becomes then does not depend
+    /// on what else is in its passes. A pass of one or two rows takes longer for it.
+    ///
+    /// # Panics
+    ///
+    /// If the plan's batch is smaller than [`LANES`] rows.
+    pub fn round_alike(&mut self) {
+        assert!(self.max_batch() >= LANES, "batches of {} rows, expected at least {LANES}", self.max_batch());
+        self.scratch.matmul.round_alike();
+    }
+
     /// Runs one more token of each branch that is named: weights are read once for all of them. Row `i` of the pass is `tokens[i]`, a branch and
     /// a token below the vocabulary's size.
     ///
@@ -127,16 +148,36 @@ impl<'m> Decoder<'m> {
     ///
     /// If there are none, a branch is full or does not exist, or a branch is named twice.
     pub fn forward_branches(&mut self, tokens: &[(usize, u32)]) {
-        assert!((1..=self.max_batch()).contains(&tokens.len()), "{} branches in a pass", tokens.len());
+        self.forward_runs(tokens.iter().map(|(branch, token)| (*branch, std::slice::from_ref(token))));
+    }
+
+    /// Runs the next tokens of each branch that is named: those of the first are the first rows of the pass, and so on.
+    ///
+    /// # Panics
+    ///
+    /// If there are no tokens, or more than [`Decoder::max_batch`]; if a branch has no room for its tokens or does not exist, gets more at once than
+    /// the plan has room for, or is named twice.
+    pub fn forward_runs<'t>(&mut self, runs: impl Iterator<Item = (usize, &'t [u32])> + Clone) {
         self.runs.clear();
-        for (row, &(branch, _)) in tokens.iter().enumerate() {
-            let sequence = Sequence::Branch(branch);
-            assert!(self.cache.free_in(sequence) > 0, "branch {branch} is full");
+        let mut row = 0;
+        for (branch, tokens) in runs.clone() {
+            let (sequence, count) = (Sequence::Branch(branch), tokens.len());
+            assert!(
+                (1..=self.plan.branches.run.max(1)).contains(&count),
+                "{count} tokens of branch {branch} in a pass"
+            );
+            assert!(self.cache.free_in(sequence) >= count, "branch {branch} is full");
             assert!(self.runs.iter().all(|run| run.sequence != sequence), "branch {branch} twice");
-            let first = self.cache.append(sequence, 1).start;
-            self.runs.push(Run { sequence, first, rows: row..row + 1 });
+            let first = self.cache.append(sequence, count).start;
+            self.runs.push(Run { sequence, first, rows: row..row + count });
+            row += count;
         }
-        self.pass(tokens.iter().map(|&(_, token)| token));
+        assert!(
+            (1..=self.max_batch()).contains(&row),
+            "{row} tokens in a pass, at most {}",
+            self.max_batch()
+        );
+        self.pass(runs.flat_map(|(_, tokens)| tokens.iter().copied()));
     }
 
     /// Lets only so many threads of the team take part from now on ([`crate::threads::Team::limit`]).
@@ -209,9 +250,32 @@ impl<'m> Decoder<'m> {
     /// If the last pass had no such rows, or `out` is of another size.
     pub fn logits_of(&mut self, rows: Range<usize>, out: &mut [f32]) {
         assert!(rows.end <= self.rows && !rows.is_empty(), "rows {rows:?} of {}", self.rows);
+        let width = self.model.config().embedding;
+        let s = &mut self.scratch;
+        s.added[..rows.len() * width].copy_from_slice(&s.x[rows.start * width..rows.end * width]);
+        self.logits_of_added(rows.len(), out);
+    }
+
+    /// The same of rows that need not be neighbours.
+    ///
+    /// # Panics
+    ///
+    /// If the last pass had no such rows, or `out` is of another size.
+    pub fn logits_at(&mut self, rows: &[usize], out: &mut [f32]) {
+        let width = self.model.config().embedding;
+        let s = &mut self.scratch;
+        for (added, &row) in s.added.chunks_exact_mut(width).zip(rows) {
+            assert!(row < self.rows, "row {row} of {}", self.rows);
+            added.copy_from_slice(&s.x[row * width..][..width]);
+        }
+        self.logits_of_added(rows.len(), out);
+    }
+
+    /// The logits of rows that were copied to where layers leave what they add.
+    fn logits_of_added(&mut self, rows: usize, out: &mut [f32]) {
         let (config, weights) = (self.model.config(), self.model.weights());
         let (cpu, s, width) = (&mut self.cpu, &mut self.scratch, config.embedding);
-        let (x, h) = (&s.x[rows.start * width..rows.end * width], &mut s.h[..rows.len() * width]);
+        let (x, h) = (&s.added[..rows * width], &mut s.h[..rows * width]);
         normalize(cpu, config.norms, Some(&weights.output_norm), x, h);
         let output = weights.output().view();
         let h = Activations::new(cpu, h, width, &mut s.matmul, &[output]);

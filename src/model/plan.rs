@@ -80,11 +80,17 @@ impl Plan {
         let sinks = job.sinks.map(|sinks| sinks.min(capacity - 1));
         let prompt = job.prompt.map_or(capacity, |prompt| prompt.max(MIN_BATCH).min(capacity));
         let most = sinks.map_or(usize::MAX, |sinks| ((capacity - sinks) / OVERWRITTEN).max(1));
-        let batch = batch(model, prompt)?.min(most).max(branches.count);
+        // A pass has a token of each branch, or the next of those that read prompts and a run of one that does.
+        let rows = if branches.run > 1 {
+            branches.run.saturating_add(branches.count).max(LANES)
+        } else {
+            branches.count
+        };
+        let batch = batch(model, prompt)?.min(most).max(rows);
         let sizes = Sizes::new(model, batch, sinks);
         let matmul = matmul::Workspace::bytes(sizes.extent(), job.threads)?;
         let attention =
-            attention::Workspace::bytes(model.config().heads, longest(capacity, branches)?, job.threads)?;
+            attention::Workspace::bytes(model.config().heads, branches.longest(capacity)?, job.threads)?;
         let tables = model.weights().table_bytes().saturating_add(model.config().table_bytes());
         let (kv_type, search) = (job.kv_type, job.search_bytes);
         let plan = Plan { capacity, sinks, branches, batch, kv_type, kv: 0, scratch: 0, search, tables };
@@ -104,8 +110,8 @@ impl Plan {
     }
 
     /// Positions of the longest sequence.
-    pub(super) fn longest(&self) -> usize {
-        self.capacity + self.branches.positions
+    pub fn longest(&self) -> usize {
+        self.branches.longest(self.capacity).unwrap_or(usize::MAX)
     }
 
     /// What the cache is made of, layer by layer. A layer with a window keeps what the first token of a batch sees and the batch itself, and no
@@ -148,20 +154,19 @@ impl Plan {
     }
 }
 
-/// Positions of the longest sequence: the trunk with a tail.
-fn longest(capacity: usize, branches: BranchShape) -> Option<usize> {
-    capacity.checked_add(branches.positions)
-}
-
 /// Tokens of a batch: as many as fit in whole tiles, but no more than the batches need that a prompt is evenly cut into.
 fn batch(model: &Model, prompt: usize) -> Option<usize> {
+    Some(even_batch(prompt, most_tokens(model)?))
+}
+
+/// Tokens of the largest batch of a model's prompts.
+pub(crate) fn most_tokens(model: &Model) -> Option<usize> {
     let bytes = |rows: usize| {
         let sizes = Sizes::new(model, rows, None);
         sizes.bytes()?.checked_add(matmul::Workspace::bytes(sizes.extent(), 0)?)
     };
     let tile = bytes(2 * LANES)?.checked_sub(bytes(LANES)?)?;
-    let fit = (MAX_ACTIVATIONS / (tile / LANES)).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE;
-    Some(even_batch(prompt, fit))
+    Some((MAX_ACTIVATIONS / (tile / LANES)).clamp(MIN_BATCH, MAX_BATCH) / TILE * TILE)
 }
 
 /// The length of batches that a prompt is cut into: as few as possible and about as long as each other, because short ones cost as much as

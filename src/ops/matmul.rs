@@ -32,6 +32,8 @@ pub struct Workspace {
     turned: Vec<f32>,
     /// What each thread needs.
     rooms: Vec<Room>,
+    /// Smaller batches are multiplied in the manner of one of so many rows.
+    as_many: usize,
 }
 
 /// What a thread needs.
@@ -49,7 +51,14 @@ impl Workspace {
             groups: vec![ActGroup::ZERO; batch * ActGroup::count(widest)],
             turned: vec![0.0; floats::turned_len(extent.float_batch(), widest_float)],
             rooms: (0..threads).map(room).collect(),
+            as_many: 1,
         }
+    }
+
+    /// Lets every batch, however small, be multiplied in the manner of large ones, so that a row's products are the same in any batch. To be
+    /// made for batches of [`LANES`](siskin_simd::LANES) rows at least.
+    pub fn round_alike(&mut self) {
+        self.as_many = floats::BATCH.max(PANEL_BATCH);
     }
 
     /// Bytes that [`Workspace::new`] allocates; `None` if that does not fit in `usize`.
@@ -73,6 +82,8 @@ impl Extent {
 pub struct Activations<'a> {
     x: &'a [f32],
     cols: usize,
+    /// Rows of the batches that it is multiplied in the manner of.
+    as_many: usize,
     /// None if no reader wants them; in tiles for [`PANEL_BATCH`] rows and more, else row after row.
     groups: &'a [ActGroup],
     /// For [`floats::BATCH`] rows and more, if a reader is in a format of floats.
@@ -95,25 +106,26 @@ impl<'a> Activations<'a> {
         readers: &[QMatrix<'_>],
     ) -> Self {
         assert!(cols > 0 && x.len().is_multiple_of(cols), "{} values in rows of {cols}", x.len());
-        let Workspace { groups, turned, rooms } = workspace;
+        let Workspace { groups, turned, rooms, as_many } = workspace;
         let (batch, per_row) = (x.len() / cols, ActGroup::count(cols));
+        let as_many = batch.max(*as_many);
         let is_float = |matrix: &QMatrix<'_>| matrix.format().is_float();
-        let turns = batch >= floats::BATCH && readers.iter().any(is_float);
+        let turns = as_many >= floats::BATCH && readers.iter().any(is_float);
         let turned = &mut turned[..if turns { floats::turned_len(batch, cols) } else { 0 }];
         if turns {
             floats::turn(cpu, x, cols, turned);
         }
         if readers.iter().all(is_float) {
-            return Activations { x, cols, groups: &[], turned, rooms };
+            return Activations { x, cols, as_many, groups: &[], turned, rooms };
         }
         let groups = &mut groups[..batch * per_row];
-        let width = if batch < PANEL_BATCH { 1 } else { TILE };
+        let width = if as_many < PANEL_BATCH { 1 } else { TILE };
         let kernels = &cpu.kernels;
         cpu.team.chunks_mut(groups, width * per_row, |tile, groups| {
             let rows = groups.len() / per_row;
             kernels.quantize_tile(&x[tile * width * cols..][..rows * cols], cols, groups);
         });
-        Activations { x, cols, groups, turned, rooms }
+        Activations { x, cols, as_many, groups, turned, rooms }
     }
 
     /// Rows.
@@ -139,12 +151,12 @@ pub fn project<const N: usize>(cpu: &mut Cpu, x: Activations<'_>, projections: [
     const { assert!(N <= MAX_TARGETS) };
     let matrices: [QMatrix<'_>; N] = std::array::from_fn(|i| projections[i].matrix);
     let mut targets = projections.map(|projection| target(&x, projection));
-    let Activations { x, cols, groups, turned, rooms } = x;
+    let Activations { x, cols, as_many, groups, turned, rooms } = x;
     let (kernels, batch, threads) = (&cpu.kernels, x.len() / cols, cpu.team.threads());
     cpu.team.strips_with(rooms, &mut targets, |room, index, first, mut strip| {
         let matrix = &matrices[index];
         let weights = matrix.row_range(first, strip.row(0).len());
-        match manner(matrix, batch) {
+        match manner(matrix, as_many) {
             Manner::Panels => {
                 let next = next_strip(matrix, first, threads);
                 let (x, panel) = (Tiles::new(groups, cols), &mut room.panel);
@@ -209,7 +221,7 @@ fn target<'a>(x: &Activations<'_>, projection: Projection<'a>) -> Target<'a> {
     assert_eq!(matrix.cols(), x.cols, "columns of the matrix and values of an activation row");
     assert_eq!(out.len(), x.batch() * matrix.rows(), "values of {} x {} products", x.batch(), matrix.rows());
     let row_bytes = matrix.row_range(0, 1).len();
-    let strip = match manner(&matrix, x.batch()) {
+    let strip = match manner(&matrix, x.as_many) {
         Manner::Panels => PANEL_ROWS,
         Manner::Floats => floats::ROWS,
         Manner::Dots => (STRIP_BYTES / row_bytes).max(1),
@@ -239,9 +251,12 @@ mod tests {
         ];
         let x: Vec<f32> = (0..batch * cols).map(|i| ((i * 13) % 29) as f32 / 14.0 - 1.0).collect();
 
-        let run = |threads: usize, x: &[f32]| {
+        let run_in = |threads: usize, alike: bool, x: &[f32]| {
             let mut cpu = Cpu { kernels: Kernels::best(), team: Team::new(threads).unwrap() };
             let mut workspace = Workspace::new(Extent { batch, widest: cols, widest_float: cols }, threads);
+            if alike {
+                workspace.round_alike();
+            }
             let (mut a, mut b) = (vec![0.0; x.len() / cols * rows], vec![0.0; x.len() / cols * rows]);
             let act = Activations::new(&mut cpu, x, cols, &mut workspace, &matrices);
             let [first, second] = matrices;
@@ -252,12 +267,15 @@ mod tests {
             );
             (a, b)
         };
+        let run = |threads: usize, x: &[f32]| run_in(threads, false, x);
         let whole = run(1, &x);
         assert_eq!(whole, run(3, &x));
         let last = |count: usize| run(2, &x[(batch - count) * cols..]);
         assert_eq!(last(floats::BATCH).0, whole.0[(batch - floats::BATCH) * rows..]);
         assert_eq!(last(PANEL_BATCH).1, whole.1[(batch - PANEL_BATCH) * rows..]);
         let few = run(1, &x[..(PANEL_BATCH - 1) * cols]);
+        let alike = run_in(1, true, &x[cols..2 * cols]);
+        assert_eq!((&alike.0[..], &alike.1[..]), (&whole.0[rows..2 * rows], &whole.1[rows..2 * rows]));
         for row in 0..PANEL_BATCH - 1 {
             let alone = run(2, &x[row * cols..][..cols]);
             assert_eq!(alone.0, few.0[row * rows..][..rows]);

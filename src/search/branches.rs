@@ -51,9 +51,14 @@ pub fn samples(
         return Ok(found);
     }
     let vocabulary = branches.vocabulary;
-    let (options, track) = (branches.session.options().sampling.clone(), branches.tracks[0].clone());
+    let (mut options, track) = (branches.session.options().sampling.clone(), branches.tracks[0].clone());
+    options.logprobs = true;
     let prompt = (branches.session.tokens(), branches.session.room(), vocabulary);
-    let sample = |index| Sample::new(&options, index, prompt, track.clone());
+    let sample = |index: usize| {
+        let mut options = options.clone();
+        options.seed = options.seed.wrapping_add(index as u64);
+        Sample::new(options, prompt, track.clone())
+    };
     let mut all = (0..count).map(sample).collect::<Result<Vec<_>, _>>()?;
     let first = branches.session.tokens().len();
     let (mut parents, mut tokens) = (Vec::new(), Vec::new());

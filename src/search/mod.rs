@@ -11,6 +11,8 @@ mod track;
 
 pub use beam::{Beams, EarlyStopping, Node};
 pub use branches::{beams, samples};
+pub(crate) use samples::Sample;
+pub(crate) use track::Track;
 
 use crate::session::Session;
 use crate::stop::Reason;

@@ -1,4 +1,4 @@
-//! Independent samples side by side: each chooses with a seed of its own and ends by itself. Used by `branches.rs`.
+//! Independent samples side by side: each chooses with a seed of its own and ends by itself. Used by `branches.rs`, and by batches.
 
 use super::track::Track;
 use super::{Continuation, score};
@@ -8,7 +8,7 @@ use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 
 /// One sample on its way.
-pub(super) struct Sample {
+pub(crate) struct Sample {
     sampler: Sampler,
     track: Track,
     /// The prompt, and what was chosen.
@@ -20,20 +20,17 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Sample `index` of a prompt, with room for so many tokens more: the one that a session with the seed `options.seed + index` would generate.
+    /// A sample of a prompt, with room for so many tokens more: the one that a session with these options would generate.
     ///
     /// # Errors
     ///
     /// If an option makes no sense.
     pub fn new(
-        options: &sample::Options,
-        index: usize,
+        mut options: sample::Options,
         (prompt, room, vocabulary): (&[TokenId], usize, usize),
         track: Track,
     ) -> Result<Sample, sample::Error> {
-        let mut options = options.clone();
-        options.seed = options.seed.wrapping_add(index as u64);
-        options.logprobs = true;
+        options.logprobs |= track.needs_logprob();
         let sampler = Sampler::new(options, vocabulary)?;
         let mut history = Vec::with_capacity(prompt.len() + room);
         history.extend_from_slice(prompt);
@@ -43,6 +40,17 @@ impl Sample {
     /// The tokens so far.
     pub fn tokens(&self) -> &[TokenId] {
         &self.history[self.prompt..]
+    }
+
+    /// The prompt, and the tokens so far.
+    pub fn history(&self) -> &[TokenId] {
+        &self.history
+    }
+
+    /// Whether there may be no token at all; asked before the first.
+    pub fn is_over(&mut self) -> bool {
+        self.ended = self.track.ended();
+        self.ended.is_some()
     }
 
     /// Appends a token chosen by `logits` for `position`.

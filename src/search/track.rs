@@ -1,4 +1,4 @@
-//! One continuation as stop conditions see it: what they have counted, and its text. Used by `branches.rs`.
+//! One continuation as stop conditions see it: what they have counted, and its text. Used by `branches.rs`, and by batches.
 
 use crate::sample;
 use crate::session::{Allowed, Error};
@@ -7,19 +7,26 @@ use crate::tokenizer::{TextStream, TokenId, Tokenizer};
 
 /// A continuation so far.
 #[derive(Clone)]
-pub(super) struct Track {
+pub(crate) struct Track {
     stops: Stops,
     /// Which tokens may come next.
     allowed: Allowed,
     /// What is certain to be part of the text.
     certain: Vec<u8>,
+    /// Bytes of the last token.
+    piece: Vec<u8>,
     /// Entropy of the distribution that the next token comes from, if a condition wants to know.
     entropy: Option<f32>,
 }
 
 impl Track {
     pub fn new(stops: Stops, allowed: Allowed) -> Track {
-        Track { stops, allowed, certain: Vec::new(), entropy: None }
+        Track { stops, allowed, certain: Vec::new(), piece: Vec::new(), entropy: None }
+    }
+
+    /// Whether a condition wants to know the probabilities of tokens.
+    pub fn needs_logprob(&self) -> bool {
+        self.stops.needs().logprob
     }
 
     /// Why there may be no token at all.
@@ -53,11 +60,11 @@ impl Track {
         id: TokenId,
         logprob: f64,
     ) -> Result<Option<Reason>, Error> {
-        let mut piece = Vec::new();
-        tokenizer.piece(id, &mut piece);
+        self.piece.clear();
+        tokenizer.piece(id, &mut self.piece);
         let is_eog = tokenizer.is_eog(id);
         let logprob = Some(logprob as f32);
-        let token = Token { id, is_eog, piece: &piece, logprob, entropy: self.entropy };
+        let token = Token { id, is_eog, piece: &self.piece, logprob, entropy: self.entropy };
         let ended = self.stops.step(&token, &mut self.certain);
         self.allowed.accept(id, ended)
     }

@@ -13,7 +13,7 @@ const PARENTS: [&[usize]; 4] = [&[0, 1, 2], &[1, 1, 0], &[2, 0, 2], &[1, 0]];
 
 fn decoder(model: &Model, positions: usize) -> Decoder<'_> {
     let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") };
-    let branches = BranchShape { count: 3, positions: PARENTS.len() };
+    let branches = BranchShape { count: 3, positions: PARENTS.len(), run: 1 };
     let job = Job { positions, branches, kv_type: KvType::F32, threads: 2, ..Job::default() };
     Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu)
 }
@@ -47,5 +47,86 @@ fn branches_compute_what_they_would_alone() {
         }
         assert_eq!(together.truncate(prompt.len()), prompt.len());
         assert_eq!(together.position(), prompt.len());
+    }
+}
+
+/// Tokens of a sequence that a pass runs, after `done` of `len`: parts, and the last ones each by itself.
+fn part(done: usize, len: usize) -> usize {
+    if len - done > 3 { PART.min(len - 3 - done) } else { 1 }
+}
+
+const PART: usize = 7;
+
+/// A decoder for three sequences of their own.
+fn slots(model: &Model, positions: usize) -> Decoder<'_> {
+    let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") };
+    let branches = BranchShape { count: 3, positions, run: PART };
+    let job =
+        Job { positions: 1, branches, kv_type: KvType::F32, threads: 2, prompt: Some(1), ..Job::default() };
+    let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
+    decoder.branch(3);
+    decoder.round_alike();
+    decoder
+}
+
+/// Runs sequences side by side, each in a branch of its own; the logits after the last token of each.
+fn side_by_side(
+    decoder: &mut Decoder<'_>,
+    vocabulary: usize,
+    sequences: &[(usize, &[u32])],
+) -> Vec<Vec<f32>> {
+    sequences.iter().for_each(|&(branch, _)| decoder.restart_branch(branch));
+    let mut going: Vec<_> =
+        sequences.iter().enumerate().map(|(i, &(branch, ids))| (i, branch, ids, 0)).collect();
+    let mut logits = vec![Vec::new(); sequences.len()];
+    while !going.is_empty() {
+        let parts: Vec<_> = going
+            .iter()
+            .map(|&(_, branch, ids, done)| (branch, &ids[done..done + part(done, ids.len())]))
+            .collect();
+        decoder.forward_runs(parts.iter().copied());
+        let rows: Vec<usize> = (1..=parts.len())
+            .map(|count| parts[..count].iter().map(|(_, ids)| ids.len()).sum::<usize>() - 1)
+            .collect();
+        let mut of_parts = vec![0.0; rows.len() * vocabulary];
+        decoder.logits_at(&rows, &mut of_parts);
+        for ((i, _, _, done), ((_, ids), row)) in
+            going.iter_mut().zip(parts.iter().zip(of_parts.chunks_exact(vocabulary)))
+        {
+            *done += ids.len();
+            logits[*i] = row.to_vec();
+        }
+        going.retain(|(_, _, ids, done)| *done < ids.len());
+    }
+    logits
+}
+
+/// Sequences of their own, in branches that others had before: to the bit what each is by itself, and near what the trunk computes.
+#[test]
+fn sequences_side_by_side_are_what_they_are_alone() {
+    let folder = tempfile::tempdir().expect("a temporary directory");
+    for golden in Golden::all() {
+        let model = golden.load(folder.path());
+        let vocabulary = model.weights().vocabulary();
+        let backwards: Vec<u32> = golden.prompt.iter().rev().copied().collect();
+        let sequences = [&golden.prompt[..], &golden.ids[..golden.ids.len().min(9)], &backwards[..]];
+        let positions = sequences.iter().map(|ids| ids.len()).max().expect("three");
+        let mut slots = slots(&model, positions);
+        let three = [(0, sequences[0]), (1, sequences[1]), (2, sequences[2])];
+        let together = side_by_side(&mut slots, vocabulary, &three);
+        for (branch, (ids, expected)) in [2, 0, 1].into_iter().zip(sequences.iter().zip(&together)) {
+            let alone = side_by_side(&mut slots, vocabulary, &[(branch, ids)]);
+            assert_eq!(alone[0], *expected, "{}: in branch {branch}", golden.name());
+        }
+        if golden.model.format == "F16" {
+            let mut trunk = decoder(&model, positions);
+            for (ids, expected) in sequences.iter().zip(&together) {
+                trunk.truncate(0);
+                ids.chunks(PART).for_each(|ids| trunk.forward(ids));
+                let row = (ids.len() - 1) % PART;
+                let error = measure::relative(trunk.logits(row), expected);
+                assert!(error < 1e-4, "{}: {error}", golden.name());
+            }
+        }
     }
 }

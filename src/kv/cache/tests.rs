@@ -196,7 +196,7 @@ proptest! {
     ) {
         let (kernels, sinks) = (Kernels::best(), sinks.min(capacity - 1));
         let layer = LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity, window: None, sinks, kv_type: KvType::F32, state: 0 };
-        let shape = Shape { layers: vec![layer], positions: usize::MAX, branches: BranchShape { count: 2, positions: 40 } };
+        let shape = Shape { layers: vec![layer], positions: usize::MAX, branches: BranchShape { count: 2, positions: 40, run: 1 } };
         let mut cache = Cache::new(&shape).unwrap();
         let (mut trunk, mut tails): (Vec<f32>, Vec<Vec<f32>>) = (Vec::new(), Vec::new());
         // positions before this one are gone, but for the sinks
@@ -304,7 +304,7 @@ fn branches_see_the_trunk_and_their_own_tails() {
     };
     let window = LayerShape { capacity: 4, window: Some(3), ..all };
     let layers = vec![all, window, LayerShape { state: 1, ..window }];
-    let shape = Shape { layers, positions: 6, branches: BranchShape { count: 3, positions: 8 } };
+    let shape = Shape { layers, positions: 6, branches: BranchShape { count: 3, positions: 8, run: 1 } };
     let mut cache = Cache::new(&shape).unwrap();
     assert_eq!(shape.bytes(), Some(cache.bytes()));
 
