@@ -58,7 +58,7 @@ fn seeds() -> Vec<Vec<u8>> {
         cache.state_mut(2, Sequence::Trunk).fill(0.5);
         let tokens: Vec<u32> = (0..count as u32).collect();
         let (origin, logits) = (origin(), [0.25; LOGITS]);
-        let logits = if count % 2 == 0 { &logits[..] } else { &[] };
+        let logits = if count.is_multiple_of(2) { &logits[..] } else { &[] };
         let contents =
             Contents { cache: &cache, origin: &origin, tokens: &tokens, batched: count / 2, logits };
         let mut file = Vec::new();
