@@ -34,10 +34,11 @@ fn write(mut command: Command, out: &Path) -> Result<(), Box<dyn Error>> {
     let (pages, completions) = (out.join("man/man1"), out.join("completions"));
     std::fs::create_dir_all(&pages)?;
     std::fs::create_dir_all(&completions)?;
+    // before the shells' generators add `help COMMAND` for every command
+    clap_mangen::generate_to(command.clone().disable_help_subcommand(true), &pages)?;
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         generate_to(shell, &mut command, "siskin", &completions)?;
     }
-    clap_mangen::generate_to(command.disable_help_subcommand(true), &pages)?;
     Ok(())
 }
 
