@@ -87,7 +87,7 @@ fn a_template_that_fills_the_memory_ends_the_program() {
         "{% set ns = namespace(l=[1]) %}{% for i in range(99) %}{% set ns.l = ns.l + ns.l %}{% endfor %}";
     siskin.file("hostile.jinja", twice.as_bytes());
     let run = chat(&siskin, &["--chat-template", "hostile.jinja"], "Hello\nHello\n");
-    run.fails(3, &["chat template: more than 64 MiB of memory", "--chat-template FILE"]);
+    run.fails(3, &["chat template: more than 64.0 MiB of memory", "--chat-template FILE"]);
 }
 
 #[test]

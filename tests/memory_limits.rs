@@ -269,7 +269,7 @@ fn weights_are_locked_as_far_as_the_limit_goes() {
     };
     let free = siskin.run(&lock);
     let locked = number(&free.json()["memory"], "locked");
-    for (kib, most) in [("512", 512 << 10), ("64", 0)] {
+    for (kib, most) in [("512", 512 << 10), ("64", 64 << 10)] {
         let run = limited(kib);
         let warned = run.stderr.contains("warning: locked ") && run.stderr.contains("ulimit -l");
         let json = run.json();

@@ -84,7 +84,9 @@ fn a_session_that_begins_with_a_file_computes_the_same_bits() {
     loaded.check(&path, &first[..5], 0);
     loaded.check(&path, &[9, 9, 9, 9], 0);
     // what was generated, token by token, is run again as a prompt
-    (0..20).for_each(|_| drop(session.step(None).expect("a step")));
+    (0..20).for_each(|_| {
+        session.step(None).expect("a step");
+    });
     session.save(&path).expect("room");
     let answered = session.tokens().to_vec();
     assert_eq!(answered.len(), first.len() + 19);
@@ -103,7 +105,9 @@ fn a_conversation_goes_on_as_if_it_was_never_left() {
     let answer = |session: &mut Session<'_>, prompt: &[u32]| {
         session.resume(prompt).expect("room");
         session.prefill(prompt, |_| {}, None).expect("prefill");
-        (0..9).for_each(|_| drop(session.step(None).expect("a step")));
+        (0..9).for_each(|_| {
+            session.step(None).expect("a step");
+        });
         (session.timing().kept_tokens, bits(session.logits()))
     };
     answer(&mut first, &prompt(20, 3));

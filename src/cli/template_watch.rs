@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn limits_are_named() {
         assert_eq!(excess(MEMORY, TIME), None);
-        assert_eq!(excess(MEMORY + 1, TIME).as_deref(), Some("64 MiB of memory"));
+        assert_eq!(excess(MEMORY + 1, TIME).as_deref(), Some("64.0 MiB of memory"));
         assert_eq!(excess(0, TIME * 2).as_deref(), Some("30 seconds"));
     }
 

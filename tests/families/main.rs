@@ -139,9 +139,14 @@ fn forced(model: &Model, isa: Isa, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>>
     rows
 }
 
-/// All that this machine has; of an emulated one (`SISKIN_RUNNER`), which is slow, the best.
+/// Whether an emulator runs the tests (`SISKIN_RUNNER`), which is slow.
+fn emulated() -> bool {
+    std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty())
+}
+
+/// All that this machine has; of an emulated one, the best.
 fn instruction_sets() -> impl Iterator<Item = Isa> {
-    let emulated = std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty());
+    let emulated = emulated();
     Isa::available().filter(move |&isa| !emulated || isa == Isa::best())
 }
 
