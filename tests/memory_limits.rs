@@ -6,6 +6,7 @@
 mod util;
 
 use serde_json::Value;
+use siskin_tools::synth::{self, Mix, Shape};
 use std::process::{Command, Stdio};
 use util::{Run, Siskin};
 
@@ -288,21 +289,60 @@ fn weights_are_locked_as_far_as_the_limit_goes() {
     }
 }
 
+/// A control group with so much memory; removed at the end.
+struct Group(std::path::PathBuf);
+
+impl Group {
+    /// `None`, with a word about it, where none can be made.
+    fn new(name: &str, bytes: u64) -> Option<Group> {
+        let Some(parent) = std::env::var_os("SISKIN_CGROUP").filter(|_| !emulated()) else {
+            eprintln!("skipped: SISKIN_CGROUP names no folder to make a control group in");
+            return None;
+        };
+        let group = std::path::Path::new(&parent).join(format!("siskin-{name}-{}", std::process::id()));
+        std::fs::create_dir(&group).expect("a control group");
+        let group = Group(group);
+        let limit = ["memory.max", "memory.limit_in_bytes"].map(|file| group.0.join(file));
+        let limit = limit.iter().find(|file| file.exists()).expect("a memory controller");
+        std::fs::write(limit, bytes.to_string()).expect("a limit");
+        Some(group)
+    }
+
+    /// A run of the command in it.
+    fn run(&self, siskin: &Siskin, args: &[&str]) -> Run {
+        shell(siskin, &format!("echo $$ > {}/cgroup.procs", self.0.display()), args)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        std::fs::remove_dir(&self.0).expect("an empty group");
+    }
+}
+
 #[test]
 fn a_small_control_group_is_an_error() {
-    let Some(parent) = std::env::var_os("SISKIN_CGROUP").filter(|_| !emulated()) else {
-        return eprintln!("skipped: SISKIN_CGROUP names no folder to make a control group in");
-    };
-    let group = std::path::Path::new(&parent).join(format!("siskin-test-{}", std::process::id()));
-    std::fs::create_dir(&group).expect("a control group");
-    let limit = ["memory.max", "memory.limit_in_bytes"].map(|file| group.join(file));
-    let limit = limit.iter().find(|file| file.exists()).expect("a memory controller");
-    std::fs::write(limit, "67108864").expect("a limit");
+    let Some(group) = Group::new("small", 64 << 20) else { return };
     let (siskin, model) = (Siskin::new(), model());
-    let enter = format!("echo $$ > {}/cgroup.procs", group.display());
-    let small = shell(&siskin, &enter, &generate(&model, &["-n", "20"]));
-    let large = shell(&siskin, &enter, &generate(&model, &["-n", "490", "--best-of", "1000"]));
-    std::fs::remove_dir(&group).expect("an empty group");
-    small.ok();
+    group.run(&siskin, &generate(&model, &["-n", "20"])).ok();
+    let large = group.run(&siskin, &generate(&model, &["-n", "490", "--best-of", "1000"]));
     large.fails(4, &["control group"]);
+}
+
+/// A model that does not fit runs all the same, and what comes of that is said before; locked weights are a part of it.
+#[test]
+fn a_model_larger_than_memory_runs() {
+    let Some(group) = Group::new("larger", 56 << 20) else { return };
+    let siskin = Siskin::new();
+    let path = siskin.dir.path().join("large.gguf");
+    let (shape, mix) = (Shape::named("smollm2-135m").expect("a shape"), Mix::named("Q4_0").expect("a mix"));
+    synth::Model::new(shape, mix, 1).save(&path).expect("room for a file");
+    assert!(std::fs::metadata(&path).expect("the file").len() > 64 << 20);
+    let args = ["generate", "-m", "large.gguf", "--tokens", "1,2,3", "-n", "2", "--temp", "0", "--json"];
+    let expected = siskin.run(args).json();
+    for lock in [&[][..], &["--lock"]] {
+        let run = group.run(&siskin, &[&args, lock].concat());
+        assert!(run.stderr.contains("read from disk again for every token"), "{}", run.stderr);
+        assert_eq!(run.json()["tokens"], expected["tokens"]);
+    }
 }

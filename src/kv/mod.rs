@@ -1,5 +1,5 @@
 //! The key-value cache: [`ring`] knows which slot holds which position, [`branches`] which sequences have what in common, and neither knows
-//! anything else; [`shape`] says how much there is; [`cache`] holds the bytes; [`file`] is how they are kept for another run.
+//! anything else; [`shape`] says how much there is; [`cache`] holds the bytes; [`mod@file`] is how they are kept for another run.
 
 pub mod branches;
 pub mod cache;

@@ -18,7 +18,7 @@ import record
 import rival
 
 OUT = record.ROOT / "tests/data/families"
-SHAPES = """tiny-qwen2 tiny-qwen3 tiny-gemma2 tiny-gemma3 tiny-longrope tiny-granite tiny-granitemoe tiny-smollm3 tiny-mistral3 tiny-olmo2 tiny-olmo3
+SHAPES = """tiny-llama3 tiny-qwen2 tiny-qwen3 tiny-gemma2 tiny-gemma3 tiny-longrope tiny-granite tiny-granitemoe tiny-smollm3 tiny-mistral3 tiny-olmo2 tiny-olmo3
 tiny-olmoe tiny-stablelm tiny-stablelm-parallel tiny-gpt2 tiny-mixtral tiny-qwen3moe tiny-gpt-oss tiny-lfm2 tiny-qwen35 tiny-qwen35moe""".split()
 FORMATS = ["F16", "Q4_K_M"]
 PROMPT = record.PROMPT + [token % 300 + 10 for token in record.PROMPT]

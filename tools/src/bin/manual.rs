@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// The definitions of the real command, which is another crate's: the same files.
-#[allow(dead_code)] // nothing here acts on the flags
+#[allow(dead_code, rustdoc::broken_intra_doc_links)] // nothing here acts on the flags, and the help of flags is for terminals
 #[path = "../../../src/cli"]
 mod cli {
     pub mod args;

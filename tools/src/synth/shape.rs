@@ -296,6 +296,13 @@ pub const SHAPES: &[Shape] = &[
     families::OLMOE_1B_7B,
     TINY,
     Shape { name: "tiny-tied", tied: true, ..TINY },
+    Shape {
+        name: "tiny-llama3",
+        rope_base: 500_000.0,
+        rope_scaling: Some(SHORT_SCALING),
+        tied: true,
+        ..TINY
+    },
     Shape { name: "tiny-qwen2", arch: "qwen2", norm_eps: 1e-6, tied: true, qkv_bias: true, ..TINY },
     NARROW,
     Shape { name: "narrow-tied", tied: true, ..NARROW },
