@@ -1,7 +1,9 @@
 //! Which function serves which format on which instruction set. Each starts from the portable functions, or from those of a lower one, and
 //! replaces what it does better.
 
-use super::{DotRows, Kernels, Multiply, Product, Unpack};
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+use super::{DotRows, Multiply, Unpack};
+use super::{Kernels, Product};
 use crate::arch::scalar;
 use crate::block::*;
 use crate::generic::Level;
