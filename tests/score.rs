@@ -52,7 +52,7 @@ fn the_likeliest_of_several() {
         // By itself it has the same probability, but for rounding.
         let text = choice["choice"].as_str().expect("a text");
         let alone = score(text, &["-", "--prompt", PROMPT, "--json"]).json();
-        assert!((number(&alone["logprob"]) - number(&choice["logprob"])).abs() < 1e-2, "{alone} {choice}");
+        assert!((number(&alone["logprob"]) - number(&choice["logprob"])).abs() < 5e-2, "{alone} {choice}");
     }
     let flags = ["--choice", " The sky is green.", "--choice", " The sky is blue."];
     let shown = score("", &[&flags[..], &["--prompt", PROMPT]].concat()).ok();
@@ -68,17 +68,19 @@ fn lengths_count_if_asked() {
         json["choices"].as_array().expect("choices").clone()
     };
     assert!(run("none").iter().all(|choice| choice["score"] == choice["logprob"]));
+    // numbers in text may be off in the last bit
+    let near = |a: f64, b: f64| (a - b).abs() <= 1e-12 * b.abs();
     let tokens = |choice: &Value| choice["tokens"].as_array().expect("tokens").len() as f64;
     assert!(
         run("tokens")
             .iter()
-            .all(|choice| number(&choice["score"]) == number(&choice["logprob"]) / tokens(choice))
+            .all(|choice| near(number(&choice["score"]), number(&choice["logprob"]) / tokens(choice)))
     );
     let bytes = |choice: &Value| number(&choice["bytes"]);
     assert!(
         run("bytes")
             .iter()
-            .all(|choice| number(&choice["score"]) == number(&choice["logprob"]) / bytes(choice))
+            .all(|choice| near(number(&choice["score"]), number(&choice["logprob"]) / bytes(choice)))
     );
 }
 
