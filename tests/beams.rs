@@ -80,7 +80,7 @@ fn beams_find_what_transformers_finds() {
     );
     assert!(goldens.cases.len() >= 60);
     // an emulated machine is slow
-    let emulated = std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty());
+    let emulated = util::emulated();
     for case in goldens.cases.iter().step_by(if emulated { 7 } else { 1 }) {
         let options = Options {
             max_tokens: case.max_tokens,
