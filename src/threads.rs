@@ -1,7 +1,9 @@
 //! The team of threads that one forward pass runs on: a leader, who is the caller, and workers that wait between jobs.
 //!
-//! A job is a number of chunks and a function; an atomic counter hands each chunk to exactly one thread. The leader takes chunks too,
-//! closes the job when none are left, and waits only for workers that had joined it. A worker that the operating system keeps off its
+//! A job is a number of chunks and a function. Each member has a share of neighbouring chunks, whose atomic counter hands each of them to
+//! exactly one thread: to the member itself, and to others once their own shares are done. Neighbours lie side by side in memory, so what a
+//! member asks for ahead of its use is what it will use; chunks in turn would let it ask for those of the others (a third of decoding's
+//! speed). The leader takes chunks too, closes the job when none are left, and waits only for workers that had joined it. A worker that the operating system keeps off its
 //! core never holds up the others, which is what makes a busy board bearable; pure spinning collapses there.
 //!
 //! [`Team::limit`] gives jobs to the first few members only, since prefill and decode may want different numbers of threads. The
@@ -49,12 +51,22 @@ type Work<'a> = dyn Fn(usize, usize) + Sync + 'a;
 struct Job {
     work: *const Work<'static>,
     chunks: usize,
+    /// Members that the chunks are shared among.
+    members: usize,
+}
+
+impl Job {
+    /// The first chunk of a member's share, which ends where that of the next begins.
+    fn share(&self, member: usize) -> usize {
+        (self.chunks as u128 * member as u128 / self.members as u128) as usize
+    }
 }
 
 struct Shared {
     /// Epoch, [`OPEN`] and the number of active workers, in one word so that joining is a single step.
     state: Padded<AtomicU64>,
-    next: Padded<AtomicUsize>,
+    /// For each member, the next chunk of its share that nobody has taken.
+    next: Vec<Padded<AtomicUsize>>,
     job: UnsafeCell<Option<Job>>,
     sleepers: AtomicUsize,
     /// Members that take part in jobs, the leader included. Changed only while the job is closed.
@@ -99,7 +111,7 @@ impl Team {
         Team::check(threads)?;
         let shared = Arc::new(Shared {
             state: Padded(AtomicU64::new(0)),
-            next: Padded(AtomicUsize::new(0)),
+            next: (0..threads).map(|_| Padded(AtomicUsize::new(0))).collect(),
             job: UnsafeCell::new(None),
             sleepers: AtomicUsize::new(0),
             limit: AtomicUsize::new(threads),
@@ -169,16 +181,19 @@ impl Team {
         // SAFETY: only the lifetime is changed. `Closing` waits, also when `work` panics here, until no worker is active, and nobody
         // can join a closed job; so no worker follows this pointer after `run` returns.
         let work_static = unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
+        let job = Job { work: work_static, chunks, members: self.limit };
         // SAFETY: the last job is closed and without active workers, so nobody else touches the cell.
-        unsafe { *shared.job.get() = Some(Job { work: work_static, chunks }) };
-        shared.next.0.store(0, Ordering::Relaxed);
+        unsafe { *shared.job.get() = Some(job) };
+        for (member, next) in shared.next[..self.limit].iter().enumerate() {
+            next.0.store(job.share(member), Ordering::Relaxed);
+        }
         let epoch = shared.state.0.load(Ordering::Relaxed) & !(EPOCH - 1);
         shared.state.0.store(epoch.wrapping_add(EPOCH) | OPEN, Ordering::SeqCst);
         if shared.sleepers.load(Ordering::SeqCst) > 0 {
             self.workers[..self.limit - 1].iter().map(JoinHandle::thread).for_each(Thread::unpark);
         }
         let closing = Closing(shared);
-        shared.take_chunks(0, Job { work: work_static, chunks });
+        shared.take_chunks(0, job);
         drop(closing);
         assert!(
             !shared.panicked.swap(false, Ordering::Relaxed),
@@ -362,15 +377,19 @@ impl Shared {
         *rounds = 0;
     }
 
+    /// Takes what is left of the thread's own share, then of the shares of those after it, in a circle.
     fn take_chunks(&self, thread: usize, job: Job) {
         // SAFETY: called by the leader inside `run`, or by an active worker: the target is alive (see `run`).
         let work = unsafe { &*job.work };
-        loop {
-            let chunk = self.next.0.fetch_add(1, Ordering::Relaxed);
-            if chunk >= job.chunks {
-                return;
+        for member in (thread..job.members).chain(0..thread) {
+            let (next, end) = (&self.next[member].0, job.share(member + 1));
+            loop {
+                let chunk = next.fetch_add(1, Ordering::Relaxed);
+                if chunk >= end {
+                    break;
+                }
+                work(thread, chunk);
             }
-            work(thread, chunk);
         }
     }
 }

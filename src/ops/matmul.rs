@@ -152,13 +152,13 @@ pub fn project<const N: usize>(cpu: &mut Cpu, x: Activations<'_>, projections: [
     let matrices: [QMatrix<'_>; N] = std::array::from_fn(|i| projections[i].matrix);
     let mut targets = projections.map(|projection| target(&x, projection));
     let Activations { x, cols, as_many, groups, turned, rooms } = x;
-    let (kernels, batch, threads) = (&cpu.kernels, x.len() / cols, cpu.team.threads());
+    let (kernels, batch) = (&cpu.kernels, x.len() / cols);
     cpu.team.strips_with(rooms, &mut targets, |room, index, first, mut strip| {
         let matrix = &matrices[index];
         let weights = matrix.row_range(first, strip.row(0).len());
         match manner(matrix, as_many) {
             Manner::Panels => {
-                let next = next_strip(matrix, first, threads);
+                let next = next_strip(matrix, first);
                 let (x, panel) = (Tiles::new(groups, cols), &mut room.panel);
                 let done = |row: usize, sums: &_| write(sums, strip.row(row));
                 kernels.multiply(matrix.format(), weights, next, x, panel, done);
@@ -201,9 +201,9 @@ fn row_of(groups: &[ActGroup], rows: usize, row: usize) -> &[ActGroup] {
     &groups[row * per_row..][..per_row]
 }
 
-/// What a thread will probably multiply after the strip of rows from `first` on: the other threads take those between.
-fn next_strip<'a>(matrix: &QMatrix<'a>, first: usize, threads: usize) -> &'a [u8] {
-    let next = first + threads * PANEL_ROWS;
+/// What a thread will probably multiply after the strip of rows from `first` on: threads take neighbours.
+fn next_strip<'a>(matrix: &QMatrix<'a>, first: usize) -> &'a [u8] {
+    let next = first + PANEL_ROWS;
     if next < matrix.rows() { matrix.row_range(next, PANEL_ROWS.min(matrix.rows() - next)) } else { &[] }
 }
 

@@ -19,6 +19,27 @@ fn every_chunk_once() {
     }
 }
 
+/// A worker that stays in its first chunk: the leader has to take the rest of its share, or the wait ends in a panic.
+#[test]
+fn a_share_is_left_to_others() {
+    let mut team = Team::new(2).unwrap();
+    let (chunks, done) = (100, AtomicUsize::new(0));
+    let begin = std::time::Instant::now();
+    team.run(chunks, &|thread, _| {
+        if thread == 1 {
+            while done.load(Ordering::Relaxed) < chunks - 1 {
+                assert!(begin.elapsed().as_secs() < 60, "chunks are left to a thread that is busy");
+                thread::yield_now();
+            }
+        } else if done.load(Ordering::Relaxed) < chunks - 2 {
+            // lets the worker come before everything is done
+            thread::sleep(std::time::Duration::from_micros(100));
+        }
+        done.fetch_add(1, Ordering::Relaxed);
+    });
+    assert_eq!(done.into_inner(), chunks);
+}
+
 #[test]
 fn many_short_jobs_and_pauses() {
     let mut team = Team::new(3).unwrap();
