@@ -9,7 +9,9 @@
 //! [`Team::limit`] gives jobs to the first few members only, since prefill and decode may want different numbers of threads. The
 //! others sleep meanwhile.
 //!
-//! Between jobs a worker spins, then yields, then parks, so an idle team costs nothing. Nothing here allocates after [`Team::new`].
+//! Between jobs a worker spins, then yields, then parks, so an idle team costs nothing. Of a core that it shares with another process a worker
+//! would lose hold in the middle of a chunk, for milliseconds in which the leader waits for it; so it offers its core of its own accord every
+//! [`TURN`], between two jobs, when nobody waits. Nothing here allocates after [`Team::new`].
 //! (rayon's `broadcast` allocates at every call, and waits for every thread even where there is no work left for it.)
 
 use crate::topology;
@@ -21,11 +23,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
 
 /// Rounds of spinning before a waiting thread yields: some tens of microseconds, the length of the serial stretch between two jobs.
 const SPINS: u32 = 2_000;
 /// Rounds of yielding before a waiting thread parks.
 const YIELDS: u32 = 100;
+
+/// How long a worker keeps its core before it offers it to others: less than what schedulers let a process run for at a time.
+const TURN: Duration = Duration::from_millis(1);
 
 /// Most threads a team may have; more is a mistake in an option, not a machine.
 pub const MAX_THREADS: usize = 1024;
@@ -320,7 +326,7 @@ impl Shared {
     /// A worker's life.
     fn serve(&self, index: usize) {
         self.started.fetch_add(1, Ordering::Relaxed);
-        let mut last_epoch = 0;
+        let (mut last_epoch, mut turn) = (0, Instant::now());
         while let Some(epoch) = self.join_next(index, last_epoch) {
             last_epoch = epoch;
             // SAFETY: this thread is active, so the leader does not write the cell.
@@ -331,6 +337,10 @@ impl Shared {
                 }
             }
             self.state.0.fetch_sub(1, Ordering::Release);
+            if turn.elapsed() >= TURN {
+                thread::yield_now();
+                turn = Instant::now();
+            }
         }
     }
 
