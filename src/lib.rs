@@ -51,8 +51,8 @@
 //! - [`ops`] knows no cache, [`model`] no text, [`session`] no terminal.
 //! - `unsafe` lives in `simd/`, `gguf/map.rs`, `gguf/fault.rs` and `threads.rs` only.
 //! - Nothing allocates per token, except in searches, for the texts of batches as they grow, and where text is held to a grammar.
-//! - A result depends on the instruction set and on whether tokens run alone or in batches of four and more, which round differently; never on
-//!   the number of threads or on what else is in a batch.
+//! - A result depends on the instruction set and on whether tokens run alone or in batches of four and more, which round differently (of a
+//!   mixture, the tokens of an expert count); never on the number of threads, nor in a [`batch`] on what else is in it.
 
 #![deny(unsafe_code)]
 
@@ -82,8 +82,6 @@ pub mod search;
 pub mod session;
 pub mod stop;
 pub mod tensor;
-#[cfg(test)]
-mod testing;
 #[allow(unsafe_code)]
 pub mod threads;
 pub mod tokenizer;

@@ -80,7 +80,7 @@ fn beams_find_what_transformers_finds() {
     );
     assert!(goldens.cases.len() >= 60);
     // an emulated machine is slow
-    let emulated = util::emulated();
+    let emulated = siskin_tools::emulated();
     for case in goldens.cases.iter().step_by(if emulated { 7 } else { 1 }) {
         let options = Options {
             max_tokens: case.max_tokens,

@@ -79,7 +79,7 @@ fn generate_takes_one_message() {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_template_that_fills_the_memory_ends_the_program() {
-    if util::emulated() {
+    if siskin_tools::emulated() {
         return; // millions of items, too slow for an emulated machine
     }
     let siskin = Siskin::new();

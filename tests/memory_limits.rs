@@ -16,7 +16,7 @@ const PROMPT_TOKENS: &str = "16";
 
 /// What an emulator takes counts as the command's own.
 fn emulated() -> bool {
-    let emulated = !cfg!(target_os = "linux") || std::env::var_os("SISKIN_RUNNER").is_some();
+    let emulated = !cfg!(target_os = "linux") || siskin_tools::emulated();
     if emulated {
         eprintln!("skipped: the memory and the limits of an emulator are not those of the command");
     }

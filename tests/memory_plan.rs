@@ -16,71 +16,27 @@ use siskin::session::{Extent, Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
 use siskin_simd::Kernels;
+use siskin_tools::meter;
 use siskin_tools::synth::{self, Mix, Shape};
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    // zeroed, so that a cache that is not used takes no time either
-    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc_zeroed(layout) }
-    }
-}
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: meter::Counting = meter::Counting;
 
-/// The tests by name.
-const TESTS: [(&str, fn()); 5] = [
-    ("models_and_tokenizers", models_and_tokenizers),
-    ("families", families),
-    ("sessions", sessions),
-    ("searches", searches),
-    ("batches", batches),
-];
-
-/// Answers a test runner that asks for the list of tests; else runs all, or those whose names hold a word.
 fn main() {
-    let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
-    if asked("--list") {
-        let list = TESTS.iter().filter(|_| !asked("--ignored"));
-        return list.for_each(|(name, _)| println!("{name}: test"));
-    }
-    let word = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
-    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(&word)) {
-        test();
-        println!("test {name} ... ok");
-    }
+    meter::main(&[
+        ("models_and_tokenizers", models_and_tokenizers),
+        ("families", families),
+        ("sessions", sessions),
+        ("searches", searches),
+        ("batches", batches),
+    ]);
 }
 
 /// What a function made, and the bytes that are held because of it.
 fn held<T>(make: impl FnOnce() -> T) -> (T, usize) {
-    let before = HELD.load(Ordering::Relaxed);
-    let made = make();
-    (made, HELD.load(Ordering::Relaxed) - before)
+    let (made, memory) = meter::measure(make);
+    (made, memory.kept)
 }
 
 fn cpu(threads: usize) -> Cpu {
@@ -226,12 +182,10 @@ fn searches() {
     let options = Options { max_tokens: 12, branches: 4, ..Options::default() };
     let mut session = Session::new(&model, &tokenizer, cpu(2), &prompt, &options).expect("a session");
     session.prefill(&prompt, |_| {}, None).expect("prefill");
-    let before = HELD.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
-    search::beams(&mut session, &Beams::new(4), |_| {}).expect("beams");
-    let peak = PEAK.load(Ordering::Relaxed) - before;
+    let (found, memory) = meter::measure(|| search::beams(&mut session, &Beams::new(4), |_| {}));
+    found.expect("beams");
     let planned = session.plan().search;
-    assert!((planned / 2..planned + TEXTS).contains(&peak), "{peak} bytes, planned {planned}");
+    assert!((planned / 2..planned + TEXTS).contains(&memory.peak), "{memory:?}, planned {planned}");
 }
 
 /// A batch takes what its room says, and while it runs what the plan counts for its jobs; their texts grow besides.
@@ -253,11 +207,10 @@ fn batches() {
             let (mut batch, bytes) = held(|| Batch::new(&model, &tokenizer, cpu, &room).expect("a batch"));
             assert_eq!(*batch.plan(), planned);
             assert_eq!(bytes, planned.kv + planned.scratch, "{room:?}");
-            let before = HELD.load(Ordering::Relaxed);
-            PEAK.store(before, Ordering::Relaxed);
-            assert!(batch.run(jobs).all(|finished| finished.result.is_ok()));
-            let peak = PEAK.load(Ordering::Relaxed) - before;
-            assert!(peak < planned.search + TEXTS, "{peak} bytes, planned {}", planned.search);
+            let run = || batch.run(jobs).all(|finished| finished.result.is_ok());
+            let (all_done, memory) = meter::measure(run);
+            assert!(all_done);
+            assert!(memory.peak < planned.search + TEXTS, "{memory:?}, planned {}", planned.search);
         }
     }
 }

@@ -13,46 +13,13 @@ use siskin::session::{Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
 use siskin_simd::Kernels;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
-
-struct Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
+use siskin_tools::meter;
 
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: meter::Counting = meter::Counting;
 
-/// Answers a test runner that asks for the list of tests; else runs the only one.
 fn main() {
-    let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
-    if asked("--list") {
-        return if !asked("--ignored") {
-            println!("a_step_allocates_nothing: test")
-        };
-    }
-    a_step_allocates_nothing();
-    println!("test a_step_allocates_nothing ... ok");
+    meter::main(&[("a_step_allocates_nothing", a_step_allocates_nothing)]);
 }
 
 /// Every condition, none of which comes to hold.
@@ -98,11 +65,11 @@ fn steps(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], options: &Options
     session.prefill(prompt, |_| {}, None).expect("prefill");
 
     let mut text = String::with_capacity(4096);
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
-    for _ in 0..100 {
-        text.push_str(session.step(None).expect("a step").text);
-    }
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let (_, memory) = meter::measure(|| {
+        for _ in 0..100 {
+            text.push_str(session.step(None).expect("a step").text);
+        }
+    });
     assert!(session.ended().is_some() && text.len() > 100, "{text}");
-    assert_eq!(allocations, 0, "in 100 steps with keys and values as {}", options.kv_type.name());
+    assert_eq!(memory.allocations, 0, "in 100 steps with keys and values as {}", options.kv_type.name());
 }

@@ -58,7 +58,7 @@ fn blocks_of_keys_and_values_cost_little() {
 
 #[test]
 fn perplexity_is_llama_cpps() {
-    if util::emulated() {
+    if siskin_tools::emulated() {
         return eprintln!(
             "skipped: thousands of tokens take an emulated core minutes; the goldens compare its logits"
         );

@@ -15,7 +15,7 @@ const CHECK: &str = include_str!("data/trace_check.js");
 
 /// The browser; `None`, with a word about it, where there is none.
 fn chromium() -> Option<PathBuf> {
-    if util::emulated() {
+    if siskin_tools::emulated() {
         eprintln!("skipped: the page is the same from every CPU");
         return None;
     }

@@ -1,5 +1,6 @@
 //! The command line: definitions only. What a flag means is decided where it is used.
 
+use super::ask_args::AskArgs;
 #[cfg(feature = "grammar")]
 pub use super::grammar_args::GrammarArgs;
 pub use super::perplexity_args::Perplexity;
@@ -108,41 +109,12 @@ pub struct ModelArgs {
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Generate {
-    /// Text to continue
-    pub prompt: Option<String>,
-    /// Model
+    /// What is asked
     #[command(flatten)]
-    pub model: ModelArgs,
-    /// Prompt
-    #[command(flatten)]
-    pub source: PromptArgs,
+    pub ask: AskArgs,
     /// Begin with what this file has of the prompt, and keep the prompt in it for the next time
     #[arg(long, value_name = "FILE", conflicts_with_all = ["logits", "window"], help_heading = "Prompt")]
     pub cache: Option<PathBuf>,
-    /// Send the prompt as a message, in the format of the model's chat template
-    #[cfg(feature = "chat")]
-    #[arg(long, conflicts_with_all = ["tokens", "special"], help_heading = "Conversation")]
-    pub chat: bool,
-    /// Conversation
-    #[cfg(feature = "chat")]
-    #[command(flatten)]
-    pub conversation: ConversationArgs,
-    /// Length and stop conditions
-    #[command(flatten)]
-    pub stop: StopArgs,
-    /// Choice of tokens
-    #[command(flatten)]
-    pub sample: SampleArgs,
-    /// Form of the text
-    #[cfg(feature = "grammar")]
-    #[command(flatten)]
-    pub grammar: GrammarArgs,
-    /// Several continuations
-    #[command(flatten)]
-    pub search: SearchArgs,
-    /// Machine
-    #[command(flatten)]
-    pub run: RunArgs,
     /// Output
     #[command(flatten)]
     pub output: OutputArgs,

@@ -1,64 +1,29 @@
 //! `siskin generate`: continues a prompt.
 
 use super::args::Generate;
-use super::guard::Guard;
+use super::ask::Asked;
 use super::json::{Generation, Memory, OneOf, Stop, Times};
 use super::npy::NpyWriter;
 use super::output::{Answer, message};
-use super::prompt::Prompt;
-use super::setup::Threads;
-use super::signals::Signals;
-use super::{CliError, Outcome, options, progress, report, search, setup};
+use super::{CliError, Outcome, progress, report, search, setup};
 use siskin::memory::Footprint;
-use siskin::session::{Extent, LogitSink, Session};
+use siskin::session::{LogitSink, Session};
 use siskin::stop::Reason;
-use siskin::topology::Topology;
 use std::path::Path;
 use std::time::{Duration, Instant};
-
-/// Tokens that are generated when the user does not say how many.
-const MAX_TOKENS: usize = 256;
 
 /// Runs the command.
 pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     let start = Instant::now();
-    let (guard, cancelled) = (Guard::new(&args.run), Signals::new().cancelled());
-    let prompted = prompted(args);
-    let text = prompted.text()?;
-    let topology = Topology::this_machine();
-    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
-    let flags = (&args.stop, &args.sample, &args.run);
-    let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
-    options.branches = search::branches(&args.search)?;
-    #[cfg(feature = "grammar")]
-    {
-        options.grammar = args.grammar.grammar()?;
-    }
-    let cpu = setup::cpu(&topology, threads)?;
-    let file = guard.open(&args.model, threads)?;
-    let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
-    let options = options::with_breakers(options, &args.sample, &tokenizer)?;
-    let (prompt, text) = prompted.encode(&file, &tokenizer, text)?;
-    let extent = Extent::of_prompt(&model, &options, prompt.len());
-    let parts = (&file, &model, tokenizer.size());
-    let footprint = guard.check(parts, cpu.team.threads(), extent, &options)?;
-    let session = Session::new(&model, &tokenizer, cpu, &prompt, &options)?;
+    let asked = Asked::new(&args.ask)?;
+    let cpu = setup::cpu(&asked.topology, asked.threads)?;
+    let footprint = asked.check()?;
+    let Asked { model, tokenizer, options, prompt, text, .. } = &asked;
+    let session = Session::new(model, tokenizer, cpu, prompt, options)?;
     let load = start.elapsed();
-    let echo = args.output.echo.then_some(text);
-    Run { args, prompt: &prompt, seed: options.sampling.seed, footprint, load, echo }
+    let echo = args.output.echo.then(|| text.clone());
+    Run { args, prompt, seed: options.sampling.seed, footprint, load, echo }
         .run(session, model.weights().vocabulary())
-}
-
-/// What the prompt is made of.
-fn prompted(args: &Generate) -> Prompt<'_> {
-    Prompt {
-        direct: args.prompt.as_deref(),
-        source: &args.source,
-        #[cfg(feature = "chat")]
-        chat: args.chat,
-        #[cfg(feature = "chat")]
-        conversation: &args.conversation,
-    }
 }
 
 /// What was generated.
@@ -81,7 +46,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn run(&self, mut session: Session<'_>, vocabulary: usize) -> Result<Outcome, CliError> {
         let mut answer = Answer::new();
-        if self.args.search.beams.is_some() || self.args.search.best_of.is_some() {
+        if self.args.ask.search.beams.is_some() || self.args.ask.search.best_of.is_some() {
             return self.search(&mut session, &mut answer);
         }
         let mut npy =
@@ -165,7 +130,7 @@ impl Run<'_> {
     /// Prints several continuations, the best first.
     fn search(&self, session: &mut Session<'_>, answer: &mut Answer) -> Result<Outcome, CliError> {
         self.prefill(session, None)?;
-        let found = search::run(&self.args.search, session)?.continuations;
+        let found = search::run(&self.args.ask.search, session)?.continuations;
         let Some(best) = found.first() else {
             return Err(CliError::Failed("no continuation has ended. Try more beams or more tokens".into()));
         };

@@ -1,6 +1,8 @@
 //! The commands: `args` defines the flags, one file a command acts on them, and this file turns errors into messages and exit codes.
 
 mod args;
+mod ask;
+mod ask_args;
 mod batch;
 mod batch_args;
 mod bench;
@@ -29,7 +31,6 @@ mod perplexity;
 mod perplexity_args;
 mod plan;
 mod progress;
-mod prompt;
 #[cfg(feature = "download")]
 mod pull;
 #[cfg(feature = "quantize")]

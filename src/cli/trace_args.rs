@@ -1,10 +1,6 @@
 //! The flags of `trace`: those of `generate`, and what is shown. Definitions only.
 
-#[cfg(feature = "chat")]
-use super::args::ConversationArgs;
-#[cfg(feature = "grammar")]
-use super::args::GrammarArgs;
-use super::args::{ModelArgs, PromptArgs, RunArgs, SampleArgs, SearchArgs, StopArgs};
+use super::ask_args::AskArgs;
 use clap::{Args, value_parser};
 use std::path::PathBuf;
 
@@ -12,38 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Trace {
-    /// Text to continue
-    pub prompt: Option<String>,
-    /// Model
+    /// What is asked
     #[command(flatten)]
-    pub model: ModelArgs,
-    /// Prompt
-    #[command(flatten)]
-    pub source: PromptArgs,
-    /// Send the prompt as a message, in the format of the model's chat template
-    #[cfg(feature = "chat")]
-    #[arg(long, conflicts_with_all = ["tokens", "special"], help_heading = "Conversation")]
-    pub chat: bool,
-    /// Conversation
-    #[cfg(feature = "chat")]
-    #[command(flatten)]
-    pub conversation: ConversationArgs,
-    /// Length and stop conditions
-    #[command(flatten)]
-    pub stop: StopArgs,
-    /// Choice of tokens
-    #[command(flatten)]
-    pub sample: SampleArgs,
-    /// Form of the text
-    #[cfg(feature = "grammar")]
-    #[command(flatten)]
-    pub grammar: GrammarArgs,
-    /// Several continuations
-    #[command(flatten)]
-    pub search: SearchArgs,
-    /// Machine
-    #[command(flatten)]
-    pub run: RunArgs,
+    pub ask: AskArgs,
     /// What is shown
     #[command(flatten)]
     pub show: ShowArgs,

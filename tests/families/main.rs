@@ -17,6 +17,7 @@ use siskin::model::{Decoder, Error, Job, Model, Plan, arch};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin_simd::{Isa, Kernels};
+use siskin_tools::emulated;
 use siskin_tools::synth::{self, DeltaNet, Key, Mix, Parts, Shape};
 use std::collections::HashSet;
 use std::path::Path;
@@ -137,11 +138,6 @@ fn forced(model: &Model, isa: Isa, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>>
         rows.push(decoder.logits(0).to_vec());
     }
     rows
-}
-
-/// Whether an emulator runs the tests (`SISKIN_RUNNER`), which is slow.
-fn emulated() -> bool {
-    std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty())
 }
 
 /// All that this machine has; of an emulated one, the best.

@@ -55,7 +55,7 @@ impl Endless {
 
 /// Whether an emulator runs the command: what is done to a process is then done to the emulator.
 fn emulated(what: &str) -> bool {
-    let emulated = std::env::var_os("SISKIN_RUNNER").is_some();
+    let emulated = siskin_tools::emulated();
     if emulated {
         eprintln!("skipped: {what} would be the emulator's");
     }

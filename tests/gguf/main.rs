@@ -3,8 +3,10 @@
 mod build;
 mod damaged;
 mod ggus;
-mod memory;
 mod random;
 mod real;
 mod split;
 mod valid;
+
+#[global_allocator]
+static ALLOCATOR: siskin_tools::meter::Counting = siskin_tools::meter::Counting;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use siskin::gguf::{ByteOrder, Gguf, Metadata, Value};
 
 use crate::build::{File, Item, LAYOUTS};
-use crate::memory;
+use siskin_tools::meter;
 
 /// Reads everything that an opened model offers.
 fn visit(model: &Gguf) {
@@ -44,7 +44,7 @@ fn visit_value(value: Value<'_>, depth: u32) {
 /// Opens damaged bytes and reads whatever is still there.
 fn survive(bytes: Vec<u8>) {
     let len = bytes.len();
-    let (opened, peak) = memory::peak(|| Gguf::from_vec(bytes));
+    let (opened, peak) = meter::peak(|| Gguf::from_vec(bytes));
     // 2 KiB for what does not depend on the file: a path, a message, a handle
     assert!(peak <= 2 * len + 2048, "{peak} bytes taken for a file of {len}");
     if let Ok(model) = opened {
@@ -186,7 +186,7 @@ fn tables_of_tiny_entries_stay_in_proportion() {
     }
     let bytes = file.bytes();
     let len = bytes.len();
-    let (model, peak) = memory::peak(|| Gguf::from_vec(bytes).unwrap());
+    let (model, peak) = meter::peak(|| Gguf::from_vec(bytes).unwrap());
     visit(&model);
     assert!(peak <= 8 * len, "{peak} bytes taken for a file of {len}");
 }

@@ -60,7 +60,7 @@ fn forced(model: &Model, isa: Isa, kv_type: KvType, prompt: &[u32], ids: &[u32])
 
 /// All that this machine has; of an emulated one (`SISKIN_RUNNER`), which is slow, the best.
 fn instruction_sets() -> impl Iterator<Item = Isa> {
-    let emulated = std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty());
+    let emulated = siskin_tools::emulated();
     Isa::available().filter(move |&isa| !emulated || isa == Isa::best())
 }
 

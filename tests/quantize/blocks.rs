@@ -61,7 +61,7 @@ fn errors_are_at_most_those_of_other_encoders() {
     for (name, theirs) in &golden.bytes {
         let format = Format::ALL.into_iter().find(|format| format.name() == name).expect("a format");
         let mut typical = (0.0, 0.0);
-        let step = if crate::util::emulated() { 4 } else { 1 };
+        let step = if siskin_tools::emulated() { 4 } else { 1 };
         for (row, (weights, theirs)) in golden.weights.iter().zip(theirs).enumerate().step_by(step) {
             let weights: Vec<f32> =
                 from_hex(weights).as_chunks().0.iter().map(|x| f32::from_le_bytes(*x)).collect();

@@ -110,12 +110,6 @@ pub fn shared(variable: &str, name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Whether an emulator runs the tests (`SISKIN_RUNNER`): some hundred times slower where floats are computed, so what is the same on every CPU
-/// is tried less often there.
-pub fn emulated() -> bool {
-    std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty())
-}
-
 /// The folder of trained test models.
 pub fn models() -> Option<PathBuf> {
     shared("SISKIN_MODELS", "models")

@@ -1,4 +1,11 @@
 //! Programs that make test models, and what they share with siskin's own tests.
 
 pub mod fuzz;
+pub mod meter;
 pub mod synth;
+
+/// Whether an emulator runs the tests (`SISKIN_RUNNER` names it): some hundred times slower where floats are computed, so what is the same on
+/// every CPU is tried less often there, and what the machine is to tell is not what an emulator tells.
+pub fn emulated() -> bool {
+    std::env::var_os("SISKIN_RUNNER").is_some_and(|runner| !runner.is_empty())
+}

@@ -1,13 +1,14 @@
 //! Some hostile inputs for every part in every test run; `cargo run --release -p siskin-tools --bin fuzz` runs as many as one wants.
 
-use siskin_tools::fuzz::{Cases, TARGETS, Watch, meter, run, target};
+use siskin_tools::fuzz::{Cases, TARGETS, Watch, run, target};
+use siskin_tools::meter;
 
 #[global_allocator]
 static ALLOCATOR: meter::Counting = meter::Counting;
 
 /// Runs `count` cases, far fewer where an emulator runs them.
 fn feed(name: &str, count: u64) {
-    let emulated = std::env::var_os("SISKIN_RUNNER").is_some();
+    let emulated = siskin_tools::emulated();
     let count = if emulated { count / 20 } else { count };
     let target = target(name).expect("a target");
     let report = run(&target, Cases { seed: 1, first: 0, count }, &Watch::default());

@@ -90,6 +90,45 @@ impl Kernels {
     }
 }
 
+/// `vnni!(kernels)`: what both folders with dot product instructions have, under the same names. Those of one are to be in scope.
+#[cfg(target_arch = "x86_64")]
+macro_rules! vnni {
+    ($kernels:expr) => {{
+        let kernels = $kernels
+            .with_dots([
+                (Format::Q4_0, dot_rows_q4_0 as DotRows),
+                (Format::Q4_1, dot_rows_q4_1),
+                (Format::Q5_0, dot_rows_q5_0),
+                (Format::Q5_1, dot_rows_q5_1),
+                (Format::Q8_0, dot_rows_q8_0),
+                (Format::Q2_K, dot_rows_q2_k),
+                (Format::Q3_K, dot_rows_q3_k),
+                (Format::Q4_K, dot_rows_q4_k),
+                (Format::Q5_K, dot_rows_q5_k),
+                (Format::Q6_K, dot_rows_q6_k),
+                (Format::IQ4_NL, dot_rows_iq4_nl),
+                (Format::IQ4_XS, dot_rows_iq4_xs),
+                (Format::MXFP4, dot_rows_mxfp4),
+            ])
+            .with_products([
+                (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
+                (Format::Q4_1, unpack_q4_1, multiply_offsets32),
+                (Format::Q5_0, unpack_q5_0, multiply_scales32),
+                (Format::Q5_1, unpack_q5_1, multiply_offsets32),
+                (Format::Q8_0, unpack_q8_0, multiply_scales32),
+                (Format::Q2_K, unpack_q2_k, multiply_offsets16),
+                (Format::Q3_K, unpack_q3_k, multiply_scales16),
+                (Format::Q4_K, unpack_q4_k, multiply_offsets32),
+                (Format::Q5_K, unpack_q5_k, multiply_offsets32),
+                (Format::Q6_K, unpack_q6_k, multiply_scales16),
+                (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
+                (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
+                (Format::MXFP4, unpack_mxfp4, multiply_scales32),
+            ]);
+        others!(kernels; dot_rows_any, unpack_any, multiply_scales16)
+    }};
+}
+
 #[cfg(target_arch = "x86_64")]
 impl Kernels {
     /// Replaces what AVX2, FMA and F16C do better.
@@ -142,75 +181,13 @@ impl Kernels {
     /// Replaces what AVX-VNNI does better than AVX2.
     pub(super) fn with_avx_vnni(self) -> Kernels {
         use crate::arch::x86_64::avx_vnni::*;
-        let kernels = self
-            .with_dots([
-                (Format::Q4_0, dot_rows_q4_0 as DotRows),
-                (Format::Q4_1, dot_rows_q4_1),
-                (Format::Q5_0, dot_rows_q5_0),
-                (Format::Q5_1, dot_rows_q5_1),
-                (Format::Q8_0, dot_rows_q8_0),
-                (Format::Q2_K, dot_rows_q2_k),
-                (Format::Q3_K, dot_rows_q3_k),
-                (Format::Q4_K, dot_rows_q4_k),
-                (Format::Q5_K, dot_rows_q5_k),
-                (Format::Q6_K, dot_rows_q6_k),
-                (Format::IQ4_NL, dot_rows_iq4_nl),
-                (Format::IQ4_XS, dot_rows_iq4_xs),
-                (Format::MXFP4, dot_rows_mxfp4),
-            ])
-            .with_products([
-                (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
-                (Format::Q4_1, unpack_q4_1, multiply_offsets32),
-                (Format::Q5_0, unpack_q5_0, multiply_scales32),
-                (Format::Q5_1, unpack_q5_1, multiply_offsets32),
-                (Format::Q8_0, unpack_q8_0, multiply_scales32),
-                (Format::Q2_K, unpack_q2_k, multiply_offsets16),
-                (Format::Q3_K, unpack_q3_k, multiply_scales16),
-                (Format::Q4_K, unpack_q4_k, multiply_offsets32),
-                (Format::Q5_K, unpack_q5_k, multiply_offsets32),
-                (Format::Q6_K, unpack_q6_k, multiply_scales16),
-                (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
-                (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
-                (Format::MXFP4, unpack_mxfp4, multiply_scales32),
-            ]);
-        others!(kernels; dot_rows_any, unpack_any, multiply_scales16)
+        vnni!(self)
     }
 
     /// Replaces what AVX-512 with VNNI does better than AVX2.
     pub(super) fn with_avx512_vnni(self) -> Kernels {
         use crate::arch::x86_64::avx512_vnni::*;
-        let kernels = self
-            .with_dots([
-                (Format::Q4_0, dot_rows_q4_0 as DotRows),
-                (Format::Q4_1, dot_rows_q4_1),
-                (Format::Q5_0, dot_rows_q5_0),
-                (Format::Q5_1, dot_rows_q5_1),
-                (Format::Q8_0, dot_rows_q8_0),
-                (Format::Q2_K, dot_rows_q2_k),
-                (Format::Q3_K, dot_rows_q3_k),
-                (Format::Q4_K, dot_rows_q4_k),
-                (Format::Q5_K, dot_rows_q5_k),
-                (Format::Q6_K, dot_rows_q6_k),
-                (Format::IQ4_NL, dot_rows_iq4_nl),
-                (Format::IQ4_XS, dot_rows_iq4_xs),
-                (Format::MXFP4, dot_rows_mxfp4),
-            ])
-            .with_products([
-                (Format::Q4_0, unpack_q4_0 as Unpack, multiply_scales32 as Multiply),
-                (Format::Q4_1, unpack_q4_1, multiply_offsets32),
-                (Format::Q5_0, unpack_q5_0, multiply_scales32),
-                (Format::Q5_1, unpack_q5_1, multiply_offsets32),
-                (Format::Q8_0, unpack_q8_0, multiply_scales32),
-                (Format::Q2_K, unpack_q2_k, multiply_offsets16),
-                (Format::Q3_K, unpack_q3_k, multiply_scales16),
-                (Format::Q4_K, unpack_q4_k, multiply_offsets32),
-                (Format::Q5_K, unpack_q5_k, multiply_offsets32),
-                (Format::Q6_K, unpack_q6_k, multiply_scales16),
-                (Format::IQ4_NL, unpack_iq4_nl, multiply_scales32),
-                (Format::IQ4_XS, unpack_iq4_xs, multiply_scales32),
-                (Format::MXFP4, unpack_mxfp4, multiply_scales32),
-            ]);
-        others!(kernels; dot_rows_any, unpack_any, multiply_scales16)
+        vnni!(self)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Small templates of our own: what is rendered, what is refused, and what hostile ones achieve.
 
 use super::*;
-use crate::testing::emulated;
+use siskin_tools::emulated;
 use std::time::{Duration, UNIX_EPOCH};
 
 fn compile(source: &str) -> Result<Template, Error> {

@@ -14,13 +14,11 @@ mod table;
 mod text;
 mod watch;
 
-use super::guard::Guard;
+use super::ask::Asked;
 use super::output::{Answer, message};
-use super::prompt::Prompt;
 use super::setup::Threads;
-use super::signals::Signals;
 use super::trace_args::Trace as Args;
-use super::{CliError, Outcome, options, report, search, setup};
+use super::{CliError, Outcome, report, search, setup};
 use capture::Wanted;
 use describe::Ended;
 use follow::Given;
@@ -29,7 +27,7 @@ use show::Show;
 use siskin::gguf::Gguf;
 use siskin::model::Model;
 use siskin::search::Found;
-use siskin::session::{Extent, Options, Session, Timing};
+use siskin::session::{Options, Session, Timing};
 use siskin::stop::{self, Reason};
 use siskin::tokenizer::{TokenId, Tokenizer};
 use siskin::topology::Topology;
@@ -40,50 +38,16 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use watch::Watch;
 
-/// Tokens that are generated when the user does not say how many; as in `generate`.
-const MAX_TOKENS: usize = 256;
-
-impl Args {
-    /// What the prompt is made of.
-    pub fn prompted(&self) -> Prompt<'_> {
-        Prompt {
-            direct: self.prompt.as_deref(),
-            source: &self.source,
-            #[cfg(feature = "chat")]
-            chat: self.chat,
-            #[cfg(feature = "chat")]
-            conversation: &self.conversation,
-        }
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let start = Instant::now();
-    let (guard, cancelled) = (Guard::new(&args.run), Signals::new().cancelled());
-    let prompted = args.prompted();
-    let text = prompted.text()?;
-    let topology = Topology::this_machine();
-    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
-    let flags = (&args.stop, &args.sample, &args.run);
-    let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
-    options.branches = search::branches(&args.search)?;
-    #[cfg(feature = "grammar")]
-    {
-        options.grammar = args.grammar.grammar()?;
-    }
-    let file = guard.open(&args.model, threads)?;
-    let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
-    let options = options::with_breakers(options, &args.sample, &tokenizer)?;
-    let tokenizing = Instant::now();
-    let (prompt, _) = prompted.encode(&file, &tokenizer, text)?;
-    let tokenize = tokenizing.elapsed();
+    let asked = Asked::new(&args.ask)?;
     let wanted = Wanted {
         top: (args.show.top as usize).max(if args.show.html.is_some() { page::CANDIDATES } else { 0 }),
         rest: args.show.html.is_some(),
     };
-    let extent = Extent::of_prompt(&model, &options, prompt.len());
-    guard.check((&file, &model, tokenizer.size()), threads.decode.max(threads.prefill), extent, &options)?;
+    asked.check()?;
+    let Asked { topology, threads, file, model, tokenizer, options, prompt, tokenize, .. } = asked;
     let parts = Parts { file: &file, model: &model, tokenizer: &tokenizer, topology: &topology, threads };
     let mut tracer = Tracer {
         args,
@@ -223,14 +187,14 @@ impl<'a> Tracer<'a> {
     /// Runs the prompt and searches.
     fn found(&mut self) -> Result<(Run, Found, Timing, Duration), CliError> {
         let mut session = self.parts.session(&self.prompt, &self.options)?;
-        let is_beams = self.args.search.beams.is_some();
+        let is_beams = self.args.ask.search.beams.is_some();
         let method = if is_beams { Method::Beams } else { Method::BestOf };
         let chain = if is_beams { Vec::new() } else { self.chain(&session)? };
         let run = self.described(&session, method, chain);
         let load = self.start.elapsed();
         let given = Given { tokens: &self.prompt, prompt: self.prompt.len(), from: self.prompt.len() };
         given.follow(&mut session, self.prompt.len(), self.parts.tokenizer, self.wanted)?;
-        let found = search::run(&self.args.search, &mut session)?;
+        let found = search::run(&self.args.ask.search, &mut session)?;
         Ok((run, found, session.timing(), load))
     }
 }

@@ -1,8 +1,8 @@
 //! Whole chains, in any order, against the plain one.
 
 use super::*;
-use crate::testing::emulated;
 use proptest::prelude::*;
+use siskin_tools::emulated;
 
 /// Keeps what it is told.
 #[derive(Default)]

@@ -4,7 +4,7 @@
 //! seeds are fixed, so each test either always passes or never does.
 
 use super::*;
-use crate::testing::emulated;
+use siskin_tools::emulated;
 
 const LOGITS: [f32; 8] = [0.1, -0.5, 1.2, 0.8, -1.0, 0.0, 0.8, -2.0];
 /// The value that chi-square of 0 to 7 degrees of freedom exceeds with probability 1e-4.

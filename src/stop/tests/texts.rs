@@ -2,8 +2,8 @@
 
 use super::cut;
 use crate::stop::StopTexts;
-use crate::testing::emulated;
 use proptest::prelude::*;
+use siskin_tools::emulated;
 
 /// What a search in the whole text says: which stop text is complete first, and where it starts.
 pub(super) fn search(stream: &[u8], texts: &[Vec<u8>]) -> Option<(usize, usize)> {

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use siskin_tools::fuzz::{self, Cases, Report, TARGETS, Target, Watch, meter};
+use siskin_tools::fuzz::{self, Cases, Report, TARGETS, Target, Watch};
+use siskin_tools::meter;
 
 #[global_allocator]
 static ALLOCATOR: meter::Counting = meter::Counting;

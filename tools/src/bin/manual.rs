@@ -11,6 +11,7 @@ use std::process::ExitCode;
 #[path = "../../../src/cli"]
 mod cli {
     pub mod args;
+    pub mod ask_args;
     pub mod batch_args;
     #[cfg(feature = "grammar")]
     pub mod grammar_args;

@@ -5,13 +5,11 @@
 //! | `targets/` | one function a part: takes bytes, whatever they are, and panics if a promise is broken |
 //! | `seeds.rs`, `writer.rs` | sound inputs to begin with, made by code |
 //! | `mutate.rs` | damages them: case `i` of a seed is the same everywhere |
-//! | `run.rs` | runs cases and says what was worst |
-//! | `meter.rs` | counts memory, if the program makes [`meter::Counting`] its allocator |
+//! | `run.rs` | runs cases and says what was worst; of memory too, in programs that make [`Counting`](crate::meter::Counting) their allocator |
 //!
 //! Three programs share it: `tools/tests/fuzz.rs` (some cases in every test run), the program `fuzz` (as many as one wants), and the
 //! targets of `fuzz/` for cargo-fuzz, whose coverage finds what blind damage does not.
 
-pub mod meter;
 pub mod mutate;
 mod run;
 mod seeds;

@@ -1,6 +1,7 @@
 //! Runs cases of a target and keeps what was worst: panics, time, memory.
 
-use super::{Target, meter, mutate};
+use super::{Target, mutate};
+use crate::meter;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,7 +1,8 @@
 //! The reader of model files. An input is a file.
 
 use super::SOME_MEMORY;
-use crate::fuzz::{Target, meter, seeds};
+use crate::fuzz::{Target, seeds};
+use crate::meter;
 use siskin::gguf::{Gguf, Metadata, Value};
 
 /// Files: no panic, memory of at most twice the file, and a file that opened can be read wholly.
