@@ -3,6 +3,7 @@
 //! Vectors of a row become vectors of a column by transposing 16 x 16 words of 32 bits. For quants a word is four columns, so each vector
 //! of the panel holds four columns of 16 rows; for the factors (scales, and offsets behind them) it is one float.
 
+use super::super::load::load_half;
 use super::load::store;
 use crate::activation::ActGroup;
 use crate::block::Block;
@@ -68,6 +69,32 @@ pub(super) fn unpack_group<B, R: AsRef<[B]>, const SCALES: usize, const VECTORS:
     }
 }
 
+/// Sixteen bytes of each row, which `row` gives, four to a vector, so that lane `r` of vector `j` has bytes `4 * j..4 * j + 4` of row `r`.
+///
+/// A quarter of a vector is loaded from each of four rows: then words only change places within quarters.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn columns<'a>(row: impl Fn(usize) -> &'a [u8; 16]) -> [__m512i; 4] {
+    let mut x = [_mm512_setzero_si512(); 4];
+    for (i, x) in x.iter_mut().enumerate() {
+        let first = _mm512_castsi128_si512(load_half(row(i)));
+        let two = _mm512_inserti32x4::<1>(first, load_half(row(i + 4)));
+        let three = _mm512_inserti32x4::<2>(two, load_half(row(i + 8)));
+        *x = _mm512_inserti32x4::<3>(three, load_half(row(i + 12)));
+    }
+    fours(x)
+}
+
+/// A half-precision float of each row, which `row` gives, widened.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn halves(row: impl Fn(usize) -> [u8; 2]) -> __m512i {
+    let x = |r: usize| i16::from_le_bytes(row(r));
+    let low = _mm_setr_epi16(x(0), x(1), x(2), x(3), x(4), x(5), x(6), x(7));
+    let high = _mm_setr_epi16(x(8), x(9), x(10), x(11), x(12), x(13), x(14), x(15));
+    _mm512_castps_si512(_mm512_cvtph_ps(_mm256_set_m128i(high, low)))
+}
+
 /// Eight scales and eight offsets.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
@@ -81,20 +108,13 @@ pub(super) fn factors(scales: __m256, offsets: __m256) -> __m512 {
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 fn transpose(x: [__m512i; 16]) -> [__m512i; 16] {
-    let mut fours = [_mm512_setzero_si512(); 16];
-    for (x, out) in x.as_chunks::<4>().0.iter().zip(fours.as_chunks_mut::<4>().0) {
-        let (a, b) = (_mm512_unpacklo_epi32(x[0], x[1]), _mm512_unpackhi_epi32(x[0], x[1]));
-        let (c, d) = (_mm512_unpacklo_epi32(x[2], x[3]), _mm512_unpackhi_epi32(x[2], x[3]));
-        *out = [
-            _mm512_unpacklo_epi64(a, c),
-            _mm512_unpackhi_epi64(a, c),
-            _mm512_unpacklo_epi64(b, d),
-            _mm512_unpackhi_epi64(b, d),
-        ];
+    let mut turned = [_mm512_setzero_si512(); 16];
+    for (x, out) in x.as_chunks::<4>().0.iter().zip(turned.as_chunks_mut::<4>().0) {
+        *out = fours(*x);
     }
     let mut out = [_mm512_setzero_si512(); 16];
     for i in 0..4 {
-        let [a, b, c, d] = [fours[i], fours[4 + i], fours[8 + i], fours[12 + i]];
+        let [a, b, c, d] = [turned[i], turned[4 + i], turned[8 + i], turned[12 + i]];
         let (low, high) = (_mm512_shuffle_i32x4::<0x44>(a, b), _mm512_shuffle_i32x4::<0xee>(a, b));
         let (low2, high2) = (_mm512_shuffle_i32x4::<0x44>(c, d), _mm512_shuffle_i32x4::<0xee>(c, d));
         out[i] = _mm512_shuffle_i32x4::<0x88>(low, low2);
@@ -103,4 +123,18 @@ fn transpose(x: [__m512i; 16]) -> [__m512i; 16] {
         out[12 + i] = _mm512_shuffle_i32x4::<0xdd>(high, high2);
     }
     out
+}
+
+/// In each quarter, word `j` of vector `i` becomes word `i` of vector `j`.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn fours(x: [__m512i; 4]) -> [__m512i; 4] {
+    let (a, b) = (_mm512_unpacklo_epi32(x[0], x[1]), _mm512_unpackhi_epi32(x[0], x[1]));
+    let (c, d) = (_mm512_unpacklo_epi32(x[2], x[3]), _mm512_unpackhi_epi32(x[2], x[3]));
+    [
+        _mm512_unpacklo_epi64(a, c),
+        _mm512_unpackhi_epi64(a, c),
+        _mm512_unpacklo_epi64(b, d),
+        _mm512_unpackhi_epi64(b, d),
+    ]
 }
