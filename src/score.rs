@@ -12,7 +12,7 @@
 //! A text has the probability `P(t_1) P(t_2 | t_1) ...` of its tokens; logarithms are natural ones. The probabilities are the model's own: the softmax
 //! over all logits, at temperature 1. Called by programs that embed the library, and by the command.
 
-#[cfg(test)]
+#[cfg(all(test, feature = "builtin"))]
 mod tests;
 
 use crate::kv::shape::BranchShape;

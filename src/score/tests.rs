@@ -26,7 +26,6 @@ fn one_by_one(model: &Model, prompt: &[TokenId], text: &[TokenId]) -> Vec<(f64, 
     text.iter().map(&mut look).collect()
 }
 
-#[cfg(feature = "builtin")]
 #[test]
 fn scores_are_those_of_single_tokens() {
     let model = crate::Model::builtin().expect("the built-in model");
@@ -59,7 +58,6 @@ fn scores_are_those_of_single_tokens() {
     }
 }
 
-#[cfg(feature = "builtin")]
 #[test]
 fn a_token_across_the_border_belongs_to_the_text() {
     let model = crate::Model::builtin().expect("the built-in model");
@@ -71,7 +69,6 @@ fn a_token_across_the_border_belongs_to_the_text() {
     }
 }
 
-#[cfg(feature = "builtin")]
 #[test]
 fn what_cannot_be_scored_is_named() {
     let model = crate::Model::builtin().expect("the built-in model");

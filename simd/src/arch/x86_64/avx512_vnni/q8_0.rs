@@ -5,11 +5,12 @@
 //! weights instead is one instruction shorter, but then large sums cancel in floats.)
 
 use super::super::load::{floats, heads, load};
-use super::panel::unpack;
+use super::load::store;
+use super::panel::{columns, halves, unpack_group};
 use super::rows::{dot_rows, dot_signed, pair, quarter, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
-use crate::panel::{PanelGroup, Source};
+use crate::panel::{PANEL_ROWS, PanelGroup, Source};
 use bytemuck::Zeroable;
 use std::arch::x86_64::*;
 
@@ -29,10 +30,32 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_q8_0(source: Source<'_>, panel: &mut [PanelGroup]) {
+    let raise = _mm512_set1_epi8(-128); // 128 as a byte without a sign
     let quants = |blocks: &[BlockQ8_0], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
-    unpack::<BlockQ8_0, 8, 8, 1>(source, panel, 128, quants, |blocks| {
-        [_mm512_zextps256_ps512(heads(blocks).0)]
-    });
+    let scales = |blocks: &[BlockQ8_0]| [_mm512_zextps256_ps512(heads(blocks).0)];
+    for (g, group) in panel.iter_mut().enumerate() {
+        let at = (source.first + g) * 8;
+        match source.whole(at) {
+            Some(rows) => unpack_whole(rows, group, raise),
+            None => unpack_group::<_, _, 8, 1>(source.parts(at, 8), group, raise, quants, scales),
+        }
+    }
+}
+
+/// A group of all rows.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn unpack_whole(rows: [&[BlockQ8_0; 8]; PANEL_ROWS], group: &mut PanelGroup, raise: __m512i) {
+    let parts = group.q.as_chunks_mut::<64>().0.as_chunks_mut::<8>().0;
+    for (i, (out, scale)) in parts.iter_mut().zip(&mut group.scale).enumerate() {
+        store(scale, halves(|r| rows[r][i].d));
+        for (half, out) in out.as_chunks_mut::<4>().0.iter_mut().enumerate() {
+            let row = |r: usize| &bytemuck::cast_ref::<_, [[u8; 16]; 2]>(&rows[r][i].qs)[half];
+            for (out, quants) in out.iter_mut().zip(columns(row)) {
+                store(out, _mm512_add_epi8(quants, raise));
+            }
+        }
+    }
 }
 
 /// The quants of blocks `2 * i` and `2 * i + 1`, if there is the first of them.
