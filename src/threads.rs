@@ -11,7 +11,7 @@
 //!
 //! Between jobs a worker spins, then yields, then parks, so an idle team costs nothing. Of a core that it shares with another process a worker
 //! would lose hold in the middle of a chunk, for milliseconds in which the leader waits for it; so it offers its core of its own accord every
-//! [`TURN`], between two jobs, when nobody waits. Nothing here allocates after [`Team::new`].
+//! millisecond, between two jobs, when nobody waits. Nothing here allocates after [`Team::new`].
 //! (rayon's `broadcast` allocates at every call, and waits for every thread even where there is no work left for it.)
 
 use crate::topology;
