@@ -23,12 +23,29 @@ pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTOR
     quarter: impl Fn(&[B], usize) -> __m512i,
     factors: impl Fn(&[B]) -> [__m512; VECTORS],
 ) {
+    let (quarter, factors) = (&quarter, &factors);
+    unpack_with::<B, N, SCALES, VECTORS>(source, panel, raise, quarter, factors, |rows, group, raise| {
+        unpack_group::<B, _, SCALES, VECTORS>(rows, group, raise, quarter, factors);
+    });
+}
+
+/// The same with another way for whole rows: `whole(rows, group, raise)`.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+pub(super) fn unpack_with<B: Block, const N: usize, const SCALES: usize, const VECTORS: usize>(
+    source: Source<'_>,
+    panel: &mut [PanelGroup],
+    raise: u8,
+    quarter: impl Fn(&[B], usize) -> __m512i,
+    factors: impl Fn(&[B]) -> [__m512; VECTORS],
+    whole: impl Fn([&[B; N]; PANEL_ROWS], &mut PanelGroup, __m512i),
+) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let raise = _mm512_set1_epi8(raise as i8);
     for (g, group) in panel.iter_mut().enumerate() {
         // Whole rows nearly always: then nothing has to be looked for.
         match source.whole::<B, N>((source.first + g) * N) {
-            Some(rows) => unpack_group::<B, _, SCALES, VECTORS>(rows, group, raise, &quarter, &factors),
+            Some(rows) => whole(rows, group, raise),
             None => {
                 let rows = source.parts((source.first + g) * N, N);
                 unpack_group::<B, _, SCALES, VECTORS>(rows, group, raise, &quarter, &factors);

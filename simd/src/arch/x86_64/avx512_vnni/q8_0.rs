@@ -6,7 +6,7 @@
 
 use super::super::load::{floats, heads, load};
 use super::load::store;
-use super::panel::{columns, halves, unpack_group};
+use super::panel::{columns, halves, unpack_with};
 use super::rows::{dot_rows, dot_signed, pair, quarter, spread};
 use crate::activation::Column;
 use crate::block::BlockQ8_0;
@@ -30,16 +30,11 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_q8_0(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let raise = _mm512_set1_epi8(-128); // 128 as a byte without a sign
     let quants = |blocks: &[BlockQ8_0], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
     let scales = |blocks: &[BlockQ8_0]| [_mm512_zextps256_ps512(heads(blocks).0)];
-    for (g, group) in panel.iter_mut().enumerate() {
-        let at = (source.first + g) * 8;
-        match source.whole(at) {
-            Some(rows) => unpack_whole(rows, group, raise),
-            None => unpack_group::<_, _, 8, 1>(source.parts(at, 8), group, raise, quants, scales),
-        }
-    }
+    unpack_with::<BlockQ8_0, 8, 8, 1>(source, panel, 128, quants, scales, |rows, group, raise| {
+        unpack_whole(rows, group, raise);
+    });
 }
 
 /// A group of all rows.
