@@ -15,16 +15,16 @@ pub(super) trait Blocks {
     /// One of them. Every logit is in one block.
     fn block(&self, index: usize) -> [f32; BLOCK];
 
-    /// The sums of both of `term`'s values over all logits, each by [`LANES`] running sums that are added at the end.
+    /// The sums of `term`'s values over all logits, each by [`LANES`] running sums that are added at the end.
     #[inline]
-    fn sums_of(&self, term: impl Fn(f32) -> [f64; 2]) -> [f64; 2] {
+    fn sums_of<const N: usize>(&self, term: impl Fn(f32) -> [f64; N]) -> [f64; N] {
         widest(Sum { blocks: self, term })
     }
 
     /// The sum of `term` over all logits, likewise.
     #[inline]
     fn sum_of(&self, term: impl Fn(f32) -> f64) -> f64 {
-        let [sum] = widest(Sum { blocks: self, term: |logit| [term(logit)] });
+        let [sum] = self.sums_of(|logit| [term(logit)]);
         sum
     }
 
@@ -41,8 +41,14 @@ pub(super) trait Blocks {
 
     /// How many logits are above -inf.
     fn count(&self) -> f64 {
-        self.sum_of(|logit| f64::from(u8::from(logit > f32::NEG_INFINITY)))
+        self.sum_of(one_if_finite)
     }
+}
+
+/// What a logit below +inf adds to the number of those above -inf.
+#[inline(always)]
+pub(super) fn one_if_finite(logit: f32) -> f64 {
+    f64::from(u8::from(logit > f32::NEG_INFINITY))
 }
 
 /// Sums over all logits of some blocks.

@@ -9,7 +9,7 @@
 
 use super::blocks::{BLOCK, Blocks};
 use super::edits::{Touched, changed};
-use super::softmax::Weights;
+use super::softmax::{Moments, Weights};
 use super::source::Source;
 
 /// A token and its logit, before it is divided by the temperature.
@@ -109,13 +109,13 @@ impl Candidates {
         total
     }
 
-    /// What the distribution weighs, and the weighted sum of the exponents: see [`Weights::moments`].
-    pub(super) fn moments(&mut self, source: &Source<'_>) -> (f64, f64) {
+    /// Sums over the distribution.
+    pub(super) fn moments(&mut self, source: &Source<'_>) -> Moments {
         let moments = match self.whole {
             true => self.weights.moments(source),
             false => self.weights.moments(self.list.as_slice()),
         };
-        self.total = Some(moments.0);
+        self.total = Some(moments.total);
         moments
     }
 

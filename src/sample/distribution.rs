@@ -71,8 +71,7 @@ impl<'a> Distribution<'a> {
 
     /// The entropy `-sum p ln p` in nats. Looks at every logit.
     pub fn entropy(&self) -> f32 {
-        let (total, weighted) = self.weights.moments(self.logits);
-        (ln(total) - weighted / total).max(0.0) as f32
+        self.weights.moments(self.logits).entropy() as f32
     }
 
     /// How many tokens have a finite logit.

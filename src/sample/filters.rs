@@ -4,11 +4,11 @@
 //! add one: write it here as a function on [`Candidates`], give it a plain reference in `tests/plain.rs`, and a step in `step.rs`.
 //! In what follows `x_i` is a logit divided by the temperature, and `p_i = e^x_i / sum_j e^x_j`.
 
-use super::blocks::Blocks;
+use super::blocks::{Blocks, one_if_finite};
 use super::candidates::{Candidates, Entry, rank, token_of};
 use super::edits::Touched;
 use super::options::Dynamic;
-use super::softmax::{exp, ln};
+use super::softmax::{Moments, exp, ln};
 use super::source::Source;
 
 /// top-n-sigma: those with `x_i >= max x - n * sigma`, where sigma is the standard deviation of all finite logits.
@@ -25,8 +25,8 @@ pub(super) fn top_n_sigma(candidates: &mut Candidates, source: &Source<'_>, n: f
 
 fn standard_deviation(logits: &(impl Blocks + ?Sized)) -> f64 {
     let finite = |logit: f32, term: f64| if logit > f32::NEG_INFINITY { term } else { 0.0 };
-    let count = logits.count();
-    let mean = logits.sum_of(|logit| finite(logit, f64::from(logit))) / count;
+    let [count, sum] = logits.sums_of(|logit| [one_if_finite(logit), finite(logit, f64::from(logit))]);
+    let mean = sum / count;
     let squares = logits.sum_of(|logit| {
         let off = f64::from(logit) - mean;
         finite(logit, off * off)
@@ -39,10 +39,9 @@ fn standard_deviation(logits: &(impl Blocks + ?Sized)) -> f64 {
 ///
 /// C. Meister, T. Pimentel, G. Wiher and R. Cotterell, "Locally typical sampling", 2022, arXiv:2202.00666, section 4.
 pub(super) fn typical(candidates: &mut Candidates, source: &Source<'_>, p: f64) {
-    let (total, weighted) = candidates.moments(source);
-    let weights = candidates.weights;
     // `-ln p_i - H` is `mean - exponent_i`: the logarithm of the total cancels out.
-    let mean = weighted / total;
+    let Moments { total, mean, .. } = candidates.moments(source);
+    let weights = candidates.weights;
     // All in the best `p` of the mass are at most this far off, so that whoever is further is not needed.
     let floor = weights.floor(p, source.vocab(), total);
     let furthest = (mean - weights.exponent(floor)).max(-mean);
@@ -130,13 +129,11 @@ pub(super) fn dynamic_temperature(
     temperature: f32,
     dynamic: Dynamic,
 ) {
-    let (total, weighted) = candidates.moments(source);
-    let n = if candidates.is_whole() { source.count() } else { candidates.list.len() as f64 };
-    if n < 2.0 {
+    let moments = candidates.moments(source);
+    if moments.count < 2.0 {
         return;
     }
-    let entropy = (ln(total) - weighted / total).max(0.0);
-    let normalized = (entropy / ln(n)).min(1.0);
+    let normalized = (moments.entropy() / ln(moments.count)).min(1.0);
     let power =
         if normalized > 0.0 { exp(f64::from(dynamic.exponent) * ln(normalized).min(0.0)) } else { 0.0 };
     let (middle, range) = (f64::from(temperature), f64::from(dynamic.range));

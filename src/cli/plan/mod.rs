@@ -24,7 +24,7 @@ use siskin_simd::Format;
 use std::time::{Duration, Instant};
 
 /// How long memory is read to see how fast it is.
-const PROBE: Duration = Duration::from_millis(50);
+const PROBE: Duration = Duration::from_millis(4);
 /// Part of the bandwidth that decoding uses, about.
 const USED: f64 = 0.85;
 /// Formats that a model could be had in, the largest first.
