@@ -189,18 +189,27 @@ impl<'m> Predictor<'m> {
     ///
     /// If `context` is not one for the model, or its heads cannot be stored as `kv_type`.
     pub fn new(model: &'m Model, cpu: Cpu, context: usize, kv_type: KvType) -> Result<Predictor<'m>, Error> {
+        let plan = Predictor::plan(model, cpu.team.threads(), context, kv_type)?;
+        let vocabulary = model.weights().vocabulary();
+        let logits = vec![0.0; ROWS * vocabulary];
+        Ok(Predictor { decoder: Decoder::new(model, &plan, cpu), vocabulary, logits })
+    }
+
+    /// The memory that [`Predictor::new`] takes with a team of so many threads.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn plan(model: &Model, threads: usize, context: usize, kv_type: KvType) -> Result<Plan, Error> {
         let limit = model.config().context;
         if !(2..=limit).contains(&context) {
             return Err(Error::Context { found: context, context: limit });
         }
         kv_type.check(model.config().heads.head_dim)?;
-        let vocabulary = model.weights().vocabulary();
-        let logits = vocabulary.checked_mul(ROWS).ok_or(Error::TooLarge { context })?;
-        let sampler_bytes = logits.checked_mul(size_of::<f32>()).ok_or(Error::TooLarge { context })?;
-        let job =
-            Job { positions: context, kv_type, threads: cpu.team.threads(), sampler_bytes, ..Job::default() };
-        let plan = Plan::new(model, job).ok_or(Error::TooLarge { context })?;
-        Ok(Predictor { decoder: Decoder::new(model, &plan, cpu), vocabulary, logits: vec![0.0; logits] })
+        let logits = model.weights().vocabulary().checked_mul(ROWS * size_of::<f32>());
+        let sampler_bytes = logits.ok_or(Error::TooLarge { context })?;
+        let job = Job { positions: context, kv_type, threads, sampler_bytes, ..Job::default() };
+        Plan::new(model, job).ok_or(Error::TooLarge { context })
     }
 
     /// Runs the part of a window from `start` on that one pass takes; the places of its tokens in the window.

@@ -27,6 +27,8 @@ use std::ops::Range;
 const ROWS: usize = 16;
 /// Continuations that are run side by side.
 pub const SIDE_BY_SIDE: usize = 16;
+/// Rows of logits that there is room for.
+const LOGITS: usize = if ROWS > SIDE_BY_SIDE { ROWS } else { SIDE_BY_SIDE };
 
 /// Why a text cannot be scored.
 #[derive(Clone, Debug, thiserror::Error, PartialEq)]
@@ -150,7 +152,7 @@ fn without_end(mut tokens: Vec<TokenId>, tokenizer: &Tokenizer, added: &[TokenId
 pub struct Scorer<'m> {
     decoder: Decoder<'m>,
     vocabulary: usize,
-    /// `ROWS x vocabulary`.
+    /// `LOGITS x vocabulary`.
     logits: Vec<f32>,
     /// What follows the prompt; empty if nothing was run.
     next: Vec<f32>,
@@ -163,12 +165,30 @@ impl<'m> Scorer<'m> {
     ///
     /// If a text is too long or has no token, a token is out of range, or the model's heads cannot be stored as `kv_type`.
     pub fn new(model: &'m Model, cpu: Cpu, texts: &Texts, kv_type: KvType) -> Result<Scorer<'m>, Error> {
+        let plan = Scorer::plan(model, cpu.team.threads(), texts, kv_type)?;
+        let vocabulary = model.weights().vocabulary();
+        let (decoder, logits) = (Decoder::new(model, &plan, cpu), vec![0.0; vocabulary * LOGITS]);
+        let mut scorer = Scorer { decoder, vocabulary, logits, next: Vec::with_capacity(vocabulary) };
+        for batch in texts.prompt.chunks(scorer.decoder.max_batch()) {
+            scorer.decoder.forward(batch);
+            scorer.next.clear();
+            scorer.next.extend_from_slice(scorer.decoder.logits(batch.len() - 1));
+        }
+        Ok(scorer)
+    }
+
+    /// The memory that [`Scorer::new`] takes with a team of so many threads.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn plan(model: &Model, threads: usize, texts: &Texts, kv_type: KvType) -> Result<Plan, Error> {
         let (vocabulary, context) = (model.weights().vocabulary(), model.config().context);
         check(texts, vocabulary, context)?;
         kv_type.check(model.config().heads.head_dim)?;
         let too_large = Error::TooLarge { tokens: texts.longest() };
-        let logits = vocabulary.checked_mul(ROWS.max(SIDE_BY_SIDE)).filter(|n| n.checked_mul(8).is_some());
-        let logits = logits.ok_or(too_large.clone())?;
+        // the last row is `next`
+        let logits = vocabulary.checked_mul((LOGITS + 1) * size_of::<f32>()).ok_or(too_large.clone())?;
         let (count, positions) = (texts.rest.len().min(SIDE_BY_SIDE), texts.longest());
         let (positions, branches) = match count {
             0 | 1 => (positions, BranchShape::default()),
@@ -177,25 +197,8 @@ impl<'m> Scorer<'m> {
                 BranchShape { count, positions: positions - texts.prompt.len(), run: 1 },
             ),
         };
-        let sampler_bytes = (logits + vocabulary) * size_of::<f32>();
-        let job = Job {
-            positions,
-            branches,
-            kv_type,
-            threads: cpu.team.threads(),
-            sampler_bytes,
-            ..Job::default()
-        };
-        let plan = Plan::new(model, job).ok_or(too_large)?;
-        let decoder = Decoder::new(model, &plan, cpu);
-        let mut scorer =
-            Scorer { decoder, vocabulary, logits: vec![0.0; logits], next: Vec::with_capacity(vocabulary) };
-        for batch in texts.prompt.chunks(scorer.decoder.max_batch()) {
-            scorer.decoder.forward(batch);
-            scorer.next.clear();
-            scorer.next.extend_from_slice(scorer.decoder.logits(batch.len() - 1));
-        }
-        Ok(scorer)
+        let job = Job { positions, branches, kv_type, threads, sampler_bytes: logits, ..Job::default() };
+        Plan::new(model, job).ok_or(too_large)
     }
 
     /// Scores a text behind the prompt, and what was scored before it.

@@ -318,6 +318,26 @@ fn keys_and_values_are_stored_as_asked_for() {
     assert!(line.contains("f16") && !line.contains("q8_0"), "{line}");
 }
 
+/// Values that stand for themselves are looked at when a model is loaded: quantized activations would hide them.
+#[test]
+fn a_value_that_is_no_number_is_named() {
+    let siskin = Siskin::new();
+    let tiny = Shape::named("tiny").expect("a shape");
+    let path = siskin.file("nan.gguf", b"");
+    synth::Model::new(tiny, Mix::named("Q4_0").expect("a format"), 1)
+        .save(&path)
+        .expect("room for a small file");
+    let offset = {
+        let file = siskin::gguf::Gguf::open(&path).expect("a model");
+        file.tensor("output_norm.weight").expect("a norm").offset() as usize
+    };
+    let mut bytes = std::fs::read(&path).expect("the file");
+    bytes[offset + 20..offset + 24].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(&path, bytes).expect("room for a small file");
+    let run = siskin.run(["generate", "-m", "nan.gguf", "x"]);
+    run.fails(3, &["nan.gguf", "output_norm.weight", "value 5 is NaN", "Try"]);
+}
+
 #[test]
 fn every_bad_input_has_its_message_and_code() {
     let (siskin, model) = (Siskin::new(), model());

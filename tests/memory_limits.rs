@@ -169,7 +169,6 @@ fn shell(siskin: &Siskin, before: &str, args: &[&str]) -> Run {
     Run::from(command.output().expect("a shell"))
 }
 
-/// From the smallest address space in which the program itself starts to one in which the run fits.
 #[test]
 fn a_window_has_its_own_hint() {
     let (siskin, model) = (Siskin::new(), model());
@@ -180,6 +179,7 @@ fn a_window_has_its_own_hint() {
     siskin.run(generate(&model, &flags)).fails(4, &["--window"]);
 }
 
+/// From the smallest address space in which the program itself starts to one in which the run fits.
 #[test]
 fn a_small_address_space_is_an_error() {
     if emulated() {
@@ -202,6 +202,68 @@ fn a_small_address_space_is_an_error() {
         }
     }
     assert!(refused > 0 && ran > 0, "{refused} refused, {ran} ran");
+}
+
+/// Every other command that runs a model, too.
+#[test]
+fn every_command_has_a_limit() {
+    let (siskin, model) = (Siskin::new(), model());
+    siskin.file("text.txt", "Some words, and a few more of them. ".repeat(20).as_bytes());
+    let commands: [&[&str]; 4] = [
+        &["score", "-m", &model, "text.txt"],
+        &["perplexity", "-m", &model, "-f", "text.txt", "--context", "64"],
+        &["bench", "-m", &model, "--prompt", "8", "-n", "2", "--repetitions", "1"],
+        &["tokenize", "-m", &model, "-f", "text.txt"],
+    ];
+    for command in &commands[..3] {
+        let limited = |limit: &[&str]| siskin.run([command, limit].concat());
+        limited(&["--mem-limit", "1G"]).ok();
+        limited(&["--mem-limit", "300K"]).fails(4, &["asked for", "--force"]);
+        let forced = limited(&["--mem-limit", "300K", "--force"]);
+        assert!(forced.stderr.contains("warning"), "{command:?}: {}", forced.stderr);
+        forced.ok();
+    }
+    if emulated() {
+        return;
+    }
+    let starts = |kib: usize| shell(&siskin, &format!("ulimit -v {kib}"), &["--version"]).code == Some(0);
+    let first = (1..200).map(|step| step * 2048).find(|&kib| starts(kib)).expect("it starts");
+    for command in commands {
+        let run = |step: usize| shell(&siskin, &format!("ulimit -v {}", first + step * 3072), command);
+        let codes: Vec<_> = (0..40).map(|step| (step, run(step))).collect();
+        for (step, run) in &codes {
+            assert!(matches!(run.code, Some(0 | 4)), "{command:?} {step}: {:?} {}", run.code, run.stderr);
+        }
+        assert!(codes.iter().any(|(_, run)| run.code == Some(0)), "{command:?} never ran");
+    }
+}
+
+/// Several times the 6 MB that a plan may be wrong by: keys and values, a large vocabulary, a grammar over it.
+#[test]
+fn large_runs_are_within_6_mb_of_the_plan() {
+    if emulated() {
+        return;
+    }
+    let siskin = Siskin::new();
+    let (qwen, mix) = (Shape::named("qwen2.5-0.5b").expect("a shape"), Mix::named("Q4_0").expect("a mix"));
+    synth::Model::new(Shape { layers: 2, ..qwen }, mix, 1)
+        .save(&siskin.file("large.gguf", b""))
+        .expect("room for a file");
+    siskin.file("schema.json", br#"{"type": "object", "properties": {"a": {"type": "string"}}}"#);
+    let cases: [&[&str]; 3] = [
+        &["-n", "30", "--context", "20000", "--best-of", "20", "--kv-type", "f32"],
+        &["-n", "30", "--json-schema", "schema.json"],
+        &["-n", "30", "--json-schema", "schema.json", "--beams", "4"],
+    ];
+    for flags in cases {
+        let base = ["generate", "-m", "large.gguf", "-t", "2", "--seed", "1", "--tokens", PROMPT, "--json"];
+        let memory = &siskin.run([&base, flags].concat()).json()["memory"];
+        let (planned, measured) = (number(memory, "planned"), number(memory, "peak_outside_file"));
+        assert!(planned > 18_000_000, "{flags:?}: {planned}");
+        assert!(measured.abs_diff(planned) < 6_000_000, "{flags:?}: planned {planned}, measured {measured}");
+    }
+    let limited = ["--tokens", PROMPT, "--json-schema", "schema.json", "--mem-limit", "12M"];
+    siskin.run([&["generate", "-m", "large.gguf"], &limited[..]].concat()).fails(4, &["asked for"]);
 }
 
 #[test]

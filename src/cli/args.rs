@@ -310,18 +310,26 @@ pub struct RunArgs {
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
     pub kv_type: KvTypeArg,
-    /// Allocate at most this much memory, such as 512M or 1.5G; mapped weights do not count
-    #[arg(long, value_name = "SIZE")]
-    pub mem_limit: Option<Size>,
-    /// Begin even if it needs more memory than there is
-    #[arg(long)]
-    pub force: bool,
+    /// Memory
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// Read the model's file into memory, instead of mapping it
     #[arg(long)]
     pub no_mmap: bool,
     /// Lock the weights in memory, as far as the limit of locked memory (ulimit -l) and the memory permit
     #[arg(long)]
     pub lock: bool,
+}
+
+/// How much memory may be taken.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct LimitArgs {
+    /// Allocate at most this much memory, such as 512M or 1.5G; mapped weights do not count
+    #[arg(long, value_name = "SIZE", help_heading = "Machine")]
+    pub mem_limit: Option<Size>,
+    /// Begin even if it needs more memory than there is
+    #[arg(long, help_heading = "Machine")]
+    pub force: bool,
 }
 
 /// `--kv-type`.
@@ -483,6 +491,9 @@ pub struct Bench {
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
     pub kv_type: KvTypeArg,
+    /// Memory
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// Print one JSON object
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,

@@ -58,7 +58,7 @@ impl Asked {
     /// What the run will take; an error if it does not fit.
     pub fn check(&self) -> Result<Footprint, CliError> {
         let extent = Extent::of_prompt(&self.model, &self.options, self.prompt.len());
-        let parts = (&self.file, &self.model, self.tokenizer.size());
+        let parts = (&self.file, &self.model, &self.tokenizer);
         self.guard.check(parts, self.threads.decode.max(self.threads.prefill), extent, &self.options)
     }
 }

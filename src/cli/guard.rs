@@ -1,15 +1,15 @@
 //! Compares what a run takes with what there is, before it is taken: for every command that generates.
 
-use super::args::{ModelArgs, RunArgs};
+use super::args::{LimitArgs, ModelArgs, RunArgs};
 use super::output::message;
 use super::setup::Threads;
 use super::{CliError, setup};
 use siskin::gguf::Gguf;
 use siskin::machine::{self, Machine};
-use siskin::memory::{self, Budget, Footprint, Size, Streamed};
+use siskin::memory::{Budget, Footprint, Size, Streamed};
 use siskin::model::{Model, Plan};
 use siskin::session::{Extent, Options, Window};
-use siskin::tokenizer;
+use siskin::tokenizer::{self, Tokenizer};
 
 /// Bytes a second of a fast SD card, for estimates.
 const CARD: u64 = 100_000_000;
@@ -25,9 +25,14 @@ pub struct Guard {
 impl Guard {
     /// To be made first, as long as nothing has been mapped or allocated.
     pub fn new(args: &RunArgs) -> Guard {
-        let limit = args.mem_limit.map(|Size(bytes)| bytes);
-        let RunArgs { force, no_mmap, lock, .. } = *args;
-        Guard { budget: Budget::new(&Machine::this(), limit), force, no_mmap, lock }
+        let RunArgs { limit, no_mmap, lock, .. } = *args;
+        Guard { no_mmap, lock, ..Guard::of(limit) }
+    }
+
+    /// The same for commands that can only map a model.
+    pub fn of(LimitArgs { mem_limit, force }: LimitArgs) -> Guard {
+        let limit = mem_limit.map(|Size(bytes)| bytes);
+        Guard { budget: Budget::new(&Machine::this(), limit), force, no_mmap: false, lock: false }
     }
 
     /// Opens the model that is to be run: mapped, or read into memory if that was asked for and fits.
@@ -49,36 +54,65 @@ impl Guard {
             let footprint = self.placed(Footprint::new(file, model, plan, size, threads));
             self.decide(self.budget.check(&footprint, || None))?;
         }
-        let needed = size.owned.saturating_add(size.building);
-        machine::require(needed).map_err(|needed| {
-            let needed = Size(needed as u64);
-            CliError::DoesNotFit(format!(
-                "the tokenizer needs {needed}, which the system refuses. Try a higher limit"
-            ))
-        })
+        require_tokenizer(size)
+    }
+
+    /// Before a tokenizer is built that is used by itself.
+    pub fn before_tokenizer(&self, file: &Gguf) -> Result<(), CliError> {
+        let Ok(size) = tokenizer::Size::estimate(file.metadata()) else { return Ok(()) };
+        let hint = || "Try a higher limit".to_owned();
+        self.decide(self.refuse(&Footprint::of_tokenizer(file, size), "the tokenizer needs", hint))?;
+        require_tokenizer(size)
+    }
+
+    /// Before something is run that takes what its plan says; `what` begins the message, and `hint` ends it.
+    pub fn check_plan(
+        &self,
+        (file, model, size): (&Gguf, &Model, tokenizer::Size),
+        threads: usize,
+        plan: Plan,
+        (what, hint): (&str, &str),
+    ) -> Result<Footprint, CliError> {
+        let run = self.placed(Footprint::new(file, model, plan, size, threads));
+        self.decide(self.refuse(&run, what, || hint.to_owned()))?;
+        setup::require(&plan)?;
+        self.warn_of_streaming(&run);
+        Ok(run)
+    }
+
+    /// An error if there is not as much as a footprint needs.
+    fn refuse(&self, footprint: &Footprint, what: &str, hint: impl FnOnce() -> String) -> Result<(), String> {
+        let Some(bound) = self.budget.missed(footprint) else { return Ok(()) };
+        let (needed, available) = (Size(bound.needed(footprint)), Size(bound.bytes));
+        Err(format!("{what} {needed}, but there are {available} of {}. {}", bound.name, hint()))
+    }
+
+    fn warn_of_streaming(&self, run: &Footprint) {
+        if let Some(streamed) = self.budget.streamed(run) {
+            message(&format!("warning: {}", slowness(&streamed)));
+        }
     }
 
     /// Before a session is made: refuses a window that the model cannot go on in and what does not fit, and warns of weights that will not stay in memory.
     pub fn check(
         &self,
-        (file, model, size): (&Gguf, &Model, tokenizer::Size),
+        (file, model, tokenizer): (&Gguf, &Model, &Tokenizer),
         threads: usize,
         extent: Extent,
         options: &Options,
     ) -> Result<Footprint, CliError> {
         setup::kv_type(model, options.kv_type)?;
         Window::check(options, model).map_err(siskin::session::Error::from)?;
+        let (size, grammar) = (tokenizer.size(), options.grammar_bytes(tokenizer));
         let footprint = |extent: Extent| {
-            let plan = extent.plan(model, size.longest, threads, options)?;
+            let plan = extent.plan(model, size.longest, threads, options)?.with_grammar(grammar);
             Some(self.placed(Footprint::new(file, model, plan, size, threads)))
         };
         let positions = extent.longest();
         let run = footprint(extent).ok_or(siskin::session::Error::TooLarge { positions })?;
         let of_length = |positions| footprint(extent.with_length(positions));
         self.decide(self.budget.check(&run, || self.budget.largest(positions, of_length)))?;
-        if let Some(streamed) = self.budget.streamed(&run) {
-            message(&format!("warning: {}", slowness(&streamed)));
-        }
+        self.warn_of_streaming(&run);
         if self.lock {
             message(&locked(model, self.budget.lockable(&run)));
         }
@@ -99,23 +133,13 @@ impl Guard {
         let fits = |count: &usize| footprint(*count).is_some_and(|footprint| self.budget.fits(&footprint));
         let count = asked.unwrap_or_else(|| (1..=most).rev().find(fits).unwrap_or(1));
         let run = footprint(count).ok_or(siskin::session::Error::TooLarge { positions })?;
-        let checked = self.budget.check(&run, || None).map_err(|error| match error {
-            memory::Error::DoesNotFit { needed, available, bound, .. } => {
-                let hint = match (1..count).rev().find(fits) {
-                    Some(count) => format!("Try --parallel {count}, which fits"),
-                    None => "Not even one at a time fits: try a smaller --context or --max-tokens".to_owned(),
-                };
-                let (needed, available) = (Size(needed), Size(available));
-                format!(
-                    "{count} sequences of {positions} tokens side by side need {needed}, but there are {available} of {bound}. {hint}"
-                )
-            }
-            error => error.to_string(),
-        });
-        self.decide(checked)?;
-        if let Some(streamed) = self.budget.streamed(&run) {
-            message(&format!("warning: {}", slowness(&streamed)));
-        }
+        let hint = || match (1..count).rev().find(fits) {
+            Some(count) => format!("Try --parallel {count}, which fits"),
+            None => "Not even one at a time fits: try a smaller --context or --max-tokens".to_owned(),
+        };
+        let what = format!("{count} sequences of {positions} tokens side by side need");
+        self.decide(self.refuse(&run, &what, hint))?;
+        self.warn_of_streaming(&run);
         if self.lock {
             message(&locked(model, self.budget.lockable(&run)));
         }
@@ -138,6 +162,16 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+/// Asks the system for what a tokenizer and building it take.
+fn require_tokenizer(size: tokenizer::Size) -> Result<(), CliError> {
+    machine::require(size.owned.saturating_add(size.building)).map_err(|needed| {
+        let needed = Size(needed as u64);
+        CliError::DoesNotFit(format!(
+            "the tokenizer needs {needed}, which the system refuses. Try a higher limit"
+        ))
+    })
 }
 
 /// Locks weights, up to `most` bytes, and says how far that went.

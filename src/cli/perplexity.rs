@@ -1,15 +1,18 @@
 //! `siskin perplexity`: how well a model predicts a text, and how far its predictions are from another model's.
 
 use super::args::Perplexity;
+use super::guard::Guard;
 use super::output::Answer;
 use super::setup::{self, Threads};
 use super::{CliError, Outcome, input};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
+use siskin::gguf::Gguf;
 use siskin::model::Model;
 use siskin::perplexity::{self, Error, Mean, Predictor, Score, Window};
-use siskin::tokenizer::{Encode, Tokenizer};
+use siskin::tokenizer::{Encode, Size, Tokenizer};
 use siskin::topology::Topology;
+use std::sync::atomic::AtomicBool;
 
 /// Tokens of a window, if neither the user nor the model says less.
 const CONTEXT: usize = 512;
@@ -40,14 +43,24 @@ pub fn run(args: &Perplexity) -> Result<Outcome, CliError> {
             "the text is empty. Try another file: there is nothing to predict".into(),
         ));
     }
+    let guard = Guard::of(args.limit);
     let file = setup::open(&args.model)?;
-    let (model, tokenizer) = (setup::model(&file)?, setup::tokenizer(&file)?);
-    let base = args.kl_base.as_deref().map(setup::open_path).transpose()?;
-    let base = base.as_ref().map(setup::model).transpose()?;
+    let threads = Threads::new(&Topology::this_machine(), args.threads, None);
+    let (model, tokenizer) = setup::load(&file, threads, &AtomicBool::new(false), Some(&guard))?;
+    let base_file = args.kl_base.as_deref().map(setup::open_path).transpose()?;
+    let base = base_file.as_ref().map(setup::model).transpose()?;
 
     let context = args.context.unwrap_or(CONTEXT.min(model.config().context));
-    let mut predictor = predictor(args, &model, context)?;
-    let mut base = base.as_ref().map(|base| self::predictor(args, base, context)).transpose()?;
+    let size = tokenizer.size();
+    let (mut predictor, taken) = predictor(args, &guard, (&file, &model, size), context)?;
+    let mut base = match base_file.as_ref().zip(base.as_ref()) {
+        // both models' memory is there at the same time
+        Some((file, base)) => {
+            let size = Size { owned: size.owned.saturating_add(taken), ..size };
+            Some(self::predictor(args, &guard, (file, base, size), context)?.0)
+        }
+        None => None,
+    };
     let windows = windows(args, &tokenizer, &text, context)?;
     let (mut score, bar) = (Score::default(), progress(windows.len()));
     for window in &windows {
@@ -77,10 +90,21 @@ fn windows(
     perplexity::windows(&tokens, bos, context, args.stride).map_err(usage)
 }
 
-fn predictor<'m>(args: &Perplexity, model: &'m Model, context: usize) -> Result<Predictor<'m>, CliError> {
+/// A predictor, and the bytes that it has allocated.
+fn predictor<'m>(
+    args: &Perplexity,
+    guard: &Guard,
+    (file, model, size): (&Gguf, &'m Model, Size),
+    context: usize,
+) -> Result<(Predictor<'m>, usize), CliError> {
     let topology = Topology::this_machine();
     let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
-    Predictor::new(model, cpu, context, setup::kv_type(model, args.kv_type)?).map_err(usage)
+    let (kv_type, threads) = (setup::kv_type(model, args.kv_type)?, cpu.team.threads());
+    let plan = Predictor::plan(model, threads, context, kv_type).map_err(usage)?;
+    let what = format!("predicting windows of {context} tokens needs");
+    let hint = "Try a smaller --context or --kv-type, or a smaller model";
+    guard.check_plan((file, model, size), threads, plan, (&what, hint))?;
+    Ok((Predictor::new(model, cpu, context, kv_type).map_err(usage)?, plan.owned()))
 }
 
 /// A bar on stderr, where that is a terminal.

@@ -1,6 +1,6 @@
 //! The command line of `siskin perplexity`: definitions only.
 
-use super::args::{KvTypeArg, ModelArgs};
+use super::args::{KvTypeArg, LimitArgs, ModelArgs};
 use clap::Args;
 use std::path::PathBuf;
 
@@ -30,6 +30,9 @@ pub struct Perplexity {
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
     pub kv_type: KvTypeArg,
+    /// Memory
+    #[command(flatten)]
+    pub limit: LimitArgs,
     /// Print one JSON object
     #[arg(long)]
     pub json: bool,

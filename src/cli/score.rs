@@ -1,5 +1,6 @@
 //! `siskin score`: how likely a model finds a text, or the likeliest of several continuations.
 
+use super::guard::Guard;
 use super::output::Answer;
 use super::score_args::{Normalize, Score as Args};
 use super::setup::{self, Threads};
@@ -8,6 +9,7 @@ use serde::Serialize;
 use siskin::score::{Score, Scorer, Texts, Token};
 use siskin::tokenizer::{TokenId, Tokenizer};
 use siskin::topology::Topology;
+use std::sync::atomic::AtomicBool;
 
 /// `--json`.
 #[derive(Serialize)]
@@ -55,12 +57,17 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let whole = args.file.as_deref().map(input::read).transpose()?;
     let texts = texts(args, whole.as_deref());
     check(args, &texts)?;
+    let (guard, topology) = (Guard::of(args.limit), Topology::this_machine());
+    let threads = Threads::new(&topology, args.threads, None);
     let file = setup::open(&args.model)?;
-    let (model, tokenizer) = (setup::model(&file)?, setup::tokenizer(&file)?);
-    let topology = Topology::this_machine();
-    let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
+    let (model, tokenizer) = setup::load(&file, threads, &AtomicBool::new(false), Some(&guard))?;
+    let cpu = setup::cpu(&topology, threads)?;
     let tokens = Texts::new(&tokenizer, &prompt, &texts, args.special);
-    let kv_type = setup::kv_type(&model, args.kv_type)?;
+    let (kv_type, members) = (setup::kv_type(&model, args.kv_type)?, cpu.team.threads());
+    let plan = Scorer::plan(&model, members, &tokens, kv_type)?;
+    let what = format!("scoring {} tokens needs", tokens.longest());
+    let hint = "Try a shorter text, a smaller --kv-type, or a smaller model";
+    guard.check_plan((&file, &model, tokenizer.size()), members, plan, (&what, hint))?;
     let scores = Scorer::new(&model, cpu, &tokens, kv_type)?.texts(&tokens.rest)?;
     let mut report = Report { prompt_tokens: &tokens.prompt, text: None, choices: None };
     if args.choices || args.file.is_none() {

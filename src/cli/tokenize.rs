@@ -1,6 +1,7 @@
 //! `siskin tokenize`: text to token ids, or back.
 
-use super::args::Tokenize;
+use super::args::{LimitArgs, Tokenize};
+use super::guard::Guard;
 use super::output::Answer;
 use super::{CliError, Outcome, input, setup};
 use serde::Serialize;
@@ -19,7 +20,10 @@ pub fn run(args: &Tokenize) -> Result<Outcome, CliError> {
     if text.is_none() && args.decode.is_none() && !args.null {
         return Err(CliError::Usage("no text given. Try a text, -f FILE, or -f - for stdin".into()));
     }
-    let tokenizer = setup::tokenizer(&setup::open(&args.model)?)?;
+    let guard = Guard::of(LimitArgs { mem_limit: None, force: false });
+    let file = setup::open(&args.model)?;
+    guard.before_tokenizer(&file)?;
+    let tokenizer = setup::tokenizer(&file)?;
     let encode = Encode { add_special: !args.no_bos, parse_special: args.special };
     let mut answer = Answer::new();
     if let Some(ids) = &args.decode {

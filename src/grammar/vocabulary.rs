@@ -37,16 +37,21 @@ impl Vocabulary {
     ///
     /// If there are too many tokens.
     pub fn new(tokenizer: &Tokenizer) -> Result<Vocabulary, Error> {
-        let words: Vec<Vec<u8>> = (0..tokenizer.len() as TokenId).map(|id| word(tokenizer, id)).collect();
-        Vocabulary::of(words, tokenizer.eog())
+        Vocabulary::of(words(tokenizer), tokenizer.eog())
+    }
+
+    /// What [`Vocabulary::new`] will take, in bytes.
+    pub fn estimate(tokenizer: &Tokenizer) -> usize {
+        bytes(&words(tokenizer))
     }
 
     /// The same of tokens as the tree has them.
     pub(super) fn of(words: Vec<Vec<u8>>, eog: &[TokenId]) -> Result<Vocabulary, Error> {
-        let (tokens, bytes) = (words.len(), words.iter().map(Vec::len).sum::<usize>());
-        if tokens.max(bytes) >= MOST {
-            return Err(Error::Vocabulary { tokens, bytes, most: MOST - 1 });
+        let (tokens, text) = (words.len(), text(&words));
+        if tokens.max(text) >= MOST {
+            return Err(Error::Vocabulary { tokens, bytes: text, most: MOST - 1 });
         }
+        let bytes = bytes(&words);
         let first = eog.first().copied().unwrap_or(u32::MAX);
         let trie = TokTrie::from(&TokRxInfo::new(tokens as u32, first), &words);
         drop(words);
@@ -56,12 +61,10 @@ impl Vocabulary {
         factory.quiet();
         factory.limits_mut().max_lexer_states = LEXER_STATES;
         factory.limits_mut().verbose_errors = false;
-        // There are two trees, each with an entry for every token (offset, length, rank), all bytes, and a node for every byte at most.
-        let bytes = 2 * (tokens * 12 + bytes * (1 + 8));
         Ok(Vocabulary { factory: Arc::new(factory), eog: eog.into(), bytes })
     }
 
-    /// What it takes at most, in bytes, without what grammars take.
+    /// What it takes, in bytes, without what grammars take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -84,6 +87,25 @@ impl fmt::Debug for Vocabulary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Vocabulary").field("tokens", &self.tokens()).field("bytes", &self.bytes).finish()
     }
+}
+
+/// What the tree has for each token.
+fn words(tokenizer: &Tokenizer) -> Vec<Vec<u8>> {
+    (0..tokenizer.len() as TokenId).map(|id| word(tokenizer, id)).collect()
+}
+
+/// Bytes of all words.
+fn text(words: &[Vec<u8>]) -> usize {
+    words.iter().map(Vec::len).sum()
+}
+
+/// Memory of two trees, each with an entry for every token (offset, length, rank), all bytes, and a node of 8 bytes for each different prefix.
+fn bytes(words: &[Vec<u8>]) -> usize {
+    let mut sorted: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+    sorted.sort_unstable();
+    let shared = |pair: &[&[u8]]| pair[0].iter().zip(pair[1]).take_while(|(a, b)| a == b).count();
+    let nodes = text(words) - sorted.windows(2).map(shared).sum::<usize>();
+    2 * (words.len() * 12 + text(words) + nodes * 8)
 }
 
 /// What the tree has for a token: nothing if it may never be chosen.

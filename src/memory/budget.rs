@@ -28,7 +28,7 @@ impl Bound {
     /// What a footprint needs of it.
     pub fn needed(&self, footprint: &Footprint) -> u64 {
         match self.of {
-            Of::Owned => footprint.owned(),
+            Of::Owned => footprint.most_owned(),
             Of::Needed => footprint.needed(),
             Of::AddressSpace => footprint.address_space(),
         }
@@ -110,15 +110,19 @@ impl Budget {
         self.bounds.iter().all(|bound| bound.allows(footprint))
     }
 
+    /// The bound that a footprint misses most, if it misses one.
+    pub fn missed(&self, footprint: &Footprint) -> Option<&Bound> {
+        let missing = |bound: &&Bound| bound.needed(footprint).saturating_sub(bound.bytes);
+        self.bounds.iter().filter(|bound| !bound.allows(footprint)).max_by_key(missing)
+    }
+
     /// Refuses a footprint that does not fit; `largest` is asked what context would ([`Budget::largest`]).
     ///
     /// # Errors
     ///
     /// [`Error::DoesNotFit`], for the bound that misses most.
     pub fn check(&self, footprint: &Footprint, largest: impl FnOnce() -> Option<usize>) -> Result<(), Error> {
-        let missing = |bound: &&Bound| bound.needed(footprint).saturating_sub(bound.bytes);
-        let worst = self.bounds.iter().filter(|bound| !bound.allows(footprint)).max_by_key(missing);
-        let Some(worst) = worst else { return Ok(()) };
+        let Some(worst) = self.missed(footprint) else { return Ok(()) };
         let hint = match (largest(), footprint.plan.sinks) {
             (Some(window), Some(_)) => {
                 format!("Try a window of {window} tokens or less (--window {window}), which fits")

@@ -3,7 +3,7 @@
 use crate::gguf::Gguf;
 use crate::model::{Model, Plan};
 use crate::threads::STACK_BYTES;
-use crate::tokenizer;
+use crate::tokenizer::{self, Size};
 
 /// Memory of the program itself, about: its code's data, the main thread's stack, tables of the file's header, buffers for reading and writing.
 pub const PROGRAM_BYTES: u64 = 2 << 20;
@@ -52,15 +52,34 @@ impl Footprint {
         Footprint { mapped: 0, weights: self.mapped.saturating_add(self.weights), ..self }
     }
 
-    /// All that is allocated.
+    /// What a tokenizer takes by itself, without a model at work.
+    pub fn of_tokenizer(file: &Gguf, tokenizer: tokenizer::Size) -> Footprint {
+        Footprint {
+            mapped: file.file_bytes(),
+            weights: 0,
+            read_per_token: 0,
+            kv_read: 0,
+            plan: Plan::default(),
+            tokenizer,
+            stacks: 0,
+        }
+    }
+
+    /// All that is allocated when the run begins.
     pub fn owned(&self) -> u64 {
         let parts = [self.plan.owned() as u64, self.tokenizer.owned as u64, self.weights];
         parts.into_iter().fold(0, u64::saturating_add)
     }
 
+    /// The most that is allocated at a time: of a large vocabulary, tables are built from others that are gone when the run begins.
+    pub fn most_owned(&self) -> u64 {
+        let Size { owned, building, .. } = self.tokenizer;
+        self.owned().max(self.weights.saturating_add(owned as u64).saturating_add(building as u64))
+    }
+
     /// All that cannot be dropped: what is allocated, stacks and the program itself.
     pub fn needed(&self) -> u64 {
-        self.owned().saturating_add(self.stacks).saturating_add(PROGRAM_BYTES)
+        self.most_owned().saturating_add(self.stacks).saturating_add(PROGRAM_BYTES)
     }
 
     /// Address space: what is needed, and the file.

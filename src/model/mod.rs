@@ -90,6 +90,18 @@ pub enum Error {
         /// Those that the metadata ask for.
         expected: String,
     },
+    /// A value that is no number, of a tensor whose values stand for themselves (norms and biases).
+    #[error(
+        "tensor '{name}': value {index} is {found}, expected a finite number. Try downloading the file again, or converting it again"
+    )]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Which of its values.
+        index: usize,
+        /// The value.
+        found: f32,
+    },
     /// A tensor of a type that cannot be computed with.
     #[error("tensor '{name}': type {found} is not supported. Try a file in one of {supported}")]
     Type {

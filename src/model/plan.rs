@@ -44,7 +44,7 @@ pub struct Job {
 }
 
 /// Memory of a run, in bytes. *Mapped* pages belong to the file and can be dropped by the system; *owned* ones are allocated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Positions of the cache, without those of branches.
     pub capacity: usize,

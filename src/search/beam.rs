@@ -73,6 +73,9 @@ pub(super) trait Language {
     /// What can go wrong.
     type Error: From<sample::Error>;
 
+    /// Tokens that stand before every sequence.
+    fn start(&self) -> usize;
+
     /// Lets sequences go on: sequence `i` becomes what sequence `parents[i]` was, with `tokens[i]` behind it. Without any, the search begins with
     /// one empty sequence.
     fn advance(&mut self, parents: &[usize], tokens: &[TokenId]) -> Result<(), Self::Error>;
@@ -163,10 +166,11 @@ impl<'l, L: Language> Search<'l, L> {
         len: usize,
     ) -> Result<Vec<Candidate>, L::Error> {
         self.language.advance(parents, tokens)?;
+        let position = self.language.start() + len;
         self.best.clear();
         for i in 0..tokens.len().max(1) {
             let sum = self.running.get(i).map_or(0.0, |&node| self.nodes[node].sum);
-            self.best.add(i, sum, (self.language.logits(i), self.language.allowed(i)), len)?;
+            self.best.add(i, sum, (self.language.logits(i), self.language.allowed(i)), position)?;
         }
         Ok(self.best.sorted().to_vec())
     }

@@ -134,6 +134,10 @@ impl<'s, 'm> Branches<'s, 'm> {
 impl Language for Branches<'_, '_> {
     type Error = Error;
 
+    fn start(&self) -> usize {
+        self.session.tokens().len()
+    }
+
     fn advance(&mut self, parents: &[usize], tokens: &[TokenId]) -> Result<(), Error> {
         self.run(parents, tokens);
         if !tokens.is_empty() {

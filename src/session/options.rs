@@ -4,6 +4,7 @@ use super::Window;
 #[cfg(feature = "grammar")]
 use crate::grammar::Grammar;
 use crate::kv::KvType;
+use crate::tokenizer::Tokenizer;
 use crate::{sample, stop};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -65,6 +66,16 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Bytes that the grammar's view of a vocabulary takes, if the text must satisfy one.
+    #[cfg_attr(not(feature = "grammar"), allow(unused_variables, clippy::unused_self))]
+    pub fn grammar_bytes(&self, tokenizer: &Tokenizer) -> usize {
+        #[cfg(feature = "grammar")]
+        if self.grammar.is_some() {
+            return crate::grammar::Vocabulary::estimate(tokenizer);
+        }
+        0
+    }
+
     /// Whether the text must satisfy a grammar.
     pub(super) fn has_grammar(&self) -> bool {
         #[cfg(feature = "grammar")]

@@ -41,8 +41,8 @@ pub struct Rules {
     pub min_tokens: usize,
     /// Print the stop text too: what a condition would remove, of the text that it took to hold.
     pub keep_stop: bool,
-    /// Stop when every one of the conditions has held, not at the first: stop texts and those below that are set, each field as one
-    /// condition (see [`all`](super::all)). End-of-generation tokens and limits stop alone as ever.
+    /// Stop when every one of the conditions has held, not at the first: each stop text, each regular expression, and those below that are set
+    /// (see [`all`](super::all)). End-of-generation tokens and limits stop alone as ever.
     pub all: bool,
     /// Regular expressions that end the generation where they match. See [`Regexes`](super::Regexes).
     #[cfg(feature = "regex")]
@@ -79,12 +79,12 @@ impl Options {
         self.check_minimum()?;
         let rules = &self.rules;
         let mut conditions = Vec::new();
-        if !self.texts.is_empty() {
-            conditions.push(boxed(StopTexts::new(&self.texts)?));
+        for texts in rules.groups(&self.texts) {
+            conditions.push(boxed(StopTexts::new(texts)?));
         }
         #[cfg(feature = "regex")]
-        if !rules.regexes.is_empty() {
-            conditions.push(boxed(super::Regexes::new(&rules.regexes)?));
+        for regexes in rules.groups(&rules.regexes) {
+            conditions.push(boxed(super::Regexes::new(regexes)?));
         }
         conditions.extend(rules.json.then(|| boxed(Json::new())));
         conditions.extend(rules.sentences.map(Sentences::new).transpose()?.map(boxed));
@@ -107,6 +107,13 @@ impl Options {
             Some(max) => Err(Error::Minimum { min, max }),
             None => Ok(()),
         }
+    }
+}
+
+impl Rules {
+    /// What is one condition: all of them, of which one is enough, or each, if each has to hold.
+    fn groups<'a>(&self, patterns: &'a [String]) -> std::slice::Chunks<'a, String> {
+        patterns.chunks(if self.all { 1 } else { patterns.len().max(1) })
     }
 }
 

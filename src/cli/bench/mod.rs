@@ -4,6 +4,7 @@ mod measure;
 mod show;
 
 use super::args::Bench;
+use super::guard::Guard;
 use super::output::Answer;
 use super::report::{self, Usage};
 use super::setup::Threads;
@@ -49,11 +50,13 @@ pub fn run(args: &Bench) -> Result<Outcome, CliError> {
     let topology = Topology::this_machine();
     let threads = Threads::new(&topology, args.threads, args.prefill_threads);
     let cpu = setup::cpu(&topology, threads)?;
+    let guard = Guard::of(args.limit);
     let file = setup::open(&args.model)?;
-    let (model, tokenizer) = setup::load(&file, threads, &AtomicBool::new(false), None)?;
+    let (model, tokenizer) = setup::load(&file, threads, &AtomicBool::new(false), Some(&guard))?;
     let plan = plan(args, &model, cpu.team.threads())?;
     let (isa, members) = (cpu.kernels.isa().name(), cpu.team.threads());
-    setup::require(&plan)?;
+    let hint = "Try a smaller --depth, --prompt or --max-tokens, or a smaller model";
+    guard.check_plan((&file, &model, tokenizer.size()), members, plan, ("the measure needs", hint))?;
     let decoder = Decoder::new(&model, &plan, cpu);
     let load = start.elapsed();
 

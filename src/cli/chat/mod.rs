@@ -48,7 +48,7 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
     let template = conversation::template(&file, &args.conversation, &tokenizer)?;
     let positions = args.run.context.unwrap_or(CONTEXT);
     let extent = Extent::of_conversation(&model, &options, positions);
-    let parts = (&file, &model, tokenizer.size());
+    let parts = (&file, &model, &tokenizer);
     let footprint = guard.check(parts, cpu.team.threads(), extent, &options)?;
     let session = Session::with_positions(&model, &tokenizer, cpu, positions, &options)?;
     let lines = Lines::new(!args.no_history)?;

@@ -250,13 +250,17 @@ impl<'a> Finder<'a> {
         Ok(Stack { all: Matrix { bytes, format, rows: rows * count, cols }, count })
     }
 
-    /// All values of a tensor of this shape, as floats.
+    /// All values of a tensor of this shape, as floats, all of them finite.
     fn values(&mut self, name: &str, dims: &[usize]) -> Result<Vector, Error> {
         let tensor = self.get(name)?;
         expect_shape(tensor, dims)?;
         let mut out = vec![0.0; dims.iter().product()].into_boxed_slice();
         format_of(tensor)?.decode(&self.file.bytes(tensor), &mut out);
-        Ok(out)
+        match out.iter().position(|value| !value.is_finite()) {
+            // Activations are quantized, which would make some number of it.
+            Some(index) => Err(Error::NotFinite { name: name.to_owned(), index, found: out[index] }),
+            None => Ok(out),
+        }
     }
 
     /// Whether a tensor is of a block that only guesses further tokens.

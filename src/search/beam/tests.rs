@@ -4,6 +4,8 @@ use super::*;
 use proptest::prelude::*;
 
 const VOCABULARY: usize = 4;
+/// Tokens before every sequence.
+const PROMPT: usize = 7;
 /// The token that ends a sequence.
 const END: TokenId = 3;
 
@@ -11,19 +13,24 @@ const END: TokenId = 3;
 struct Tiny {
     seed: u64,
     longest: usize,
+    /// The length of sequences after which there is no number.
+    broken: Option<usize>,
     sequences: Vec<Vec<TokenId>>,
     logits: Vec<f32>,
 }
 
 impl Tiny {
     fn new(seed: u64, longest: usize) -> Tiny {
-        Tiny { seed, longest, sequences: vec![Vec::new()], logits: Vec::new() }
+        Tiny { seed, longest, broken: None, sequences: vec![Vec::new()], logits: Vec::new() }
     }
 
     fn logits(&self, sequence: &[TokenId]) -> [f32; VOCABULARY] {
         let mut hash = self.seed | 1;
         for &token in sequence {
             hash = (hash ^ (u64::from(token) + 1)).wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(23);
+        }
+        if self.broken == Some(sequence.len()) {
+            return [f32::NAN; VOCABULARY];
         }
         std::array::from_fn(|i| (hash.wrapping_mul(2 * i as u64 + 3) >> 40) as f32 / (1 << 22) as f32)
     }
@@ -41,6 +48,10 @@ impl Tiny {
 
 impl Language for Tiny {
     type Error = sample::Error;
+
+    fn start(&self) -> usize {
+        PROMPT
+    }
 
     fn advance(&mut self, parents: &[usize], tokens: &[TokenId]) -> Result<(), sample::Error> {
         let longer = |(&parent, &token): (&usize, &TokenId)| {
@@ -217,4 +228,12 @@ fn the_tree_leads_back_from_every_hypothesis() {
         }
         assert_eq!(tokens, hypothesis.tokens);
     }
+}
+
+#[test]
+fn an_error_names_the_position_behind_the_prompt() {
+    let mut tiny = Tiny { broken: Some(2), ..Tiny::new(5, 6) };
+    let mut search = Search::new(&mut tiny, Beams::new(3));
+    let position = (PROMPT + 2) as u64;
+    assert_eq!(search.run(|_| {}), Err(sample::Error::NotANumber { position, token: 0 }));
 }

@@ -178,6 +178,25 @@ fn time_may_be_the_last_of_all() {
     assert_eq!(stops.check(), Some(Reason::Time { limit: Duration::from_millis(10) }));
 }
 
+/// Each text and each pattern is a condition of its own.
+#[test]
+fn all_waits_for_every_text_and_pattern() {
+    let run = |all: bool, pieces: &[&str]| {
+        let mut options = Options { texts: vec!["X".into(), "Y".into()], ..Options::default() };
+        options.rules.all = all;
+        #[cfg(feature = "regex")]
+        {
+            options.rules.regexes = vec!["[0-9]".into(), "Z+".into()];
+        }
+        let (mut stops, mut out) = (Stops::new(options).unwrap(), Vec::new());
+        pieces.iter().position(|piece| stops.step(&Token::new(1, piece.as_bytes()), &mut out).is_some())
+    };
+    let pieces = ["aX", "b", "cY", "d7", "eZ", "f"];
+    assert_eq!(run(false, &pieces), Some(0));
+    assert_eq!(run(true, &pieces), Some(if cfg!(feature = "regex") { 4 } else { 2 }));
+    assert_eq!(run(true, &["aX", "bX", "c"]), None);
+}
+
 /// What holds below the minimum of tokens is asked again when there are enough.
 #[test]
 fn all_waits_for_the_minimum() {
