@@ -1,35 +1,11 @@
 //! `siskin trace` beside `siskin generate`: the same text, and numbers that follow from the logits.
 
+mod trace_util;
 mod util;
 
 use serde_json::Value;
-use util::{Run, Siskin};
-
-fn run(siskin: &Siskin, command: &str, flags: &[&str]) -> Run {
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
-    siskin.run([&[command, "-m", model], flags].concat())
-}
-
-/// The objects that a run prints.
-fn lines(flags: &[&str]) -> Vec<Value> {
-    let out = run(&Siskin::new(), "trace", &[&["--jsonl"], flags].concat()).ok();
-    out.lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
-        .collect()
-}
-
-fn of_type<'a>(lines: &'a [Value], name: &str) -> Vec<&'a Value> {
-    lines.iter().filter(|line| line["type"] == name).collect()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap_or_else(|| panic!("no number: {value}"))
-}
-
-fn array(value: &Value) -> &[Value] {
-    value.as_array().unwrap_or_else(|| panic!("no list: {value}"))
-}
+use trace_util::{array, lines, number, of_type, run};
+use util::Siskin;
 
 const SAMPLED: [&str; 5] = ["--seed", "5", "-n", "12", "The cat sat on the"];
 
@@ -251,63 +227,6 @@ fn beams_make_a_tree() {
     );
 }
 
-/// Records by the grammar of RFC 4180.
-fn csv(text: &str) -> Vec<Vec<String>> {
-    let (mut records, mut record, mut field) = (Vec::new(), Vec::new(), String::new());
-    let mut chars = text.chars().peekable();
-    let mut is_quoted = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '"' if is_quoted && chars.peek() == Some(&'"') => field.extend(chars.next()),
-            '"' if is_quoted || field.is_empty() => is_quoted = !is_quoted,
-            ',' if !is_quoted => record.push(std::mem::take(&mut field)),
-            '\r' if !is_quoted => {
-                assert_eq!(chars.next(), Some('\n'));
-                record.push(std::mem::take(&mut field));
-                records.push(std::mem::take(&mut record));
-            }
-            c => field.push(c),
-        }
-    }
-    assert!(!is_quoted && field.is_empty() && record.is_empty(), "cut off");
-    records
-}
-
-#[test]
-fn values_are_separated_by_commas() {
-    // line ends, quotes and commas as tokens
-    let prompt = "\"a\", said\nhe";
-    let flags = ["--with-prompt", "--top", "3", "--seed", "5", "-n", "6", prompt];
-    let out = run(&Siskin::new(), "trace", &[&["--csv"], &flags[..]].concat()).ok();
-    let records = csv(&out);
-    assert!(records.iter().all(|record| record.len() == records[0].len()), "{out}");
-    let column = |name: &str| records[0].iter().position(|field| field == name).expect("a column");
-    let (position, chosen, text) = (column("position"), column("chosen"), column("text"));
-    let all: String =
-        records[1..].iter().filter(|r| r[chosen] == "1").skip(1).map(|r| r[text].as_str()).collect();
-    let ended = lines(&flags);
-    let answer = ended[ended.len() - 1]["text"].as_str().expect("a text");
-    assert_eq!(all.trim_start(), format!("{prompt}{answer}").trim_start());
-    let steps = of_type(&ended, "step").len();
-    for at in 0..steps {
-        let of: Vec<_> = records.iter().filter(|r| r[position] == at.to_string()).collect();
-        assert_eq!(of.iter().filter(|r| r[chosen] == "1").count(), 1, "{of:?}");
-    }
-}
-
-#[test]
-fn the_table_steers_no_terminal() {
-    let siskin = Siskin::new();
-    let flags = ["--with-prompt", "--temp", "0", "-n", "4", "--stop", "\u{1b}]0;x", "a\u{1b}[31m\u{7}b\nc"];
-    let out = run(&siskin, "trace", &flags).ok();
-    assert!(out.chars().all(|c| c == '\n' || !c.is_control()), "{out:?}");
-    assert!(out.contains("\\n") && out.contains("stopped max_tokens (4)"), "{out}");
-    // piped, it is 100 columns wide
-    assert!(out.lines().all(|line| line.chars().count() <= 110), "{out}");
-    let csv = run(&siskin, "trace", &[&["--csv"], &flags[..]].concat()).ok();
-    assert!(csv.chars().all(|c| ['\r', '\n', '\t'].contains(&c) || !c.is_control()), "{csv:?}");
-}
-
 #[test]
 fn nothing_to_generate_is_no_failure() {
     let lines = lines(&["-n", "0", "Hello"]);
@@ -327,7 +246,6 @@ fn mistakes_have_their_codes() {
     if cfg!(feature = "chat") {
         fails(&["--system", "x", "y"], 2, &["--chat"]);
     }
-    fails(&["--html", "nowhere/p.html", "x"], 1, &["nowhere/p.html", "cannot write the page"]);
     let page = siskin.file("p.html", "an earlier page, longer than nothing".repeat(9999).as_bytes());
     fails(&["--html", "p.html", "--top-p", "2", "x"], 2, &["top-p"]);
     assert!(

@@ -1,80 +1,13 @@
 //! Logits to records: the likeliest tokens one by one, and what the others weigh. Knows no session.
 
 use super::record::{Candidate, Chosen, Distribution, Piece, Rest};
+use super::scores::{Scored, Scores, best, by_rank, further, rest};
 use siskin::sample;
 use siskin::tokenizer::Tokenizer;
 use std::cmp::Ordering;
 
-/// Inverse temperatures at which the weight of the tokens that are not recorded is computed, in eighths of 1: temperatures from 2 to 1/4.
-/// The logarithm of that weight is convex in the inverse temperature, so between two of them it lies below their chord and above
-/// the neighbouring chords: a reader can bound it. At 0 it is the logarithm of their number.
-const EIGHTHS: [u32; 9] = [4, 5, 6, 7, 8, 10, 12, 16, 32];
-
-/// The same as numbers.
-pub const BETAS: [f64; 9] = [0.5, 0.625, 0.75, 0.875, 1.0, 1.25, 1.5, 2.0, 4.0];
-
-/// A token id and its logit.
-pub type Scored = (u32, f32);
-
-/// The order of rank: the larger logit first, and of equal ones the lower id.
-pub fn by_rank(a: &Scored, b: &Scored) -> Ordering {
-    b.1.partial_cmp(&a.1).unwrap_or(Ordering::Equal).then(a.0.cmp(&b.0))
-}
-
-/// The `n` best of the finite logits, in order of rank. Linear in the vocabulary: a logit enters if it beats the `n`-th best so far,
-/// and the list is cut back to `n` by partial selection whenever it is twice as long.
-pub fn best(logits: &[f32], n: usize) -> Vec<Scored> {
-    let room = n.saturating_mul(2).max(64).min(logits.len());
-    let mut list: Vec<Scored> = Vec::with_capacity(room);
-    let mut floor = f32::NEG_INFINITY;
-    for (token, &logit) in (0..).zip(logits) {
-        if logit > floor {
-            if list.len() >= room && n < list.len() {
-                list.select_nth_unstable_by(n, by_rank);
-                list.truncate(n);
-                floor = list.iter().fold(f32::INFINITY, |min, scored| min.min(scored.1));
-                if logit <= floor {
-                    continue;
-                }
-            }
-            list.push((token, logit));
-        }
-    }
-    list.sort_unstable_by(by_rank);
-    list.truncate(n);
-    list
-}
-
-/// What the tokens that rank after `last` weigh at each of [`BETAS`]. One exponential a token: the others are its powers.
-pub fn rest(logits: &[f32], last: Scored) -> Rest {
-    let is_rest = |scored: &Scored| scored.1.is_finite() && by_rank(&last, scored) == Ordering::Less;
-    let others = || (0..).zip(logits.iter().copied()).filter(is_rest);
-    let peak = others().fold(f32::NEG_INFINITY, |peak, (_, logit)| peak.max(logit));
-    let (mut count, mut sums) = (0, [0.0; EIGHTHS.len()]);
-    for (_, logit) in others() {
-        count += 1;
-        let eighth = ((f64::from(logit) - f64::from(peak)) / 8.0).exp();
-        let [two, four] = [eighth.powi(2), eighth.powi(4)];
-        let (eight, sixteen) = (four * four, four * four * four * four);
-        let powers = [
-            four,
-            four * eighth,
-            four * two,
-            four * two * eighth,
-            eight,
-            eight * two,
-            eight * four,
-            sixteen,
-            sixteen * sixteen,
-        ];
-        sums.iter_mut().zip(powers).for_each(|(sum, power)| *sum += power);
-    }
-    if count == 0 {
-        return Rest::default();
-    }
-    let log_sum_exp = BETAS.iter().zip(sums).map(|(beta, sum)| beta * f64::from(peak) + sum.ln()).collect();
-    Rest { count, log_sum_exp }
-}
+/// The place of a token among all, 1 for the likeliest, and the probability of all up to it.
+type Standing = (usize, f64);
 
 /// A token with its text.
 pub fn piece(tokenizer: &Tokenizer, token: u32) -> Piece {
@@ -112,31 +45,83 @@ impl<'l> Expected<'l> {
         Ok(Expected { logits, softmax, log_sum_exp: sample::log_sum_exp(logits, position)? })
     }
 
-    /// The distribution, as far as it is wanted.
-    pub fn distribution(&self, tokenizer: &Tokenizer, wanted: Wanted) -> Distribution {
-        let best = best(self.logits, wanted.top);
-        let mut cumulative = 0.0;
-        let candidate = |&(token, logit): &Scored| {
-            let probability = (f64::from(logit) - self.log_sum_exp).exp();
-            cumulative += probability;
-            Candidate {
-                piece: piece(tokenizer, token),
-                logit,
-                probability: probability as f32,
-                cumulative: cumulative.min(1.0) as f32,
-                drawn_with: None,
-                removed_by: None,
-            }
-        };
+    /// The distribution, as far as it is wanted, where just some tokens may be `allowed` (the bits of a [`sample::TokenSet`]).
+    pub fn distribution(
+        &self,
+        tokenizer: &Tokenizer,
+        wanted: Wanted,
+        allowed: Option<&[u32]>,
+    ) -> Distribution {
+        let mut scored = best(Scores::all(self.logits), wanted.top);
+        let mut standings = self.first(&scored);
+        let mut others = Rest::default();
+        if wanted.rest {
+            let allowed = Scores { logits: self.logits, allowed };
+            let further = further(allowed, &scored);
+            standings.extend(self.standings(&further));
+            scored.extend(further);
+            others = self.rest(allowed, &scored);
+        }
+        let candidates = scored.into_iter().zip(standings);
         let entropy = self.softmax.entropy();
-        let last = best.last().filter(|_| wanted.rest);
         Distribution {
             entropy_nats: entropy,
             entropy_bits: entropy / std::f32::consts::LN_2,
             log_sum_exp: self.log_sum_exp,
-            top: best.iter().map(candidate).collect(),
-            rest: last.map_or_else(Rest::default, |&last| rest(self.logits, last)),
+            top: candidates.map(|(scored, at)| self.candidate(tokenizer, scored, at)).collect(),
+            rest: others,
         }
+    }
+
+    fn probability(&self, scored: Scored) -> f64 {
+        (f64::from(scored.1) - self.log_sum_exp).exp()
+    }
+
+    fn candidate(&self, tokenizer: &Tokenizer, scored: Scored, (rank, cumulative): Standing) -> Candidate {
+        Candidate {
+            piece: piece(tokenizer, scored.0),
+            logit: scored.1,
+            probability: self.probability(scored) as f32,
+            cumulative: cumulative.min(1.0) as f32,
+            rank,
+            drawn_with: None,
+            removed_by: None,
+        }
+    }
+
+    /// Where the likeliest tokens stand.
+    fn first(&self, likeliest: &[Scored]) -> Vec<Standing> {
+        let counted = likeliest.iter().scan((0, 0.0), |(rank, sum), &scored| {
+            (*rank, *sum) = (*rank + 1, *sum + self.probability(scored));
+            Some((*rank, *sum))
+        });
+        counted.collect()
+    }
+
+    /// Where some tokens stand among all, of which these are in order of rank.
+    fn standings(&self, some: &[Scored]) -> Vec<Standing> {
+        let mut found = vec![(0, 0.0); some.len()];
+        if some.is_empty() {
+            return found;
+        }
+        for scored in Scores::all(self.logits).finite() {
+            let first = some.partition_point(|one| by_rank(one, &scored) == Ordering::Less);
+            if let Some((rank, sum)) = found.get_mut(first) {
+                (*rank, *sum) = (*rank + 1, *sum + self.probability(scored));
+            }
+        }
+        for i in 1..found.len() {
+            found[i] = (found[i].0 + found[i - 1].0, found[i].1 + found[i - 1].1);
+        }
+        found
+    }
+
+    /// The tokens that are not recorded, where of the allowed ones none that is not ranks before one that is.
+    fn rest(&self, allowed: Scores<'_>, recorded: &[Scored]) -> Rest {
+        let others = recorded.last().map_or_else(Rest::default, |&last| rest(allowed, last));
+        let known = recorded.len() + others.count;
+        let forbidden = Scores::all(self.logits).finite().count().saturating_sub(known);
+        Rest { forbidden, ..others }
     }
 
     /// A token of the vocabulary among these logits.
@@ -163,48 +148,45 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Logits with ties, both zeros and masked tokens.
+    /// Logits with ties and masked tokens, and which of them are allowed: half, few, or none.
     fn logits() -> impl Strategy<Value = Vec<f32>> {
         let logit = prop_oneof![
             8 => -12.0f32..12.0,
             3 => (-3i8..3).prop_map(f32::from),
-            1 => Just(-0.0f32),
             1 => Just(f32::NEG_INFINITY),
         ];
         prop::collection::vec(logit, 1..400)
     }
 
-    /// All finite logits, sorted: the obvious way.
-    fn sorted(logits: &[f32]) -> Vec<Scored> {
-        let mut all: Vec<Scored> =
-            (0..).zip(logits.iter().copied()).filter(|(_, logit)| logit.is_finite()).collect();
-        all.sort_by(by_rank);
-        all
-    }
-
-    #[test]
-    fn eighths_are_the_betas() {
-        assert_eq!(EIGHTHS.map(|n| f64::from(n) / 8.0), BETAS);
+    fn words() -> impl Strategy<Value = Vec<u32>> {
+        let word = prop_oneof![any::<u32>(), (0u32..32).prop_map(|bit| 1 << bit), Just(0)];
+        prop::collection::vec(word, 13)
     }
 
     proptest! {
         #[test]
-        fn partial_selection_is_a_prefix_of_the_sort(logits in logits(), n in 1usize..200) {
-            let mut expected = sorted(&logits);
-            expected.truncate(n);
-            prop_assert_eq!(best(&logits, n), expected);
-        }
-
-        #[test]
-        fn the_rest_weighs_what_its_logits_do(logits in logits(), n in 1usize..40) {
-            let all = sorted(&logits);
-            let Some(&last) = all.get(n - 1) else { return Ok(()) };
-            let found = rest(&logits, last);
-            prop_assert_eq!(found.count, all.len() - n);
-            for (beta, found) in BETAS.iter().zip(&found.log_sum_exp) {
-                let plain: f64 = all[n..].iter().map(|scored| (beta * f64::from(scored.1)).exp()).sum();
-                prop_assert!((plain.ln() - found).abs() < 1e-9, "{} {}", plain.ln(), found);
+        fn of_what_is_allowed_the_best_are_there(logits in logits(), words in words(), n in 1usize..40) {
+            let mut all: Vec<Scored> = Scores::all(&logits).finite().collect();
+            all.sort_by(by_rank);
+            prop_assume!(!all.is_empty());
+            let expected = Expected::new(&logits, 0).expect("finite logits");
+            let allowed = Scores { logits: &logits, allowed: Some(&words) };
+            let mut recorded = best(Scores::all(&logits), n);
+            let further = further(allowed, &recorded);
+            for (scored, (rank, sum)) in further.iter().zip(expected.standings(&further)) {
+                prop_assert_eq!(all[rank - 1], *scored);
+                let plain: f64 = all[..rank].iter().map(|&scored| expected.probability(scored)).sum();
+                prop_assert!((plain - sum).abs() < 1e-9, "{} {}", plain, sum);
             }
+            recorded.extend(further);
+            let is_allowed = |(token, _): &Scored| words[*token as usize / 32] >> (token % 32) & 1 == 1;
+            let (may, may_not): (Vec<_>, Vec<_>) = all.into_iter().partition(is_allowed);
+            let is_there = |scored: &&Scored| recorded.contains(scored);
+            prop_assert_eq!(may.iter().take_while(is_there).count(), may.len().min(n));
+            prop_assert_eq!(may.iter().filter(is_there).count(), may.len().min(n));
+            let rest = expected.rest(allowed, &recorded);
+            prop_assert_eq!(rest.count, may.len() - may.len().min(n));
+            prop_assert_eq!(rest.forbidden, may_not.iter().filter(|scored| !is_there(scored)).count());
         }
     }
 }

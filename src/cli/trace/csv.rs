@@ -11,13 +11,19 @@ pub fn records(step: &Step) -> String {
     let chosen = &step.chosen;
     let mut out = String::new();
     let mut is_among = false;
-    for (i, candidate) in step.distribution.iter().flat_map(|d| &d.top).enumerate() {
+    for candidate in step.distribution.iter().flat_map(|d| &d.top) {
         let is_chosen = candidate.piece.token == chosen.piece.token;
         is_among |= is_chosen;
-        let rank = Some(i + 1);
         let (p, cumulative) = (Some(candidate.probability), Some(candidate.cumulative));
         let numbers = [Some(candidate.logit), p, cumulative, candidate.drawn_with];
-        out.push_str(&record(step, &candidate.piece, is_chosen, rank, numbers, candidate.removed_by));
+        out.push_str(&record(
+            step,
+            &candidate.piece,
+            is_chosen,
+            Some(candidate.rank),
+            numbers,
+            candidate.removed_by,
+        ));
     }
     if !is_among {
         let numbers = [chosen.logit, chosen.probability, None, chosen.drawn_with];

@@ -65,7 +65,7 @@ impl Given<'_> {
             };
             let start = Instant::now();
             let expected = Expected::new(logits, position as u64).map_err(io::Error::other)?;
-            let distribution = Some(expected.distribution(tokenizer, wanted));
+            let distribution = Some(expected.distribution(tokenizer, wanted, None));
             steps.push(Step { distribution, ..step(position, expected.chosen(tokenizer, token)) });
             recording += start.elapsed();
             Ok(())

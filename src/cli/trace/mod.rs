@@ -1,5 +1,5 @@
 //! `siskin trace`: continues a prompt as `generate` does, and shows each step. `follow` runs the session, `watch` and `capture` fill the records
-//! of `record`, and `show` and `page` write them down.
+//! of `record`, `show` and `page` write them down, and `target` is where the page goes.
 
 mod beams;
 mod capture;
@@ -8,17 +8,19 @@ mod describe;
 mod follow;
 mod page;
 mod record;
+mod scores;
 mod show;
 mod stages;
 mod table;
+mod target;
 mod text;
 mod watch;
 
 use super::ask::Asked;
-use super::output::{Answer, message};
+use super::output::Answer;
 use super::setup::Threads;
 use super::trace_args::Trace as Args;
-use super::{CliError, Outcome, report, search, setup};
+use super::{CliError, Outcome, search, setup};
 use capture::Wanted;
 use describe::Ended;
 use follow::Given;
@@ -31,16 +33,15 @@ use siskin::session::{Options, Session, Timing};
 use siskin::stop::{self, Reason};
 use siskin::tokenizer::{TokenId, Tokenizer};
 use siskin::topology::Topology;
-use std::fs::File;
-use std::io::Write;
-use std::path::Path;
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
+use target::Target;
 use watch::Watch;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let start = Instant::now();
+    target::check(&args.show)?;
     let asked = Asked::new(&args.ask)?;
     let wanted = Wanted {
         top: (args.show.top as usize).max(if args.show.html.is_some() { page::CANDIDATES } else { 0 }),
@@ -96,13 +97,13 @@ struct Tracer<'a> {
 impl<'a> Tracer<'a> {
     fn run(&mut self) -> Result<Outcome, CliError> {
         // Before the work, so that it is not for nothing.
-        let html = self.args.show.html.as_deref().map(|path| (path, create(path)));
-        let html = html.map(|(path, file)| file.map(|file| (path, file))).transpose()?;
+        let target = self.args.show.html.as_deref().map(Target::open).transpose()?;
         let trace = if self.options.branches > 0 { self.search()? } else { self.sequence()? };
         let end = self.show.end(&trace.run, &trace.end)?;
         self.answer.print(&end)?;
-        if let Some((path, file)) = html {
-            write(path, file, &trace)?;
+        if let Some(target) = target {
+            let page = page::page(&trace).map_err(|error| CliError::Failed(format!("json: {error}")))?;
+            target.put(&page, &mut self.answer)?;
         }
         let is_cancelled = trace.end.stop.reason == Reason::Cancelled.name();
         Ok(if is_cancelled { Outcome::Interrupted } else { Outcome::Done })
@@ -197,24 +198,4 @@ impl<'a> Tracer<'a> {
         let found = search::run(&self.args.ask.search, &mut session)?;
         Ok((run, found, session.timing(), load))
     }
-}
-
-/// What is there already stays until there is something to write.
-fn create(path: &Path) -> Result<File, CliError> {
-    let file = File::options().write(true).create(true).truncate(false).open(path);
-    file.map_err(|error| page_error(path, &error))
-}
-
-/// Writes the page, and tells where it is.
-fn write(path: &Path, mut file: File, trace: &Trace) -> Result<(), CliError> {
-    let page = page::page(trace).map_err(|error| CliError::Failed(format!("json: {error}")))?;
-    // a pipe or a device has no length, and a file that cannot be written says so next
-    let _ = file.set_len(0);
-    file.write_all(page.as_bytes()).map_err(|error| page_error(path, &error))?;
-    message(&format!("wrote {}, {}: open it in a browser", path.display(), report::bytes(page.len() as u64)));
-    Ok(())
-}
-
-fn page_error(path: &Path, error: &std::io::Error) -> CliError {
-    CliError::Failed(format!("{}: cannot write the page: {error}", path.display()))
 }

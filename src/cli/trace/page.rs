@@ -1,9 +1,7 @@
 //! The page for the browser: one file with its style, its script and the trace as JSON. What it looks like stands in `page/`.
 
-use super::capture::BETAS;
-use super::record::{
-    BeamNode, Candidate, Continuation, Distribution, End, Filter, Piece, Rest, Run, Seen, Step, Trace,
-};
+use super::record::{BeamNode, Continuation, Distribution, End, Filter, Piece, Rest, Run, Seen, Step, Trace};
+use super::scores::BETAS;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -70,7 +68,20 @@ struct Expected<'a> {
     log_sum_exp: f64,
     /// Token, logit, and the probability with which it would be drawn.
     top: Vec<(u32, f32, Option<f32>)>,
+    /// Of those of `top` that do not directly follow the others in rank: the rank, and the probability of all tokens up to it.
+    further: Vec<(usize, f32)>,
     rest: &'a Rest,
+}
+
+impl Expected<'_> {
+    fn new(distribution: &Distribution) -> Expected<'_> {
+        let Distribution { entropy_nats: entropy, log_sum_exp, ref top, ref rest, .. } = *distribution;
+        let likeliest = (1..).zip(top).take_while(|(rank, candidate)| candidate.rank == *rank).count();
+        let further =
+            top[likeliest..].iter().map(|candidate| (candidate.rank, candidate.cumulative)).collect();
+        let top = top.iter().map(|c| (c.piece.token, c.logit, c.drawn_with)).collect();
+        Expected { entropy, log_sum_exp, top, further, rest }
+    }
 }
 
 /// The page of a trace.
@@ -126,9 +137,6 @@ fn text(piece: &Piece) -> Text<'_> {
 
 fn row(step: &Step) -> Row<'_> {
     let chosen = &step.chosen;
-    let candidate = |c: &Candidate| (c.piece.token, c.logit, c.drawn_with);
-    let expected =
-        |d: &'_ Distribution| (d.entropy_nats, d.log_sum_exp, d.top.iter().map(candidate).collect());
     Row {
         position: step.position,
         prompt: step.prompt,
@@ -138,10 +146,7 @@ fn row(step: &Step) -> Row<'_> {
         logprob: chosen.logprob,
         rank: chosen.rank,
         drawn_with: chosen.drawn_with,
-        expected: step.distribution.as_ref().map(|distribution| {
-            let (entropy, log_sum_exp, top) = expected(distribution);
-            Expected { entropy, log_sum_exp, top, rest: &distribution.rest }
-        }),
+        expected: step.distribution.as_ref().map(Expected::new),
         filters: &step.filters,
         stops: &step.stops,
         held_bytes: step.held_bytes,

@@ -130,6 +130,9 @@ pub struct Candidate {
     pub probability: f32,
     /// Its probability and that of all likelier tokens.
     pub cumulative: f32,
+    /// Its place among all tokens: 1 for the likeliest.
+    #[serde(skip)]
+    pub rank: usize,
     /// The probability with which it would be drawn, after the chain; none if it was removed, or nothing was drawn.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drawn_with: Option<f32>,
@@ -147,19 +150,22 @@ pub struct Distribution {
     pub entropy_bits: f32,
     /// `ln sum e^logit` over the whole vocabulary.
     pub log_sum_exp: f64,
-    /// The likeliest tokens, likeliest first; of equal ones the lower id first.
+    /// The likeliest tokens, likeliest first; of equal ones the lower id first. For the page, where some are forbidden, after these as many
+    /// more as it takes for it to have as many of the likeliest that are allowed.
     pub top: Vec<Candidate>,
     /// The other tokens.
     #[serde(skip)]
     pub rest: Rest,
 }
 
-/// The tokens that are not recorded one by one.
+/// The tokens that are not recorded one by one, of those with a finite logit.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Rest {
-    /// Those with a finite logit.
+    /// Those that are allowed.
     pub count: usize,
-    /// `ln sum e^(beta logit)` over them, for each of [`BETAS`](super::capture::BETAS).
+    /// Those that a grammar or a stop condition forbids.
+    pub forbidden: usize,
+    /// `ln sum e^(beta logit)` over the allowed ones, for each of [`BETAS`](super::scores::BETAS).
     pub log_sum_exp: Vec<f64>,
 }
 

@@ -1,8 +1,8 @@
-//! What goes to stdout while a trace is made: the table, JSON lines, comma-separated values, or just the text.
+//! What goes to stdout while a trace is made: the table, JSON lines, comma-separated values, just the text, or nothing.
 
 use super::record::{BeamNode, Continuation, End, Run, Step};
 use super::table::{self, Look};
-use super::{beams, csv};
+use super::{beams, csv, target};
 use crate::cli::CliError;
 use crate::cli::trace_args::ShowArgs;
 use serde::Serialize;
@@ -18,6 +18,8 @@ pub enum Form {
     Csv,
     /// As `generate` prints it.
     Text,
+    /// Nothing: the page goes there at the end.
+    Page,
 }
 
 /// A line of JSON; `type` says what it is.
@@ -51,6 +53,7 @@ impl Show {
         let form = match args {
             ShowArgs { jsonl: true, .. } => Form::Lines,
             ShowArgs { csv: true, .. } => Form::Csv,
+            ShowArgs { html: Some(path), .. } if target::is_stdout(path) => Form::Page,
             ShowArgs { html: Some(_), .. } => Form::Text,
             _ => Form::Table(Look::of_stdout()),
         };
@@ -63,7 +66,7 @@ impl Show {
             Form::Table(look) => Ok(table::begin(run, look)),
             Form::Lines => Line::Run(run).text(),
             Form::Csv => Ok(csv::HEADER.to_owned()),
-            Form::Text => Ok(String::new()),
+            Form::Text | Form::Page => Ok(String::new()),
         }
     }
 
@@ -77,7 +80,7 @@ impl Show {
                 let lines = nodes.iter().map(Line::Beam).chain(all.iter().map(Line::Continuation));
                 lines.map(|line| line.text()).collect()
             }
-            Form::Csv => Ok(String::new()),
+            Form::Csv | Form::Page => Ok(String::new()),
             Form::Text => {
                 let texts: Vec<&str> = all.iter().map(|found| found.text.as_str()).collect();
                 Ok(texts.join("\n---\n"))
@@ -92,6 +95,7 @@ impl Show {
             Form::Lines => Line::Step(&self.cut(step)).text(),
             Form::Csv => Ok(csv::records(&self.cut(step))),
             Form::Text => Ok(step.printed.clone()),
+            Form::Page => Ok(String::new()),
         }
     }
 
@@ -105,7 +109,7 @@ impl Show {
         match &self.form {
             Form::Table(look) => Ok(table::end(run, end, look)),
             Form::Lines => Line::End(end).text(),
-            Form::Csv => Ok(String::new()),
+            Form::Csv | Form::Page => Ok(String::new()),
             Form::Text => Ok("\n".to_owned()),
         }
     }

@@ -3,7 +3,7 @@
 use super::record::{
     Candidate, Continuation, End, Method, Run, Sampling, Seen, Setting, Span, Stage, Step, Times,
 };
-use super::text::{bar, cut, fit, percent, shown};
+use super::text::{bar, cut, fit, percent, shown, width, wrap};
 use std::fmt::Write;
 use std::io::IsTerminal;
 
@@ -11,6 +11,8 @@ use std::io::IsTerminal;
 const TOKEN: usize = 18;
 /// Columns for the name of the step that removed a candidate, and the blanks before it.
 const REMOVED: usize = 14;
+/// Columns that it takes for the last text of a stage to go on for several lines on the right.
+const DETAIL: usize = 24;
 
 /// How the terminal wants it.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +84,9 @@ pub fn begin(run: &Run, look: &Look) -> String {
     let out = format!("{model} ({}), vocabulary {}; {}", run.family, run.vocabulary, chosen_by(run));
     let is_search = matches!(run.sampling.method, Method::Beams | Method::BestOf);
     let head = if is_search { String::new() } else { head(look) };
-    format!("{}\n{head}", cut(&out, look.width))
+    // below the first line, two columns further right
+    let lines = wrap(&out, look.width, look.width - 2);
+    format!("{}\n{head}", lines.join("\n  "))
 }
 
 /// The line above the positions. What a search found comes before it.
@@ -137,8 +141,8 @@ pub fn step(step: &Step, look: &Look) -> String {
             let _ = writeln!(out, "      {}", look.dim(&cut(&text, look.width - 6)));
         }
     }
-    for (i, candidate) in step.distribution.iter().flat_map(|d| &d.top).enumerate() {
-        out.push_str(&line(i + 1, candidate, candidate.piece.token == chosen.piece.token, look));
+    for candidate in step.distribution.iter().flat_map(|d| &d.top) {
+        out.push_str(&line(candidate, candidate.piece.token == chosen.piece.token, look));
     }
     out
 }
@@ -169,8 +173,8 @@ fn seen(step: &Step) -> String {
 }
 
 /// A candidate.
-fn line(rank: usize, candidate: &Candidate, is_chosen: bool, look: &Look) -> String {
-    let Candidate { piece, probability, cumulative, logit, removed_by, .. } = candidate;
+fn line(candidate: &Candidate, is_chosen: bool, look: &Look) -> String {
+    let Candidate { piece, probability, cumulative, logit, rank, removed_by, .. } = candidate;
     let fixed = 6 + TOKEN + 1 + 8 + 8 + 1 + 8 + 1 + 6 + 2;
     let room = look.width.saturating_sub(fixed + REMOVED).clamp(6, 40);
     let bar = fit(&bar(*probability, room), room);
@@ -216,17 +220,34 @@ pub fn end(run: &Run, end: &End, look: &Look) -> String {
         "time    load {load_ms:.1} ms, prefill {prefill_tokens} tokens {prefill_ms:.1} ms, decode {decode_tokens} tokens {decode_ms:.1} ms"
     );
     out.push_str("stages\n");
+    out + &stages(&run.stages, &end.times, look)
+}
+
+/// The stages, and what one of them does in the last columns, in as many lines as that takes.
+fn stages(stages: &[Stage], times: &Times, look: &Look) -> String {
+    let longest = |of: fn(&Stage) -> usize| stages.iter().map(of).max().unwrap_or(0);
+    let columns = (longest(|stage| width(stage.name)), longest(|stage| width(&stage.shape)));
     let mut before = None;
-    for Stage { name, shape, detail, timed_with } in &run.stages {
+    let mut line = |Stage { name, shape, detail, timed_with }: &Stage| {
         // what is measured as one has its time at its first stage
         let span = timed_with.filter(|_| *timed_with != before);
         before = *timed_with;
-        let time = span.and_then(|span| time_of(span, &end.times));
+        let time = span.and_then(|span| time_of(span, times));
         let time = time.map_or_else(String::new, |time| format!("{time:.2} ms"));
-        let line = format!("  {name:<18} {shape:<26} {time:>9}  {detail}");
-        let _ = writeln!(out, "{}", cut(&line, look.width).trim_end());
-    }
-    out
+        let head = format!("  {}  {} {time:>9}  ", fit(name, columns.0), fit(shape, columns.1));
+        beside(&head, detail, look.width)
+    };
+    stages.iter().map(&mut line).collect()
+}
+
+/// A text on the right of a head, in as many lines as it takes; below the head where that is too narrow.
+fn beside(head: &str, text: &str, columns: usize) -> String {
+    let room = columns.saturating_sub(width(head));
+    let is_narrow = room < DETAIL && room < width(text);
+    let (first, indent) = if is_narrow { (0, 4) } else { (room, width(head)) };
+    let lines = wrap(text, first, columns.saturating_sub(indent));
+    let out = format!("{head}{}", lines.join(&format!("\n{}", " ".repeat(indent))));
+    out.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 /// How long what is measured as one takes, for a token.
@@ -251,5 +272,30 @@ mod tests {
         assert_eq!(coloured.tinted("a", None), "a");
         let shades: Vec<String> = [0.9, 0.3, 0.01].map(|p| coloured.tinted("a", Some(p))).into();
         assert!(shades[0] != shades[1] && shades[1] != shades[2]);
+    }
+
+    #[test]
+    fn what_a_stage_does_is_there_in_any_width() {
+        let stage = |name, shape: &str, detail: &str| Stage {
+            name,
+            shape: shape.to_owned(),
+            detail: detail.to_owned(),
+            timed_with: Some(Span::Pass),
+        };
+        let all = [
+            stage(
+                "layers",
+                "151936 x 4096, Q4_K_M",
+                "36 x attention (32 query and 8 key-value heads of 128)",
+            ),
+            stage("output projection", "1 id", "the embedding once more"),
+        ];
+        let times = Times { pass_median_ms: Some(1234.5), ..Times::default() };
+        for columns in 40..160 {
+            let out = stages(&all, &times, &Look { colour: false, width: columns });
+            let words: Vec<&str> = out.split_whitespace().collect();
+            assert!(words.join(" ").contains(&all[0].detail) && out.matches("ms").count() == 1, "{out}");
+            assert!(out.lines().all(|line| width(line) <= columns.max(60)), "{out}");
+        }
     }
 }

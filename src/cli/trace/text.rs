@@ -67,6 +67,42 @@ pub fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// The text in lines of so many columns at most, the first of which may have another width: broken at blanks, and within a word where that is
+/// longer than a line.
+pub fn wrap(text: &str, first: usize, others: usize) -> Vec<String> {
+    let (mut lines, mut line, mut room) = (Vec::new(), String::new(), first);
+    for mut word in text.split(' ') {
+        let gap = if line.is_empty() { "" } else { " " };
+        if width(&line) + gap.len() + width(word) > room {
+            // a word that finds no room on an empty line may on a wider one
+            if !line.is_empty() || room < others {
+                lines.push(std::mem::take(&mut line));
+            }
+            room = others;
+            while width(word) > room && word.chars().count() > 1 {
+                let (head, tail) = word.split_at(fitting(word, room));
+                lines.push(head.to_owned());
+                word = tail;
+            }
+        } else {
+            line.push_str(gap);
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines
+}
+
+/// Bytes of the beginning of a text that fits into so many columns: one character at least.
+fn fitting(text: &str, columns: usize) -> usize {
+    let mut used = 0;
+    let beyond = text.char_indices().skip_while(|(at, c)| {
+        used += width_of(*c);
+        *at == 0 || used <= columns
+    });
+    beyond.map(|(at, _)| at).next().unwrap_or(text.len())
+}
+
 /// A bar for a value in `[0, 1]`, at most so many columns, in eighths of one; a value above 0 is always seen.
 pub fn bar(value: f32, columns: usize) -> String {
     const PARTS: [char; 8] = ['▏', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -106,6 +142,25 @@ mod tests {
         assert_eq!(fit("abcdef", 4), "abc…");
         assert_eq!(fit("日本語", 4), "日… ");
         assert_eq!((cut("abc", 0), cut("", 3)), (String::new(), String::new()));
+    }
+
+    #[test]
+    fn lines_are_broken_at_blanks() {
+        assert_eq!(wrap("a bc def", 4, 4), ["a bc", "def"]);
+        assert_eq!(wrap("a bc def", 1, 6), ["a", "bc def"]);
+        assert_eq!(wrap("abcdefg h", 3, 3), ["abc", "def", "g h"]);
+        assert_eq!(wrap("ab cdefgh", 4, 3), ["ab", "cde", "fgh"]);
+        assert_eq!(wrap("日本語", 6, 3), ["日本語"]);
+        assert_eq!(wrap("日本語", 0, 3), ["", "日", "本", "語"]);
+        assert_eq!(wrap("ab", 0, 0), ["a", "b"]);
+        assert_eq!(wrap("ab c", 0, 4), ["", "ab c"]);
+        assert_eq!(wrap("", 5, 5), [""]);
+        for columns in 1..40 {
+            let text = "4 x attention (8 query and 4 key-value heads of 32); feed-forward of 768 values";
+            let lines = wrap(text, columns, columns);
+            assert!(lines.iter().all(|line| width(line) <= columns), "{lines:?}");
+            assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+        }
     }
 
     #[test]

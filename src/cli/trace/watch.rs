@@ -72,7 +72,7 @@ impl Choose for Watch<'_> {
         let choice = self.timed.sample(logits, context)?;
         let sampling = start.elapsed();
         let expected = Expected::new(logits, context.position)?;
-        let mut distribution = expected.distribution(self.tokenizer, self.wanted);
+        let mut distribution = expected.distribution(self.tokenizer, self.wanted, context.allowed);
         let mut log = FilterLog::new(&mut distribution.top, &self.options);
         self.observed.sample_observed(logits, context, &mut log)?;
         let filters = log.finish(choice);
@@ -204,6 +204,7 @@ mod tests {
             logit,
             probability: logit.exp(),
             cumulative: 0.0,
+            rank: 0,
             drawn_with: None,
             removed_by: None,
         };

@@ -35,7 +35,8 @@ function select(index, focus = false) {
 
 /** Tells screen readers what else could have come. */
 function say(step) {
-  const others = (step.expected?.top ?? []).filter(([token]) => token !== step.token).slice(0, 3);
+  const without = forbidden(step).add(step.token);
+  const others = (step.expected?.top ?? []).filter(([token]) => !without.has(token)).slice(0, 3);
   const p = (logit) => percent(Math.exp(logit - step.expected.log_sum_exp));
   by("live").textContent = step.expected
     ? `Entropy ${number(step.expected.entropy)} nats. Other candidates: ${others.map(([token, logit]) => `${shown(token)} ${p(logit)}`).join(", ")}.`

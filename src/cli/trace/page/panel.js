@@ -15,9 +15,25 @@ function order() {
   return [...given, ...FILTERS.filter((name) => !given.includes(name))];
 }
 
-/** Steps of the run's chain that the sliders know nothing of. */
-function unknownSteps() {
-  return data.run.sampling.chain.map((step) => step.name).filter((name) => ![...FILTERS, "greedy"].includes(name));
+/** Steps of the run's chain that the sliders know nothing of. What is forbidden at a position they know if it is recorded. */
+function unknownSteps(step) {
+  const known = [...FILTERS, "greedy", ...step.filters.map((filter) => filter.name).filter((name) => name === ALLOWED)];
+  return data.run.sampling.chain.map((one) => one.name).filter((name) => !known.includes(name));
+}
+
+/** The recorded tokens that a grammar or a stop condition forbids at a position. */
+function forbidden(step) {
+  return new Set(step.filters.find((filter) => filter.name === ALLOWED)?.removed ?? []);
+}
+
+/** The step after which no token was left but recorded ones; null if others were left to the end. */
+function emptied(step) {
+  let own = step.expected.top.length;
+  for (const { name, left, removed } of step.filters) {
+    own -= removed.length;
+    if (left <= own) return name;
+  }
+  return null;
 }
 
 const RANGES = [
@@ -59,24 +75,23 @@ function isSame(a, b) {
 function drawn(step, settings) {
   const expected = step.expected;
   const recorded = isSame(settings, runSettings()) && !step.prompt && step.drawn_with !== null;
-  const shaped = reshape(expected, data.betas, { ...settings, order: order() });
+  const shaped = reshape(expected, data.betas, { ...settings, order: order() }, forbidden(step));
   if (!recorded) return { ...shaped, recorded };
   const removedBy = new Map(step.filters.flatMap((filter) => filter.removed.map((token) => [token, filter.name])));
   const rows = expected.top.map(([token, logit, p]) => ({ token, logit, p: p ?? 0, removedBy: removedBy.get(token) ?? null }));
-  const left = 1 - rows.reduce((sum, row) => sum + row.p, 0);
-  const isRestLeft = left > 1e-4;
-  const last = step.filters.find((filter) => filter.left <= expected.top.length)?.name ?? null;
-  const rest = { p: isRestLeft ? left : 0, low: left, high: left, removedBy: isRestLeft ? null : last };
+  const removedRest = emptied(step);
+  const left = removedRest === null ? Math.max(0, 1 - rows.reduce((sum, row) => sum + row.p, 0)) : 0;
+  const rest = { p: left, low: left, high: left, removedBy: removedRest };
   return { rows, rest, error: 0, certain: true, recorded };
 }
 
 /** How exact the numbers are, in words. */
 function exactness(step, found, settings) {
-  const count = step.expected.top.length;
-  const others = unknownSteps();
+  const count = found.rows.filter((row) => row.removedBy !== ALLOWED).length;
+  const others = unknownSteps(step);
   const without = others.length > 0 ? ` The run's other steps (${others.join(", ")}) are left out.` : "";
   if (found.recorded) return "As it was in the run.";
-  const start = `Computed from the ${count} recorded tokens.`;
+  const start = `Computed from the ${count} recorded tokens${count < found.rows.length ? " that were allowed" : ""}.`;
   if (found.rest.high === 0 && found.certain) return `${start} Exact: no other token is left.${without}`;
   if (!found.certain) {
     return `${start} How many of the other tokens are left is not recorded; they have at most ${percent(found.rest.high)}.${without}`;
@@ -123,22 +138,45 @@ function drawFacts(step) {
 
 /** The table: the model's probabilities pale, what would be drawn in strong colour on top; the longest bar is the largest of them. */
 function drawCandidates(step, found, isLong) {
-  const model = (logit) => Math.exp(logit - step.expected.log_sum_exp);
+  const model = (logit) => Math.exp(logit - step.expected.log_sum_exp), place = standings(step.expected, model);
   longest = Math.max(model(found.rows[0].logit), ...found.rows.map((row) => row.p));
-  let sum = 0;
-  const all = found.rows.map((row, i) => {
-    sum += model(row.logit);
-    return candidate(step, row, i + 1, model(row.logit), Math.min(sum, 1));
-  });
-  const chosen = found.rows.findIndex((row) => row.token === step.token);
-  const few = all.filter((_, i) => isLong || i < FEW || i === chosen);
-  if (chosen < 0) few.push(outsider(step));
-  if (step.expected.rest.count > 0) few.push(restRow(step, found, Math.max(0, 1 - sum)));
-  by("candidates").replaceChildren(...few);
+  const all = found.rows.map((row, i) => candidate(step, row, place[i].rank, model(row.logit), place[i].sum));
+  const isChosen = found.rows.map((row) => row.token === step.token), early = isEarly(found.rows);
+  const some = all.filter((_, i) => isLong || early[i] || isChosen[i]);
+  if (!isChosen.includes(true)) some.push(outsider(step));
+  const recorded = found.rows.reduce((sum, row) => sum + model(row.logit), 0);
+  if (othersOf(step) > 0) some.push(restRow(step, found, Math.max(0, 1 - recorded)));
+  by("candidates").replaceChildren(...some);
   const more = by("more");
-  more.hidden = all.length <= FEW;
-  more.textContent = isLong ? `Show ${FEW}` : `Show all ${all.length} recorded tokens`;
+  more.hidden = early.every((is) => is);
+  more.textContent = isLong ? "Show fewer" : `Show all ${all.length} recorded tokens`;
   more.setAttribute("aria-expanded", String(isLong));
+}
+
+/** Rank of each recorded token, and the probability of all up to it. The likeliest follow each other; those after a gap have theirs recorded. */
+function standings(expected, model) {
+  const gap = expected.top.length - expected.further.length;
+  let sum = 0;
+  return expected.top.map(([, logit], i) => {
+    sum += model(logit);
+    if (i < gap) return { rank: i + 1, sum: Math.min(sum, 1) };
+    const [rank, cumulative] = expected.further[i - gap];
+    return { rank, sum: cumulative };
+  });
+}
+
+/** Whether each row is one of the first, or of the first of those that were allowed. */
+function isEarly(rows) {
+  let allowed = 0;
+  return rows.map((row, i) => {
+    if (row.removedBy !== ALLOWED) allowed += 1;
+    return i < FEW || (row.removedBy !== ALLOWED && allowed <= FEW);
+  });
+}
+
+/** How many tokens are not recorded one by one. */
+function othersOf(step) {
+  return step.expected.rest.count + step.expected.rest.forbidden;
 }
 
 function candidate(step, row, rank, p, sum) {
@@ -147,7 +185,12 @@ function candidate(step, row, rank, p, sum) {
   return el("tr", { class: state || null, "data-token": row.token, "data-drawn": row.p, "data-model": p },
     cell(String(rank)), el("td", {}, piece(row.token), row.token === step.token ? el("span", { class: "hidden" }, " (chosen)") : null),
     el("td", { class: "bars" }, bars(p, row.p)), cell(percent(p)), cell(percent(sum), " extra"),
-    cell(number(row.logit), " extra"), cell(row.removedBy ?? percent(row.p)));
+    cell(number(row.logit), " extra"), cell(fate(row)));
+}
+
+/** With which probability tokens are drawn, or what removed them. */
+function fate({ p, removedBy }) {
+  return removedBy === ALLOWED ? "not allowed" : removedBy ?? percent(p);
 }
 
 /** The chosen token, where it is not among the recorded ones. */
@@ -163,8 +206,8 @@ function restRow(step, found, p) {
   const cell = (text, extra) => el("td", { class: "number" + (extra ?? "") }, text);
   const rest = found.rest;
   return el("tr", { class: rest.removedBy ? "removed" : null, id: "rest", "data-low": rest.low, "data-high": rest.high },
-    cell(""), el("td", { class: "others" }, `${step.expected.rest.count} others`), el("td", { class: "bars" }, bars(p, rest.p)), cell(percent(p)),
-    cell("", " extra"), cell("", " extra"), cell(rest.removedBy ?? percent(rest.p)));
+    cell(""), el("td", { class: "others" }, `${othersOf(step)} others`), el("td", { class: "bars" }, bars(p, rest.p)), cell(percent(p)),
+    cell("", " extra"), cell("", " extra"), cell(fate(rest)));
 }
 
 /** The probability that fills a bar. */

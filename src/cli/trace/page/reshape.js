@@ -3,6 +3,12 @@
 // Of each position the likeliest tokens are recorded with their logits, likeliest first; of all others ("the rest") only their number and
 // f(beta) = ln sum e^(beta x) at a few inverse temperatures beta. f is convex, so that between two known points it lies below their chord and
 // above the neighbouring chords. So the share of the rest at any temperature is known within bounds, and exactly where f is known.
+//
+// Tokens that a grammar or a stop condition forbids at a position can come at no setting: they are left out, one by one where they are
+// recorded, and the rest's f is without them.
+
+/** The step that removes forbidden tokens, before all others. */
+const ALLOWED = "allowed";
 
 /** Bounds [lower, upper] of f(beta) of the rest, of which no logit is above `last`. */
 function restBounds(rest, betas, last, beta) {
@@ -32,17 +38,19 @@ function shortest(weights, target) {
 }
 
 /**
- * Passes a position through temperature, top-k, top-p and min-p, in the order of `settings.order`.
+ * Passes a position through temperature, top-k, top-p and min-p, in the order of `settings.order`, without the tokens in the set `forbidden`.
  *
  * All of them keep the likeliest tokens, so that what is left is a number of recorded ones, and all, none or a part of the rest.
  * Returns rows of {token, logit, p, removedBy}, the rest as {p, low, high, removedBy}, the largest error of a p, and whether it is
  * certain how many tokens are left.
  */
-function reshape(expected, betas, settings) {
-  const logits = expected.top.map(([, logit]) => logit);
+function reshape(expected, betas, settings, forbidden) {
+  const allowed = expected.top.filter(([token]) => !forbidden.has(token));
+  const logits = allowed.map(([, logit]) => logit);
   const peak = logits[0], last = logits[logits.length - 1];
   const removed = new Array(logits.length).fill(null);
-  const rest = { state: expected.rest.count > 0 ? "all" : "none", removedBy: null };
+  const { count, forbidden: barred } = expected.rest;
+  const rest = { state: count > 0 ? "all" : "none", removedBy: count === 0 && barred > 0 ? ALLOWED : null };
   let kept = logits.length, beta = 1, certain = true;
 
   const weights = () => logits.slice(0, kept).map((x) => Math.exp(beta * (x - peak)));
@@ -87,8 +95,12 @@ function reshape(expected, betas, settings) {
 
   const own = weights(), sum = own.reduce((a, b) => a + b, 0), [low, high] = restWeights();
   const middle = rest.state === "all" ? Math.sqrt(low * high) : (low + high) / 2;
-  const rows = expected.top.map(([token, logit], i) =>
-    ({ token, logit, p: i < kept ? own[i] / (sum + middle) : 0, removedBy: removed[i] }));
+  const places = new Map(allowed.map(([token], i) => [token, i]));
+  const rows = expected.top.map(([token, logit]) => {
+    const i = places.get(token);
+    if (i === undefined) return { token, logit, p: 0, removedBy: ALLOWED };
+    return { token, logit, p: i < kept ? own[i] / (sum + middle) : 0, removedBy: removed[i] };
+  });
   const error = own[0] / (sum + low) - own[0] / (sum + high);
   const share = (others) => others / (sum + others);
   return { rows, rest: { ...rest, p: share(middle), low: share(low), high: share(high) }, error, certain };
