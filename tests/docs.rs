@@ -5,15 +5,20 @@
 //! there. Line breaks and blanks are not compared. A comment in the line above a block says what is different:
 //!
 //! - `<!-- exit 4 -->`: the exit code of its last command, else 0
-//! - `<!-- numbers vary -->`: words with digits, and units, are not compared; `<!-- output varies -->`: nothing is
+//! - `<!-- numbers about -->`: numbers with a point may differ by 2 %; `<!-- numbers vary -->`: words with digits, and units, are not
+//!   compared; `<!-- output varies -->`: nothing is
 //! - `<!-- slow -->`: not run where `SISKIN_RUNNER` emulates a CPU
 //! - `<!-- not run: REASON -->`: not run at all; [`NOT_RUN`] counts these
+//!
+//! A table whose first heading is a command has in each row flags for it, another prompt after `after`, the text that comes (`…` stands for what
+//! is left out, parentheses for what varies), and in a third column the reason for its end, with its detail or without.
 //!
 //! Exact output is that of every instruction set: `SISKIN_RUNNER="env SISKIN_ISA=scalar" cargo test --test docs` tries another.
 #![cfg(unix)]
 
 mod util;
 
+use serde_json::Value;
 use siskin_tools::synth::{Mix, Model, Shape};
 use std::fs;
 use std::io::Write;
@@ -33,6 +38,12 @@ const NOT_RUN: &[(&str, usize)] = &[("board", 1), ("builds", 7), ("network", 4),
 /// else is.
 const HARMLESS: &[&str] =
     &["siskin", "cat", "cmp", "echo", "for", "do", "done", "grep", "head", "printf", "wc"];
+
+/// Beginnings of rows that have no flags: of what other tests do, here and in `cli.rs`.
+const NO_FLAGS: &[&str] = &["Ctrl-C", "a closure"];
+
+/// Pages with tables of runs, and how many rows of them are run.
+const ROWS: &[(&str, usize)] = &[("README.md", 17), ("docs/src/sampling.md", 9), ("docs/src/stops.md", 19)];
 
 /// Pages at once: much of a run is waiting for processes to start.
 const WORKERS: usize = 4;
@@ -153,11 +164,13 @@ impl Block {
                 fs::write(dir.join(name), &step.output).expect("a file of the page");
                 continue;
             }
-            if let Some(program) = step.programs().find(|program| !HARMLESS.contains(program)) {
-                wrong.push(format!("{}: {program} may not be run: `<!-- not run: REASON -->`?", self.place));
-                continue;
-            }
-            let run = shell.run(step, dir);
+            let run = match shell.run(step, dir) {
+                Ok(run) => run,
+                Err(refused) => {
+                    wrong.push(format!("{}: {refused}", self.place));
+                    continue;
+                }
+            };
             let code = if i + 1 == steps.len() { self.exit_code() } else { 0 };
             if run.code != Some(code) || !self.agrees(&step.output, &run) {
                 let ended = format!("exit code {:?}, expected {code}", run.code);
@@ -176,31 +189,121 @@ impl Block {
         let (out, err) = (&run.stdout, &run.stderr);
         let shown = [out.clone(), format!("{err}\n{out}"), format!("{out}\n{err}")];
         let anything = said.is_empty() || self.has("output varies");
-        anything || shown.iter().any(|shown| matches(&said, &self.comparable(shown)))
+        let about = self.has("numbers about");
+        let same = |said: &str, word: &str| said == word || about && nearly(said, word);
+        anything || shown.iter().any(|shown| matches(&said, &self.comparable(shown), &same))
     }
 
-    /// The words of an output that are compared, with one blank between them.
-    fn comparable(&self, output: &str) -> String {
+    /// The words of an output that are compared.
+    fn comparable<'a>(&self, output: &'a str) -> Vec<&'a str> {
         let lines = output.lines().filter(|line| !line.starts_with("siskin: no model given"));
         let words = lines.flat_map(str::split_whitespace);
         let steady = |word: &&str| {
             let number = word.contains(|c: char| c.is_ascii_digit() || ('█'..='▏').contains(&c));
             *word == "..." || !number && !["B", "KiB", "MiB", "GiB", "ms", "s", "h"].contains(word)
         };
-        words.filter(|word| !self.has("numbers vary") || steady(word)).collect::<Vec<_>>().join(" ")
+        words.filter(|word| !self.has("numbers vary") || steady(word)).collect()
     }
 }
 
-/// Whether a text is what is said of it; ` ... ` stands for anything.
-fn matches(said: &str, text: &str) -> bool {
-    let parts: Vec<_> = said.split("...").map(str::trim).collect();
-    let [first, middle @ .., last] = &parts[..] else { return said == text };
-    let Some(mut rest) = text.strip_prefix(first) else { return false };
-    for part in middle {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
+/// Whether the words of a text are what is said of them; `...` stands for any number of words.
+fn matches(said: &[&str], text: &[&str], same: &dyn Fn(&str, &str) -> bool) -> bool {
+    match (said, text) {
+        ([], _) => text.is_empty(),
+        (["...", said @ ..], _) => (0..=text.len()).any(|skipped| matches(said, &text[skipped..], same)),
+        ([first, said @ ..], [word, text @ ..]) => same(first, word) && matches(said, text, same),
+        (_, []) => false,
     }
-    rest.ends_with(last)
+}
+
+/// Whether two words are numbers with a point that differ by 2 % or less.
+fn nearly(said: &str, word: &str) -> bool {
+    let number = |word: &str| word.parse::<f64>().ok().filter(|_| word.contains('.'));
+    number(said).zip(number(word)).is_some_and(|(said, found)| (said - found).abs() <= 0.02 * found.abs())
+}
+
+/// Whether a number is what another one, with as many digits as it has, is about.
+fn rounded(said: &str, word: &str) -> bool {
+    let Some((_, decimals)) = said.split_once('.') else { return false };
+    let numbers = said.parse::<f64>().ok().zip(word.parse::<f64>().ok());
+    numbers.is_some_and(|(said, found)| (said - found).abs() < 0.1f64.powi(decimals.len() as i32))
+}
+
+/// A row of a table of runs.
+struct Row {
+    /// File and line, for messages.
+    place: String,
+    command: String,
+    text: String,
+    /// Nothing, a name, or a name and a detail.
+    reason: Vec<String>,
+}
+
+/// The cells of a line, if it is one of a table.
+fn cells(line: &str) -> Vec<String> {
+    let inside = line.strip_prefix("| ").and_then(|rest| rest.strip_suffix(" |"));
+    inside.map_or(Vec::new(), |cells| cells.split(" | ").map(|cell| cell.replace("\\|", "|")).collect())
+}
+
+/// What stands between backticks.
+fn code(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+impl Row {
+    fn new(place: String, heading: &str, cells: &[String]) -> Row {
+        let (first, reason) = (&cells[0], cells.get(2));
+        assert!(first.starts_with(['`', '(']), "{place}: neither flags nor parentheses");
+        let flags = if first.starts_with('`') { code(first).next() } else { None };
+        let after = first.split_once(" after ").and_then(|(_, rest)| code(rest).next());
+        let (run, prompt) = heading.split_once('"').expect("a prompt in quotes");
+        let prompt = after.unwrap_or(prompt.trim_end_matches('"')).replace('⏎', "\n");
+        Row {
+            place,
+            command: format!("{run}--json {} \"{prompt}\"", flags.unwrap_or_default()),
+            text: cells[1].replace('…', "..."),
+            reason: reason.map_or(Vec::new(), |reason| code(reason).map(str::to_owned).collect()),
+        }
+    }
+
+    /// Runs it; what is not as the row says.
+    fn wrong(&self, shell: &Shell, dir: &Path) -> Option<String> {
+        let run = match shell.run(&Step { command: self.command.clone(), ..Step::default() }, dir) {
+            Ok(run) => run,
+            Err(refused) => return Some(format!("{}: {refused}", self.place)),
+        };
+        let json: Value = serde_json::from_str(&run.stdout).unwrap_or_default();
+        let stop = ["reason", "detail"].map(|part| json["stop"][part].as_str().unwrap_or_default());
+        let agrees = run.code == Some(0) && self.agrees(json["text"].as_str().unwrap_or_default(), stop);
+        let found = || format!("{}: $ {}\n{}{}", self.place, self.command, run.stderr, run.stdout);
+        (!agrees).then(found)
+    }
+
+    fn agrees(&self, text: &str, stop: [&str; 2]) -> bool {
+        let said: Vec<_> = self.text.split_whitespace().collect();
+        let found: Vec<_> = text.split_whitespace().collect();
+        let varies = self.text.starts_with('(');
+        let reason = self.reason.iter().zip(stop).all(|(said, found)| said == found || rounded(said, found));
+        reason && (varies || matches(&said, &found, &|said, word| said == word))
+    }
+}
+
+fn rows(page: &Path) -> Vec<Row> {
+    let name = page.strip_prefix(root()).expect("a page of the repository").display().to_string();
+    let (mut heading, mut found) = (None::<String>, Vec::new());
+    for (at, line) in text(page).lines().enumerate().filter(|(_, line)| !line.starts_with("|-")) {
+        let cells = cells(line);
+        let first = cells.first().map_or("", String::as_str);
+        match &heading {
+            _ if cells.is_empty() => heading = None,
+            None if first.starts_with("`siskin ") => heading = code(first).next().map(str::to_owned),
+            Some(command) if !NO_FLAGS.iter().any(|beginning| first.starts_with(beginning)) => {
+                found.push(Row::new(format!("{name}:{}", at + 1), command, &cells));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Where the commands of pages are run: `siskin` is the binary under test, whatever runs it.
@@ -219,7 +322,11 @@ impl Shell {
         Shell { siskin }
     }
 
-    fn run(&self, step: &Step, dir: &Path) -> Run {
+    /// Runs a command, unless it is of programs that may not be run.
+    fn run(&self, step: &Step, dir: &Path) -> Result<Run, String> {
+        if let Some(program) = step.programs().find(|program| !HARMLESS.contains(program)) {
+            return Err(format!("{program} may not be run: `<!-- not run: REASON -->`?"));
+        }
         let path = std::env::var("PATH").unwrap_or_default();
         let mut bash = Command::new("bash");
         bash.args(["-c", &step.command]).current_dir(dir).env("HOME", dir);
@@ -234,7 +341,7 @@ impl Shell {
         let mut child = bash.spawn().expect("bash starts");
         // a command that does not read has gone when it is written
         let _ = child.stdin.take().expect("stdin is piped").write_all(step.typed.as_bytes());
-        Run::from(child.wait_with_output().expect("bash ends"))
+        Ok(Run::from(child.wait_with_output().expect("bash ends")))
     }
 }
 
@@ -271,7 +378,9 @@ fn run_page(shell: &Shell, page: &Path) -> Vec<String> {
     });
     let dir = tempfile::tempdir().expect("a temporary directory");
     furnish(dir.path(), &text(page));
-    blocks.iter().flat_map(|block| block.run(shell, dir.path())).collect()
+    let mut wrong: Vec<_> = blocks.iter().flat_map(|block| block.run(shell, dir.path())).collect();
+    wrong.extend(rows(page).iter().filter_map(|row| row.wrong(shell, dir.path())));
+    wrong
 }
 
 #[test]
@@ -297,7 +406,7 @@ fn what_differs_is_seen() {
         lines: Vec::new(),
     };
     let run = |stdout: &str| Run { code: Some(0), stdout: stdout.into(), stderr: "siskin: a word\n".into() };
-    let cases: [(&[&str], &str, &str, bool); 8] = [
+    let cases: [(&[&str], &str, &str, bool); 10] = [
         (&[], "one\ntwo", "one two\n", true),
         (&[], "one\ntwo", "one three\n", false),
         (&[], "siskin: a word\none", "one\n", true),
@@ -306,10 +415,97 @@ fn what_differs_is_seen() {
         (&[], "one\n...\nfour", "one two three\n", false),
         (&["numbers vary"], "took 3 ms", "took 4.5 s", true),
         (&["numbers vary"], "took 3 ms", "needs 3 ms", false),
+        (&["numbers about"], "...\n-2.3816 a", "one two -2.3840 a", true),
+        (&["numbers about"], "2.8 %", "2.7 %", false),
     ];
     for (marks, said, printed, agrees) in cases {
         assert_eq!(block(marks).agrees(said, &run(printed)), agrees, "{said} and {printed}");
     }
+}
+
+#[test]
+fn a_row_that_differs_is_seen() {
+    let heading = "siskin generate --temp 0 \"Once\"";
+    let row = |line: &str| Row::new("a page".into(), heading, &cells(line));
+    let regex = row("| `--stop-regex 'a\\|b'` after `One⏎two` | and … so | `regex` `a\\|b` |");
+    assert_eq!(regex.command, "siskin generate --temp 0 --json --stop-regex 'a|b' \"One\ntwo\"");
+    assert!(regex.agrees(" and on and so", ["regex", "a|b"]));
+    assert!(!regex.agrees(" and on and on", ["regex", "a|b"]) && !regex.agrees(" and so", ["regex", "a"]));
+    let time = row("| (nothing) | (as far as it came) | `time` |");
+    assert!(time.command.ends_with("--json  \"Once\"") && time.agrees("and", ["time", "0.002"]));
+    assert!(!time.agrees("and", ["eos", "2"]));
+    let entropy = row("| `--stop-entropy 3` | and | `entropy` `3.26` |");
+    assert!(entropy.agrees("and", ["entropy", "3.2618046"]) && !entropy.agrees("and", ["entropy", "3.2"]));
+}
+
+/// A table that is no longer found would be no longer compared.
+#[test]
+fn rows_are_found_and_have_every_reason() {
+    let contract = text(&root().join("docs/src/generate.md"));
+    let names = contract.split_once("\"reason\": ").expect("the fields of `stop`").1;
+    let names = names.split_once(", \"detail\"").expect("the fields of `stop`").0;
+    let names: Vec<_> = names.split('"').skip(1).step_by(2).collect();
+    assert!(names.len() >= 17, "{names:?}");
+    for page in pages() {
+        let name = page.strip_prefix(root()).expect("a page of the repository").to_str().expect("a name");
+        let (rows, expected) = (rows(&page), ROWS.iter().find(|(known, _)| *known == name));
+        assert_eq!(rows.len(), expected.map_or(0, |(_, count)| *count), "{name}");
+        if rows.iter().any(|row| !row.reason.is_empty()) {
+            for reason in &names {
+                // what no flag does is there in other words
+                let told =
+                    ["cancelled", "custom"].contains(reason) && text(&page).contains(&format!("`{reason}`"));
+                assert!(told || rows.iter().any(|row| row.reason[0] == **reason), "{name}: no {reason}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_distribution_of_the_guide_is_the_models() {
+    const PROMPT: &str = "The cat sat on the";
+    let page = root().join("docs/src/decoding.md");
+    assert!(text(&page).contains(&format!("After `{PROMPT}`")));
+    let block = blocks(&page).into_iter().find(|block| block.language == "text").expect("a distribution");
+    let top = block.lines.len().to_string();
+    let run = Siskin::new().run(["trace", "--jsonl", "--temp", "0", "-n", "1", "--top", &top, PROMPT]).ok();
+    let mut objects = run.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object"));
+    let step = objects.find(|object| object["type"] == "step").expect("a step");
+    let found = step["distribution"]["top"].as_array().expect("tokens");
+    assert_eq!(found.len(), block.lines.len());
+    for (line, token) in block.lines.iter().zip(found) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let [word, share, "%", bar] = words[..] else { panic!("{line}") };
+        let share: f64 = share.parse().expect("a number");
+        let real = 100.0 * token["probability"].as_f64().expect("a number");
+        assert_eq!(token["text"].as_str().map(str::trim), Some(word), "{line}");
+        // rounded, with a little room for numbers between two of them
+        assert!((share - real).abs() < 0.051, "{line}: {real}");
+        assert_eq!(bar.len(), (share * 0.6).round() as usize, "{line}");
+    }
+}
+
+/// The program in `stops.md`, line by line.
+#[test]
+fn the_closure_of_the_page_ends_a_text() -> Result<(), siskin::Error> {
+    use siskin::{Model, session::Options, stop::when};
+
+    let model = Model::builtin()?;
+    let mut options = Options::default();
+    options.stop.also.push(Box::new(when("a boy", |token, _| token.piece == b" boy")));
+    let mut session = model.session("Once upon a time", &options)?;
+    let text: String =
+        session.steps().map(|token| token.map(|token| token.text)).collect::<Result<_, _>>()?;
+    let reason = session.ended().expect("the text has ended");
+    assert_eq!((&*text, reason.name()), (", there was a clever little boy", "custom"));
+
+    let page = root().join("docs/src/stops.md");
+    let row = format!("| {text} | `{}` `{}` |", reason.name(), reason.detail());
+    assert!(fs::read_to_string(&page).is_ok_and(|page| page.contains(&row)), "no {row}");
+    let program = blocks(&page).into_iter().find(|block| block.language == "rust").expect("a program");
+    let run = |line: &str| include_str!("docs.rs").lines().any(|other| other.trim() == line.trim());
+    assert_eq!(program.lines.iter().find(|line| !run(line)), None, "a line that is not run");
+    Ok(())
 }
 
 #[test]
