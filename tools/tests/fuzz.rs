@@ -1,19 +1,62 @@
 //! Some hostile inputs for every part in every test run; `cargo run --release -p siskin-tools --bin fuzz` runs as many as one wants.
 
-use siskin_tools::fuzz::{Cases, TARGETS, Watch, run, target};
+use siskin_tools::fuzz::{Cases, TARGETS, Target, Watch, run, target};
 use siskin_tools::meter;
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: meter::Counting = meter::Counting;
 
-/// Runs `count` cases, far fewer where an emulator runs them.
+/// How long a case may take.
+const LONGEST: Duration = Duration::from_secs(1);
+
+/// Runs `count` cases, far fewer where an emulator runs them; how long they take tells nothing there.
 fn feed(name: &str, count: u64) {
-    let emulated = siskin_tools::emulated();
-    let count = if emulated { count / 20 } else { count };
+    let (count, longest) =
+        if siskin_tools::emulated() { (count / 20, Duration::MAX) } else { (count, LONGEST) };
     let target = target(name).expect("a target");
-    let report = run(&target, Cases { seed: 1, first: 0, count }, &Watch::default());
-    let failed: Vec<_> = report.failures.iter().map(|f| format!("case {}: {}", f.number, f.reason)).collect();
-    assert_eq!((report.cases, failed), (count, Vec::new()));
+    check(&target, Cases { seed: 1, first: 0, count }, longest)
+        .unwrap_or_else(|wrong| panic!("{name}: {wrong}"));
+}
+
+/// What went wrong: panics, memory, time. A case may have waited for the processor, so it is too long if it is in each of three runs.
+fn check(target: &Target, cases: Cases, longest: Duration) -> Result<(), String> {
+    let mut slowest = Vec::new();
+    for _ in 0..3 {
+        let report = run(target, cases, &Watch::default());
+        let failed: Vec<_> =
+            report.failures.iter().map(|f| format!("case {}: {}", f.number, f.reason)).collect();
+        if (report.cases, failed.len()) != (cases.count, 0) {
+            return Err(format!("{} of {} cases: {failed:?}", report.cases, cases.count));
+        }
+        if report.slowest.0 <= longest {
+            return Ok(());
+        }
+        slowest.push(report.slowest);
+    }
+    Err(format!("slowest cases of three runs: {slowest:?}, expected at most {longest:?}"))
+}
+
+#[test]
+fn what_goes_wrong_is_reported() {
+    const CASES: Cases = Cases { seed: 1, first: 0, count: 20 };
+    let target = |run| Target {
+        name: "touchy",
+        run,
+        seeds: || vec![b"sound".to_vec()],
+        words: &[],
+        memory: |_| 10_000,
+    };
+    assert_eq!(check(&target(drop), CASES, Duration::MAX), Ok(()));
+    let wrong: [(fn(Vec<u8>), Duration, &str); 3] = [
+        (|_| panic!("a mark"), Duration::MAX, "a mark"),
+        (|_| drop(std::hint::black_box(vec![0u8; 20_000])), Duration::MAX, "expected at most 10000"),
+        (|_| std::thread::sleep(Duration::from_millis(2)), Duration::from_millis(1), "expected at most 1ms"),
+    ];
+    for (run, longest, words) in wrong {
+        let wrong = check(&target(run), CASES, longest).expect_err("it is wrong");
+        assert!(wrong.contains(words), "{wrong}");
+    }
 }
 
 #[test]
