@@ -1,13 +1,14 @@
 //! The command beside what it planned, and under limits that are too small: always an error that says so and exit code 4, never an abort or a kill.
 //!
-//! Limits are real ones (`ulimit`). A real control group is used if `SISKIN_CGROUP` names a folder of the control group file system in which this user may
-//! make one; how its files are read is tested with made-up ones in any case.
+//! Limits are real ones (`ulimit`), and so are control groups where this user may make them (`tests/util/group.rs`); how their files are read is tested
+//! with made-up ones in any case.
 
 mod util;
 
 use serde_json::Value;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::process::{Command, Stdio};
+use util::group::Group;
 use util::{Run, Siskin};
 
 /// Ids of a prompt.
@@ -351,43 +352,17 @@ fn weights_are_locked_as_far_as_the_limit_goes() {
     }
 }
 
-/// A control group with so much memory; removed at the end.
-struct Group(std::path::PathBuf);
-
-impl Group {
-    /// `None`, with a word about it, where none can be made.
-    fn new(name: &str, bytes: u64) -> Option<Group> {
-        let Some(parent) = std::env::var_os("SISKIN_CGROUP").filter(|_| !emulated()) else {
-            eprintln!("skipped: SISKIN_CGROUP names no folder to make a control group in");
-            return None;
-        };
-        let group = std::path::Path::new(&parent).join(format!("siskin-{name}-{}", std::process::id()));
-        std::fs::create_dir(&group).expect("a control group");
-        let group = Group(group);
-        let limit = ["memory.max", "memory.limit_in_bytes"].map(|file| group.0.join(file));
-        let limit = limit.iter().find(|file| file.exists()).expect("a memory controller");
-        std::fs::write(limit, bytes.to_string()).expect("a limit");
-        Some(group)
-    }
-
-    /// A run of the command in it.
-    fn run(&self, siskin: &Siskin, args: &[&str]) -> Run {
-        shell(siskin, &format!("echo $$ > {}/cgroup.procs", self.0.display()), args)
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        std::fs::remove_dir(&self.0).expect("an empty group");
-    }
+/// A run of the command in a control group.
+fn run_in(group: &Group, siskin: &Siskin, args: &[&str]) -> Run {
+    shell(siskin, &group.join(), args)
 }
 
 #[test]
 fn a_small_control_group_is_an_error() {
     let Some(group) = Group::new("small", 64 << 20) else { return };
     let (siskin, model) = (Siskin::new(), model());
-    group.run(&siskin, &generate(&model, &["-n", "20"])).ok();
-    let large = group.run(&siskin, &generate(&model, &["-n", "490", "--best-of", "1000"]));
+    run_in(&group, &siskin, &generate(&model, &["-n", "20"])).ok();
+    let large = run_in(&group, &siskin, &generate(&model, &["-n", "490", "--best-of", "1000"]));
     large.fails(4, &["control group"]);
 }
 
@@ -403,7 +378,7 @@ fn a_model_larger_than_memory_runs() {
     let args = ["generate", "-m", "large.gguf", "--tokens", "1,2,3", "-n", "2", "--temp", "0", "--json"];
     let expected = siskin.run(args).json();
     for lock in [&[][..], &["--lock"]] {
-        let run = group.run(&siskin, &[&args, lock].concat());
+        let run = run_in(&group, &siskin, &[&args, lock].concat());
         assert!(run.stderr.contains("read from disk again for every token"), "{}", run.stderr);
         assert_eq!(run.json()["tokens"], expected["tokens"]);
     }

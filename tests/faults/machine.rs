@@ -1,13 +1,15 @@
 //! Machines that lack something.
 
-use super::{after, emulated, in_namespace, run};
+use super::{after, emulated, in_namespace, large, run};
+use crate::util::group::Group;
 use crate::util::{self, Siskin};
-use std::path::{Path, PathBuf};
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// A short run, the same on every machine.
-fn speak() -> Vec<String> {
-    let model = util::model().to_str().expect("a UTF-8 path").to_owned();
-    let words = ["generate", "-m", &model, "-n", "6", "--temp", "0", "--stats", "Once upon a time"];
+fn speak(model: &Path, tokens: &str) -> Vec<String> {
+    let model = model.to_str().expect("a UTF-8 path");
+    let words = ["generate", "-m", model, "-n", tokens, "--temp", "0", "--stats", "Once upon a time"];
     words.map(str::to_owned).into()
 }
 
@@ -19,7 +21,7 @@ fn no_proc_and_no_sys() {
     let siskin = Siskin::new();
     for without in ["/proc", "/sys"] {
         let hide = format!("mount -t tmpfs none {without}");
-        for args in [speak(), vec!["doctor".into()]] {
+        for args in [speak(&util::model(), "6"), vec!["doctor".into()]] {
             let Some(command) = in_namespace(&siskin, &hide, &args) else { return };
             let text = run(command).ok();
             assert!(text == TEXT || text.contains("all kernel sets work"), "{without}: {text}");
@@ -33,14 +35,14 @@ fn a_read_only_home() {
     std::fs::create_dir(siskin.dir.path().join("home")).expect("a folder");
     let read_only =
         "export HOME=$PWD/home; unset XDG_STATE_HOME XDG_CACHE_HOME; mount -t tmpfs -o ro none home";
-    let Some(command) = in_namespace(&siskin, read_only, speak()) else { return };
+    let Some(command) = in_namespace(&siskin, read_only, speak(&util::model(), "6")) else { return };
     assert_eq!(run(command).ok(), TEXT);
 }
 
 #[test]
 fn no_home_at_all() {
     let siskin = Siskin::new();
-    let mut command = siskin.command(speak());
+    let mut command = siskin.command(speak(&util::model(), "6"));
     for name in ["HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR", "TERM", "LANG"] {
         command.env_remove(name);
     }
@@ -53,39 +55,30 @@ fn half_a_gigabyte_of_address_space() {
         return;
     }
     let siskin = Siskin::new();
-    assert_eq!(run(after(&siskin, "ulimit -v 524288", speak())).ok(), TEXT);
+    assert_eq!(run(after(&siskin, "ulimit -v 524288", speak(&util::model(), "6"))).ok(), TEXT);
 }
 
-/// A control group of 512 MiB, if this process may make one; removed in the end.
-struct Group(PathBuf);
-
-impl Group {
-    fn new() -> Option<Group> {
-        let limits = [("memory", "memory.limit_in_bytes"), ("", "memory.max")];
-        let group = limits.into_iter().find_map(|(folder, limit)| {
-            let root = Path::new("/sys/fs/cgroup").join(folder);
-            let group = Group(root.join(format!("siskin-test-{}", std::process::id())));
-            std::fs::create_dir(&group.0).ok()?;
-            std::fs::write(group.0.join(limit), "536870912").ok()?;
-            Some(group)
-        });
-        if group.is_none() {
-            eprintln!("skipped: no control group can be made here");
-        }
-        group
-    }
-}
-
-impl Drop for Group {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir(&self.0);
-    }
+/// A model that is larger than the machine's memory is read from disk over and over, and says the same.
+#[test]
+fn a_machine_of_512_mb() {
+    const MEMORY: u64 = 512 << 20;
+    let Some(group) = Group::new("machine", MEMORY) else { return };
+    let siskin = Siskin::new();
+    // beside what was built, because `/tmp` may be memory, too
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let path = folder.path().join("large.gguf");
+    assert!(large::write(&path, 240) > MEMORY + (16 << 20));
+    let run = run(after(&siskin, &group.join(), speak(&path, "3")));
+    assert!(run.stderr.contains("read from disk again for every token"), "{}", run.stderr);
+    assert_eq!(run.ok(), ", there was\n");
 }
 
 #[test]
-fn a_machine_of_512_mb() {
-    let Some(group) = Group::new() else { return };
+fn a_model_with_layers_of_zeros_says_what_it_said() {
     let siskin = Siskin::new();
-    let join = format!("echo $$ > {}/cgroup.procs", group.0.display());
-    assert_eq!(run(after(&siskin, &join, speak())).ok(), TEXT);
+    let path = siskin.dir.path().join("longer.gguf");
+    large::write(&path, 2);
+    let inspected = siskin.run([OsStr::new("inspect"), path.as_os_str()]).ok();
+    assert!(inspected.contains("parameters           4066560"), "{inspected}");
+    assert_eq!(siskin.run(speak(&path, "6")).ok(), TEXT);
 }

@@ -3,6 +3,7 @@
 #![cfg(all(feature = "cli", target_os = "linux"))]
 
 mod files;
+mod large;
 mod machine;
 mod output;
 mod signals;
@@ -64,10 +65,11 @@ fn emulated(what: &str) -> bool {
 
 /// A command run by a shell that first does something to its own process, such as setting a limit.
 fn after<S: AsRef<OsStr>>(siskin: &Siskin, preparation: &str, args: impl IntoIterator<Item = S>) -> Command {
-    under(siskin, &["sh", "-c", &format!("{preparation}; exec \"$@\""), "sh"], args)
+    under(siskin, &["sh", "-c", &format!("{preparation} || exit 99; exec \"$@\""), "sh"], args)
 }
 
-/// The same in a mount namespace of its own, where anybody may mount; `None`, with a word about it, where the system does not allow that.
+/// The same in a mount namespace of its own, where anybody may mount; `None`, with a word about it, where the system does not allow
+/// that; a failure when `SISKIN_REQUIRE` has `namespaces`.
 fn in_namespace<S: AsRef<OsStr>>(
     siskin: &Siskin,
     preparation: &str,
@@ -78,7 +80,7 @@ fn in_namespace<S: AsRef<OsStr>>(
         return None;
     }
     if !unshare(&["mount", "-t", "tmpfs", "none", "/mnt"]).is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: this system has no mount namespaces for everybody");
+        util::skip("namespaces", "this system has no mount namespaces for everybody");
         return None;
     }
     let script = format!("{preparation} || exit 99; exec \"$@\"");

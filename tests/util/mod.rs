@@ -1,6 +1,8 @@
 //! What the tests of the real binary share: running it in a temporary directory, and finding the models that are not in the repository.
 #![allow(dead_code)] // each test file uses a part
 
+pub mod group;
+
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -104,10 +106,16 @@ pub fn shared(variable: &str, name: &str) -> Option<PathBuf> {
     if dir.is_dir() {
         return Some(dir);
     }
-    let required = std::env::var("SISKIN_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|word| word == "shared"), "{} is missing", dir.display());
-    eprintln!("skipped: {} is missing", dir.display());
+    skip("shared", &format!("{} is missing", dir.display()));
     None
+}
+
+/// Says why a test does not test what it could; a failure when `SISKIN_REQUIRE`, a comma-separated list, has the word for what it lacks.
+#[track_caller]
+pub fn skip(word: &str, why: &str) {
+    let required = std::env::var("SISKIN_REQUIRE").unwrap_or_default();
+    assert!(!required.split(',').any(|required| required == word), "SISKIN_REQUIRE has `{word}`: {why}");
+    eprintln!("skipped: {why}");
 }
 
 /// The folder of trained test models.
