@@ -4,15 +4,15 @@
 
 mod util;
 
-use siskin::batch::{Batch, Job as Prompt, Room};
+use siskin::batch::{Batch, Done, Job as Prompt, Room};
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::kv::shape::BranchShape;
 use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::ops::Cpu;
 use siskin::sample;
-use siskin::search::{self, Beams};
-use siskin::session::{Extent, Options, Session, Window};
+use siskin::search::{self, Beams, Continuation, Found, Node};
+use siskin::session::{Error, Extent, Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
 use siskin_simd::Kernels;
@@ -172,31 +172,107 @@ fn sessions() {
     }
 }
 
-/// Searches keep the text and the tokens of each continuation besides, which grow with them.
+/// Most bytes that a continuation has beside logits, sampler, tokens and text, whatever the model: its stop conditions, foremost, and the sampler's settings.
+const CONTINUATION: usize = 2560;
+/// Text that the stop conditions with which a search begins may hold back; those of each continuation make room when they do.
+const HELD: usize = 1 << 10;
+/// Tokens of the prompt of a search.
+const PROMPT: usize = 20;
+
+/// Bytes of texts and tokens that were found. On its way a text is there up to four times: in a list that has just doubled, and as what is returned.
+fn found_bytes<'t>(found: impl IntoIterator<Item = (&'t str, &'t [u32])>) -> usize {
+    found.into_iter().map(|(text, tokens)| 4 * text.len() + size_of_val(tokens) + 64).sum()
+}
+
+fn of(continuation: &Continuation) -> (&str, &[u32]) {
+    (&continuation.text, &continuation.tokens)
+}
+
+/// Continuations of one model, side by side.
+struct Search<'m> {
+    model: &'m Model,
+    tokenizer: &'m Tokenizer,
+    options: Options,
+}
+
+impl<'m> Search<'m> {
+    /// What a search finds and takes, and what was planned for it.
+    fn run(&self, search: impl FnOnce(&mut Session<'m>) -> Result<Found, Error>) -> (Found, usize, usize) {
+        let prompt: Vec<u32> = (300..300 + PROMPT as u32).collect();
+        let session = Session::new(self.model, self.tokenizer, cpu(2), &prompt, &self.options);
+        let mut session = session.expect("a session");
+        session.prefill(&prompt, |_| {}, None).expect("prefill");
+        let (found, memory) = meter::measure(|| search(&mut session));
+        (found.expect("continuations"), memory.peak, session.plan().search)
+    }
+
+    fn count(&self) -> usize {
+        self.options.branches
+    }
+
+    /// Bytes of the logits of all continuations.
+    fn logits(&self) -> usize {
+        self.count() * self.model.weights().vocabulary() * size_of::<f32>()
+    }
+
+    /// What lists of continuations take: they grow by doubling.
+    fn structures(&self) -> usize {
+        CONTINUATION * self.count().next_power_of_two()
+    }
+
+    /// The plan has logits, sampler and tokens of each continuation. There are two lists of logits when all samples begin with those of the prompt.
+    fn samples(&self) {
+        let (found, peak, planned) = self.run(|session| search::samples(session, self.count(), |_| {}));
+        let positions = PROMPT + self.options.max_tokens;
+        let sampler =
+            self.options.sampling.clone().within(positions).scratch_bytes(self.model.weights().vocabulary());
+        assert_eq!(planned, self.logits() + self.count() * (sampler + positions * size_of::<u32>()));
+        let besides =
+            self.structures() + CONTINUATION + HELD + found_bytes(found.continuations.iter().map(of));
+        let most = planned + self.logits() + besides;
+        assert!((planned..=most).contains(&peak), "{:?}: {peak}, not {planned} to {most}", self.options);
+    }
+
+    /// Beams have no samplers, but candidates and a tree of what was followed, both known to the byte; it grows by doubling, from four nodes on.
+    fn beams(&self) {
+        let beams = Beams::new(self.count());
+        let (found, peak, _) = self.run(|session| search::beams(session, &beams, |_| {}));
+        let kept = self.count() * (self.tokenizer.eog().len() + 1).max(2);
+        // twice as many come together before the worse half goes, and the best are copied
+        let candidates = 3 * kept * size_of::<(usize, u32, f64, f64)>();
+        let tree = found.tree.len().next_power_of_two().max(4) * size_of::<Node>();
+        let least = self.logits() + candidates + tree;
+        // of the continuations there are those of now and the next ones, and while the tree grows its former half
+        let besides =
+            2 * self.structures() + HELD + tree / 2 + found_bytes(found.continuations.iter().map(of));
+        let most = least + besides;
+        assert!((least..=most).contains(&peak), "{:?}: {peak}, not {least} to {most}", self.options);
+    }
+}
+
 fn searches() {
-    const TEXTS: usize = 256 << 10;
     let file = Gguf::open(&util::model()).expect("a model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
-    let prompt: Vec<u32> = (0..20).map(|id| id + 300).collect();
-    let options = Options { max_tokens: 12, branches: 4, ..Options::default() };
-    let mut session = Session::new(&model, &tokenizer, cpu(2), &prompt, &options).expect("a session");
-    session.prefill(&prompt, |_| {}, None).expect("prefill");
-    let (found, memory) = meter::measure(|| search::beams(&mut session, &Beams::new(4), |_| {}));
-    found.expect("beams");
-    let planned = session.plan().search;
-    assert!((planned / 2..planned + TEXTS).contains(&memory.peak), "{memory:?}, planned {planned}");
+    for (count, max_tokens) in [(1, 3), (2, 7), (4, 12), (4, 60), (9, 30), (16, 30)] {
+        let options = Options { max_tokens, branches: count, ..Options::default() };
+        let mut search = Search { model: &model, tokenizer: &tokenizer, options };
+        search.beams();
+        for sampling in samplers() {
+            search.options.sampling = sampling;
+            search.samples();
+        }
+    }
 }
 
-/// A batch takes what its room says, and while it runs what the plan counts for its jobs; their texts grow besides.
+/// A batch takes what its room says, and while it runs what the plan counts for as many jobs as are at work; their texts grow besides.
 fn batches() {
-    const TEXTS: usize = 64 << 10;
     let file = Gguf::open(&util::model()).expect("a model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     for sampling in samplers() {
-        for (count, max_tokens) in [(1, 3), (3, 9), (9, 2)] {
-            let mut options = Options { max_tokens, ..Options::default() };
+        for (count, max_tokens) in [(1, 3), (3, 9), (9, 2), (3, 60)] {
+            let mut options = Options { max_tokens, ignore_eos: true, ..Options::default() };
             options.sampling.clone_from(&sampling);
             let job = |len: u32| Prompt { prompt: (300..300 + len).collect(), options: options.clone() };
             let jobs: Vec<Prompt> = [20, 70, 3, 11].map(job).into();
@@ -207,10 +283,27 @@ fn batches() {
             let (mut batch, bytes) = held(|| Batch::new(&model, &tokenizer, cpu, &room).expect("a batch"));
             assert_eq!(*batch.plan(), planned);
             assert_eq!(bytes, planned.kv + planned.scratch, "{room:?}");
-            let run = || batch.run(jobs).all(|finished| finished.result.is_ok());
-            let (all_done, memory) = meter::measure(run);
-            assert!(all_done);
-            assert!(memory.peak < planned.search + TEXTS, "{memory:?}, planned {}", planned.search);
+            let mut done = Vec::with_capacity(jobs.len());
+            let ((), memory) = meter::measure(|| run(&mut batch, &jobs, &mut done));
+            let least = planned.search / count * count.min(jobs.len());
+            let most = least + found_bytes(done.iter().map(|done| (done.text.as_str(), &done.tokens[..])));
+            assert!((least..=most).contains(&memory.peak), "{room:?}: {memory:?}, not {least} to {most}");
+        }
+    }
+}
+
+/// Runs jobs, which stay where they are.
+fn run(batch: &mut Batch<'_>, jobs: &[Prompt], done: &mut Vec<Done>) {
+    let mut waiting = jobs.iter().enumerate();
+    while done.len() < jobs.len() {
+        while batch.free() > 0
+            && let Some((index, job)) = waiting.next()
+        {
+            batch.start(index, job);
+        }
+        batch.step();
+        while let Some(finished) = batch.take() {
+            done.push(finished.result.expect("it runs"));
         }
     }
 }
