@@ -1,5 +1,5 @@
 //! The rules of the house, as far as a program can check them: headers, arrows between rooms, where `unsafe` may stand, sizes, and
-//! commands and flags that the book does not know.
+//! commands, flags and tests that the documents name or should name.
 
 mod util;
 
@@ -210,5 +210,55 @@ fn every_member_promises_the_same_compiler_and_keeps_the_same_lints() {
         let text = read(&root().join(member).join("Cargo.toml"));
         assert!(text.contains("rust-version.workspace = true"), "{member}: another rust-version");
         assert!(text.contains("[lints]\nworkspace = true"), "{member}: other lints");
+    }
+}
+
+/// What the repository tells its readers.
+fn documents() -> Vec<PathBuf> {
+    let pages = std::fs::read_dir(root().join("docs/src"))
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").path());
+    let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages.chain(["README.md", "SECURITY.md", "CONTRIBUTING.md"].map(|name| root().join(name))).collect()
+}
+
+/// Files and tests of a text, where it says `FILE.rs::TEST`.
+fn named_tests(text: &str) -> Vec<(String, &str)> {
+    let named = text.split(['`', '\n']).filter_map(|code| code.split_once(".rs::"));
+    named.map(|(file, name)| (format!("{file}.rs"), name)).collect()
+}
+
+/// Whether a source file has a test of this name, for the harness or for a list of its own.
+fn has_test(source: &str, name: &str) -> bool {
+    let with_attribute =
+        source.split_once(&format!("fn {name}(")).is_some_and(|(before, _)| before.trim_end().ends_with(']'));
+    let is_test = with_attribute && source.contains("#[test]");
+    is_test || source.contains(&format!("(\"{name}\", {name})"))
+}
+
+#[test]
+fn tests_that_documents_name_are_there() {
+    for page in documents() {
+        for (file, name) in named_tests(&read(&page)) {
+            let source = std::fs::read_to_string(root().join(&file));
+            let source = source.unwrap_or_else(|error| panic!("{}: {file}: {error}", page.display()));
+            assert!(has_test(&source, name), "{}: {file} has no test {name}", page.display());
+        }
+    }
+    assert_eq!(named_tests("see `tests/a.rs::b`, `c::d`"), [("tests/a.rs".to_owned(), "b")]);
+    let source = "#[test]\nfn a() {}\nfn b() {}\n &[(\"c\", c)]";
+    assert_eq!(["a", "b", "c", "d"].map(|name| has_test(source, name)), [true, false, true, false]);
+}
+
+#[test]
+fn every_fault_in_the_documents_has_its_test() {
+    for page in ["docs/src/memory.md", "docs/src/exit-codes.md"] {
+        let text = read(&root().join(page));
+        let (_, table) = text.split_once("\n| fault |").expect("a table of faults");
+        let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+        assert!(rows.len() > 8, "{page}: {rows:?}");
+        for row in rows {
+            assert!(!named_tests(row).is_empty(), "{page}: no test in {row}");
+        }
     }
 }
