@@ -59,7 +59,7 @@ fn entries(bytes: &[u8]) -> (Vec<Entry>, u64) {
         Entry {
             name,
             shape: bytes[at..end].to_vec(),
-            elements: tensor.elements() as u64,
+            elements: tensor.elements(),
             format: u32_at(bytes, end),
             offset: tensor.offset() - start,
         }
