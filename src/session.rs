@@ -17,7 +17,7 @@ mod steps;
 mod window;
 
 use crate::machine;
-use crate::model::{Decoder, Model, Plan};
+use crate::model::{Decoder, Model, Plan, StageTimes};
 use crate::ops::{Cpu, STEADY_BATCH};
 use crate::sample::{self, Choose, Distribution, Observer, Sampler};
 use crate::stop::{self, Reason, Stops, Token};
@@ -198,6 +198,16 @@ impl<'m> Session<'m> {
     /// Times so far.
     pub fn timing(&self) -> Timing {
         self.timing
+    }
+
+    /// Takes the time of each stage of the model from now on ([`Session::stage_times`]).
+    pub fn time_stages(&mut self) {
+        self.decoder.time_stages();
+    }
+
+    /// What the stages of all passes took since [`Session::time_stages`]; `None` without it.
+    pub fn stage_times(&self) -> Option<StageTimes> {
+        self.decoder.stage_times()
     }
 
     /// What computes.

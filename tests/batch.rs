@@ -180,7 +180,7 @@ fn options_of_lines_and_their_errors() {
     assert_eq!(done[4]["id"], json!({"any": 1}));
     assert!(done[5]["error"].is_string());
     assert_eq!((&done[7]["text"], &done[7]["seed"]), (&json!(" mat"), &json!(7)));
-    let again = siskin.run(["batch", "in.jsonl", "out.jsonl"]);
+    let again = batch(&siskin, &lines, &["-n", "20", "--parallel", "3"]);
     again.fails(1, &["8 of 8 lines are done", "5 of 8 lines failed"]);
 }
 
@@ -202,6 +202,9 @@ fn an_interrupted_run_is_gone_on_with() {
     let mut other = prompts();
     other[3] = json!({"prompt": "b"});
     batch(&siskin, &other, &flags).fails(2, &["out.jsonl", "line 4", "another input"]);
+    for other in [["--seed", "2", "-n", "9"], ["--seed", "1", "-n", "8"]] {
+        batch(&siskin, &prompts(), &other).fails(2, &["out.jsonl", "line 1", "other options"]);
+    }
     assert_eq!(output(&siskin), whole);
     siskin.run(["batch", "in.jsonl", "in.jsonl"]).fails(2, &["same file"]);
 }

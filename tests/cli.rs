@@ -338,6 +338,17 @@ fn a_value_that_is_no_number_is_named() {
     run.fails(3, &["nan.gguf", "output_norm.weight", "value 5 is NaN", "Try"]);
 }
 
+/// No context is longer than the model's, and none is empty.
+#[test]
+fn a_context_is_one_of_the_models() {
+    let (siskin, model) = (Siskin::new(), model());
+    let run = |context: &str| siskin.run(["generate", "-m", &model, "-n", "1", "--context", context, "x"]);
+    run("0").fails(2, &["--context", "found 0", "expected 1 to 512"]);
+    let long = run("100000");
+    assert!(long.stderr.contains("--context 100000: the model's context is 512"), "{}", long.stderr);
+    long.ok();
+}
+
 #[test]
 fn every_bad_input_has_its_message_and_code() {
     let (siskin, model) = (Siskin::new(), model());

@@ -233,10 +233,9 @@ time    load T ms, prefill 6 tokens T ms, decode 3 tokens T ms
 stages
   tokens             6 ids T ms  text to token ids
   embedding          2048 x 256, Q6_K T ms  a row of it for each token
-  layers             256 values a token            4 x attention (8 query and 4 key-value heads of
-                                                   32); feed-forward of 512 values
-  norm               256 values                    before the projection
-  output projection  2048 x 256, Q6_K              the embedding once more
+  attention          256 values a token T ms  4 layers of 8 query and 4 key-value heads of 32
+  feed-forward       256 values a token T ms  4 layers of 512 values
+  output projection  2048 x 256, Q6_K T ms  the last norm, then the embedding once more
   logits             2048 values                   one for each token of the vocabulary
   samplers           2048 to 1 T ms  top_k, top_p, min_p, temperature
   token              1 id                          goes back in as the next input
@@ -284,10 +283,9 @@ time    load T ms, prefill 3 tokens T ms, decode 3 tokens T ms
 stages
   tokens             3 ids T ms  text to token ids
   embedding          2048 x 256, Q6_K T ms  a row of it for each token
-  layers             256 values a token            4 x attention (8 query and 4 key-value heads of
-                                                   32); feed-forward of 512 values
-  norm               256 values                    before the projection
-  output projection  2048 x 256, Q6_K              the embedding once more
+  attention          256 values a token T ms  4 layers of 8 query and 4 key-value heads of 32
+  feed-forward       256 values a token T ms  4 layers of 512 values
+  output projection  2048 x 256, Q6_K T ms  the last norm, then the embedding once more
   logits             2048 values                   one for each token of the vocabulary
   samplers           2048 to 1 T ms  logit_bias, greedy
   token              1 id                          goes back in as the next input

@@ -153,6 +153,9 @@ pub struct Chat {
     /// Machine
     #[command(flatten)]
     pub run: RunArgs,
+    /// Endless text
+    #[command(flatten)]
+    pub window: WindowArgs,
     /// Print times to stderr after each answer
     #[arg(long, help_heading = "Output")]
     pub stats: bool,
@@ -304,9 +307,6 @@ pub struct RunArgs {
     /// Use at most N tokens of the model's context [default: all; in a chat, 4096]
     #[arg(long, value_name = "N")]
     pub context: Option<usize>,
-    /// Endless text
-    #[command(flatten)]
-    pub window: WindowArgs,
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
     pub kv_type: KvTypeArg,

@@ -41,6 +41,7 @@ impl Asked {
         let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
         let flags = (&args.stop, &args.sample, &args.run);
         let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
+        options.window = args.window.window();
         options.branches = search::branches(&args.search)?;
         #[cfg(feature = "grammar")]
         {

@@ -5,6 +5,7 @@ use super::args::ConversationArgs;
 #[cfg(feature = "grammar")]
 use super::args::GrammarArgs;
 use super::args::{ModelArgs, PromptArgs, RunArgs, SampleArgs, SearchArgs, StopArgs};
+use super::window_args::WindowArgs;
 use clap::Args;
 
 /// What is asked of a model.
@@ -42,4 +43,7 @@ pub struct AskArgs {
     /// Machine
     #[command(flatten)]
     pub run: RunArgs,
+    /// Endless text
+    #[command(flatten)]
+    pub window: WindowArgs,
 }

@@ -101,6 +101,7 @@ impl Guard {
         extent: Extent,
         options: &Options,
     ) -> Result<Footprint, CliError> {
+        check_context(options.context, model.config().context)?;
         setup::kv_type(model, options.kv_type)?;
         Window::check(options, model).map_err(siskin::session::Error::from)?;
         let (size, grammar) = (tokenizer.size(), options.grammar_bytes(tokenizer));
@@ -161,6 +162,20 @@ impl Guard {
             Ok(()) => {}
         }
         Ok(())
+    }
+}
+
+/// A word about a context that the model does not have.
+fn check_context(asked: Option<usize>, context: usize) -> Result<(), CliError> {
+    match asked {
+        Some(0) => {
+            Err(CliError::Usage(format!("--context: found 0, expected 1 to {context}, the model's context")))
+        }
+        Some(asked) if asked > context => {
+            message(&format!("--context {asked}: the model's context is {context} tokens, which is used"));
+            Ok(())
+        }
+        _ => Ok(()),
     }
 }
 

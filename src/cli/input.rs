@@ -21,13 +21,25 @@ pub fn text(direct: Option<&str>, file: Option<&Path>) -> Result<Option<String>,
 pub fn read(file: &Path) -> Result<String, CliError> {
     let name = if file == Path::new("-") { "stdin".to_owned() } else { file.display().to_string() };
     let bytes = if file == Path::new("-") { stdin() } else { File::open(file).and_then(limited) };
-    let bytes = bytes.map_err(|error| CliError::Failed(format!("{name}: cannot read it: {error}")))?;
+    let bytes = bytes.map_err(|error| {
+        CliError::Failed(format!("{name}: cannot read it: {error}{}", hint(error.kind())))
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         CliError::Failed(format!(
             "{name}: not UTF-8 text: invalid byte at offset {at}. Try converting it with iconv"
         ))
     })
+}
+
+/// What to try when a file cannot be read.
+fn hint(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::NotFound => ". Try the path of a file that is there, or - for stdin",
+        io::ErrorKind::IsADirectory => ". Try a file in it",
+        io::ErrorKind::PermissionDenied => ". Try a file that you may read (ls -l)",
+        _ => "",
+    }
 }
 
 /// All of stdin.

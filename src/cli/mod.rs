@@ -73,10 +73,9 @@ enum CliError {
     /// No more fits.
     #[cfg(feature = "chat")]
     #[error(
-        "the conversation has {tokens} tokens, which leaves no room for an answer in a context of {context}. Try /reset, or another \
-         start with a larger --context"
+        "the conversation has {tokens} tokens, which leaves no room for an answer in a context of {context}. {hint}"
     )]
-    ConversationTooLong { tokens: usize, context: usize },
+    ConversationTooLong { tokens: usize, context: usize, hint: &'static str },
     /// More memory is needed than there is.
     #[error("{0}")]
     DoesNotFit(String),

@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// The options that the flags ask for; `max_tokens` is for when they do not say.
+/// The options that the flags ask for, without a window; `max_tokens` is for when they do not say.
 pub fn session(
     (stop, sample, run): (&StopArgs, &SampleArgs, &RunArgs),
     max_tokens: usize,
@@ -22,7 +22,7 @@ pub fn session(
         max_tokens: stop.max_tokens.unwrap_or(max_tokens),
         branches: 0,
         context: run.context,
-        window: run.window.window(),
+        window: None,
         kv_type: run.kv_type.into(),
         stop_texts: stop.stop.clone(),
         ignore_eos: stop.ignore_eos,

@@ -32,7 +32,7 @@ pub struct ShowArgs {
     /// Print comma-separated values instead of the table, a line for each candidate
     #[arg(long)]
     pub csv: bool,
-    /// Write a page for the browser that shows it all, in one file, and print just the text
+    /// Write a page for the browser that shows it all, in one file (- for stdout), and print just the text
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }

@@ -5,6 +5,7 @@ use siskin::session::Window;
 
 /// What stays of text that goes on without an end.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Machine")]
 pub struct WindowArgs {
     /// Go on when N positions are used up, in their memory: each further token takes the place of the oldest
     #[arg(long, value_name = "N", conflicts_with = "context")]

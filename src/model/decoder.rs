@@ -12,6 +12,7 @@
 
 use super::config::Norms;
 use super::scratch::Scratch;
+use super::stages::{StageTimes, Stopwatch};
 use super::weights::{Mixer, Norm};
 use super::{Model, Plan};
 use crate::kv::shape::BranchShape;
@@ -32,6 +33,7 @@ pub struct Decoder<'m> {
     pub(super) rows: usize,
     /// Whose they were.
     runs: Vec<Run>,
+    watch: Stopwatch,
 }
 
 /// Rows of a pass that follow each other in one sequence.
@@ -60,7 +62,7 @@ impl<'m> Decoder<'m> {
         let scratch = Scratch::new(model, plan, cpu.team.threads());
         let cache = Cache::new(&plan.shape(model.config())).expect("the plan computed this size");
         let runs = Vec::with_capacity(plan.branches.count.max(1));
-        Decoder { model, cpu, cache, scratch, plan: *plan, rows: 0, runs }
+        Decoder { model, cpu, cache, scratch, plan: *plan, rows: 0, runs, watch: Stopwatch::default() }
     }
 
     /// Bytes that [`Decoder::new`] allocates to know what is where, beside the cache and the buffers of the plan.
@@ -92,6 +94,16 @@ impl<'m> Decoder<'m> {
     /// The same, to be used for other work between passes.
     pub fn cpu_mut(&mut self) -> &mut Cpu {
         &mut self.cpu
+    }
+
+    /// Takes the time of each stage from now on ([`Decoder::stage_times`]).
+    pub fn time_stages(&mut self) {
+        self.watch.switch_on();
+    }
+
+    /// What the stages of all passes took since [`Decoder::time_stages`]; `None` without it.
+    pub fn stage_times(&self) -> Option<StageTimes> {
+        self.watch.times()
     }
 
     /// Forgets the tokens from position `end` on, and returns the next position: `end`, or 0 where a layer with a window has already
@@ -210,7 +222,9 @@ impl<'m> Decoder<'m> {
         let runs = std::mem::take(&mut self.runs);
         let positions = || runs.iter().flat_map(Run::tokens).map(|(_, _, position)| position);
         self.rows = runs.iter().map(|run| run.rows.len()).sum();
+        self.watch.start_pass();
         self.embed(tokens, positions());
+        self.watch.lap(|times| &mut times.embedding);
         let sinks = self.scratch.sinks.positions(self.cache.end());
         self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions().chain(sinks.clone())));
         let model = self.model;
@@ -222,11 +236,13 @@ impl<'m> Decoder<'m> {
                 Mixer::DeltaNet(weights) => self.delta_net(index, weights, &runs),
             }
             self.add(&layer.attn_post_norm);
+            self.watch.lap(|times| &mut times.attention);
             if layer.ffn_norm.is_some() || !model.config().parallel {
                 self.normalize(&layer.ffn_norm);
             }
             self.feed_forward(&layer.ffn);
             self.add(&layer.ffn_post_norm);
+            self.watch.lap(|times| &mut times.feed_forward);
         }
         self.runs = runs;
     }
@@ -273,6 +289,7 @@ impl<'m> Decoder<'m> {
 
     /// The logits of rows that were copied to where layers leave what they add.
     fn logits_of_added(&mut self, rows: usize, out: &mut [f32]) {
+        self.watch.start();
         let (config, weights) = (self.model.config(), self.model.weights());
         let (cpu, s, width) = (&mut self.cpu, &mut self.scratch, config.embedding);
         let (x, h) = (&s.added[..rows * width], &mut s.h[..rows * width]);
@@ -289,6 +306,7 @@ impl<'m> Decoder<'m> {
         if let Some(cap) = config.logits_cap {
             cpu.kernels.soft_cap(out, cap);
         }
+        self.watch.lap(|times| &mut times.output);
     }
 
     /// What [`Decoder::logits`] computed last.

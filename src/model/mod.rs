@@ -14,12 +14,14 @@ pub mod plan;
 pub mod scratch;
 mod short_conv;
 mod sinks;
+pub mod stages;
 mod stored;
 pub mod weights;
 
 pub use config::Config;
 pub use decoder::Decoder;
 pub use plan::{Job, Plan};
+pub use stages::StageTimes;
 pub use weights::Weights;
 
 use crate::gguf::{self, Gguf};

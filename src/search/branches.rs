@@ -68,7 +68,7 @@ pub fn samples(
         branches.run(&parents, &tokens);
         if tokens.is_empty() {
             // all begin with the prompt's logits
-            branches.logits = branches.logits.repeat(count);
+            (1..count).for_each(|_| branches.logits.extend_from_within(..vocabulary));
         }
         let tokenizer = branches.session.tokenizer();
         for (&index, logits) in running.iter().zip(branches.logits.chunks_exact(vocabulary)) {

@@ -45,12 +45,14 @@ pub enum Error {
         max: usize,
     },
     /// A pattern is not a regular expression, or a very large one.
-    #[error("stop regex {pattern:?}: {reason}. Try escaping special characters with a backslash.")]
+    #[error("stop regex {pattern:?}: {reason}. {hint}.")]
     Regex {
         /// The pattern.
         pattern: String,
         /// What is wrong, over several lines where it points into the pattern.
         reason: String,
+        /// What to try.
+        hint: &'static str,
     },
     /// A pattern matches the empty text, which is everywhere.
     #[error(

@@ -90,6 +90,7 @@ impl Regexes {
         let nfa = compile(patterns).map_err(|error| Error::Regex {
             pattern: patterns.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("|"),
             reason: error,
+            hint: TOO_LARGE,
         })?;
         let states = nfa.states().len();
         Ok(Regexes {
@@ -239,6 +240,12 @@ impl Around {
     }
 }
 
+/// What to try with a pattern that is none.
+const ESCAPE: &str = "Try escaping special characters with a backslash";
+const NOT_SUPPORTED: &str =
+    "Try without look-around and backreferences, which would take more than linear time";
+const TOO_LARGE: &str = "Try smaller counts of repetitions, or (?-u) for classes of ASCII characters";
+
 /// Where a byte leads from a state.
 fn successor(state: &State, byte: u8) -> Option<StateID> {
     match state {
@@ -252,12 +259,16 @@ fn successor(state: &State, byte: u8) -> Option<StateID> {
 /// Refuses what is no pattern, and what matches everywhere or nowhere.
 fn check(pattern: &str) -> Result<(), Error> {
     let owned = || pattern.to_string();
-    let error = |reason| Error::Regex { pattern: owned(), reason };
-    let parsed = syntax::parse(pattern).map_err(|reason| error(reason.to_string()))?;
+    let error = |reason, hint| Error::Regex { pattern: owned(), reason, hint };
+    let parsed = syntax::parse(pattern).map_err(|reason| {
+        let reason = reason.to_string();
+        let hint = if reason.contains("not supported") { NOT_SUPPORTED } else { ESCAPE };
+        error(reason, hint)
+    })?;
     if parsed.properties().minimum_len() == Some(0) {
         return Err(Error::EmptyMatch { pattern: owned() });
     }
-    let nfa = compile(&[pattern]).map_err(error)?;
+    let nfa = compile(&[pattern]).map_err(|reason| error(reason, TOO_LARGE))?;
     match alive(&nfa)[nfa.start_anchored().as_usize()] {
         true => Ok(()),
         false => Err(Error::NoMatch { pattern: owned() }),

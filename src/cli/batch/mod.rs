@@ -30,14 +30,10 @@ const PARALLEL: usize = 8;
 pub fn run(args: &BatchArgs) -> Result<Outcome, CliError> {
     let (guard, cancelled) = (Guard::new(&args.run), Signals::new().cancelled());
     check_paths(args)?;
-    if args.run.window.window().is_some() {
-        return Err(CliError::Usage(
-            "--window: every text of a batch ends at the context. Try --context".into(),
-        ));
-    }
     let text = input::read(&args.input)?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-    let output = Output::open(&args.output, &lines)?;
+    let settings = settings(args);
+    let output = Output::open(&args.output, &settings, &lines)?;
     if output.written() > 0 {
         message(&format!(
             "{}: {} of {} lines are done",
@@ -79,7 +75,8 @@ pub fn run(args: &BatchArgs) -> Result<Outcome, CliError> {
     let mut batch =
         Batch::new(&model, &tokenizer, cpu, &room.with_sequences(count)).map_err(CliError::from)?;
     batch.limit_threads(threads.prefill, threads.decode);
-    let mut work = Work { items, lines: &lines, next: output.written(), work, jobs: HashMap::new(), output };
+    let mut work =
+        Work { items, settings, lines: &lines, next: output.written(), work, jobs: HashMap::new(), output };
     let outcome = work.run(&mut batch, &cancelled)?;
     if args.stats {
         stats(&batch, &footprint, count);
@@ -108,6 +105,18 @@ fn needs(items: &Items<'_>, model: &Model, lines: &[&str], written: usize) -> (R
     (room, work)
 }
 
+/// What results depend on beside their lines: the model and the options of the command.
+fn settings(args: &BatchArgs) -> String {
+    let model = args.model.model.as_deref();
+    let length = model.and_then(|path| path.metadata().ok()).map(|metadata| metadata.len());
+    let run = (args.run.context, args.run.kv_type);
+    #[cfg(feature = "chat")]
+    let conversation = &args.conversation;
+    #[cfg(not(feature = "chat"))]
+    let conversation = ();
+    format!("{:?}", (model.and_then(Path::file_name), length, &args.stop, &args.sample, run, conversation))
+}
+
 /// Refuses to write over the input.
 fn check_paths(args: &BatchArgs) -> Result<(), CliError> {
     let real = |path: &Path| if path == Path::new("-") { None } else { path.canonicalize().ok() };
@@ -134,6 +143,7 @@ fn end(output: &Output) -> Result<Outcome, CliError> {
 /// Lines on their way.
 struct Work<'a> {
     items: Items<'a>,
+    settings: String,
     lines: &'a [&'a str],
     /// The next line to be started.
     next: usize,
@@ -203,7 +213,7 @@ impl Work<'_> {
 
     fn write(&mut self, index: usize, result: output::Outcome<'_>) -> Result<(), CliError> {
         let line = self.lines[index];
-        self.output.put(&Line { index, id: item::id(line), input: fingerprint(line), result })
+        self.output.put(&Line { index, id: item::id(line), input: fingerprint(&self.settings, line), result })
     }
 }
 

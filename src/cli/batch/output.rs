@@ -16,7 +16,7 @@ pub struct Line<'a> {
     pub index: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<Value>,
-    /// [`fingerprint`] of the line of the input.
+    /// [`fingerprint`] of the line of the input and of what it was run with.
     pub input: String,
     #[serde(flatten)]
     pub result: Outcome<'a>,
@@ -38,10 +38,11 @@ struct Earlier {
     error: Option<String>,
 }
 
-/// 64 bits that another line hardly has: FNV-1a, as hexadecimal digits.
-pub fn fingerprint(line: &str) -> String {
-    let hash = line
+/// 64 bits that another line, or the same with other settings, hardly has: FNV-1a of both, as hexadecimal digits.
+pub fn fingerprint(settings: &str, line: &str) -> String {
+    let hash = settings
         .bytes()
+        .chain(line.bytes())
         .fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")
 }
@@ -64,8 +65,8 @@ pub struct Output {
 }
 
 impl Output {
-    /// Opens the output of these lines of input, and finds out how many an earlier run has done. Half a line at the end is removed.
-    pub fn open(path: &Path, input: &[&str]) -> Result<Output, CliError> {
+    /// Opens the output of these lines of input, run with these settings, and finds out how many an earlier run has done. Half a line at the end is removed.
+    pub fn open(path: &Path, settings: &str, input: &[&str]) -> Result<Output, CliError> {
         let name = path.display().to_string();
         if path == Path::new("-") {
             let sink = Sink::Stdout(Answer::new());
@@ -85,7 +86,8 @@ impl Output {
         if file.metadata().is_ok_and(|metadata| metadata.is_file()) {
             file.read_to_end(&mut bytes).map_err(failed)?;
         }
-        let earlier = earlier(&bytes, input).map_err(|what| CliError::Usage(format!("{name}: {what}")))?;
+        let earlier =
+            earlier(&bytes, settings, input).map_err(|what| CliError::Usage(format!("{name}: {what}")))?;
         if !bytes.is_empty() {
             file.set_len(earlier.bytes as u64).map_err(failed)?;
             file.seek(SeekFrom::Start(earlier.bytes as u64)).map_err(failed)?;
@@ -131,7 +133,7 @@ struct Done {
 }
 
 /// Compares what is there with the input: whole lines must be the results of its first lines.
-fn earlier(bytes: &[u8], input: &[&str]) -> Result<Done, String> {
+fn earlier(bytes: &[u8], settings: &str, input: &[&str]) -> Result<Done, String> {
     let mut done = Done::default();
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         let earlier = serde_json::from_slice::<Earlier>(line).ok().filter(|_| line.ends_with(b"\n"));
@@ -143,11 +145,11 @@ fn earlier(bytes: &[u8], input: &[&str]) -> Result<Done, String> {
             }
             return Err(format!("line {} is no result of a batch. Try another file", done.lines + 1));
         };
-        let expected = input.get(done.lines).map(|line| fingerprint(line));
+        let expected = input.get(done.lines).map(|line| fingerprint(settings, line));
         if earlier.index != done.lines || Some(earlier.input) != expected {
             let line = done.lines + 1;
             return Err(format!(
-                "line {line} is the result of another input. Try another file, or remove it"
+                "line {line} is the result of another input, model or other options. Try another file, or remove it"
             ));
         }
         done.lines += 1;
@@ -163,8 +165,8 @@ mod tests {
 
     #[test]
     fn fingerprints_are_fnv_1a() {
-        assert_eq!(fingerprint(""), "cbf29ce484222325");
-        assert_eq!(fingerprint("foobar"), "85944171f73967e8");
+        assert_eq!(fingerprint("", ""), "cbf29ce484222325");
+        assert_eq!(fingerprint("foo", "bar"), "85944171f73967e8");
     }
 
     /// Whatever a crash leaves: every beginning of an output is gone on with behind its last whole line.
@@ -172,7 +174,7 @@ mod tests {
     fn every_beginning_is_gone_on_with() {
         let input = ["{\"prompt\":\"a\"}", "b", "c"];
         let line = |index: usize, rest: &str| {
-            format!("{{\"index\":{index},\"input\":\"{}\",{rest}}}\n", fingerprint(input[index]))
+            format!("{{\"index\":{index},\"input\":\"{}\",{rest}}}\n", fingerprint("s", input[index]))
         };
         let lines = [line(0, "\"text\":\"x\""), line(1, "\"error\":\"no\""), line(2, "\"text\":\"\\n\"")];
         let whole = lines.concat();
@@ -180,11 +182,12 @@ mod tests {
             let ends: Vec<usize> = (0..=3).map(|n| lines[..n].concat().len()).collect();
             let count = ends.iter().filter(|end| **end <= cut).count() - 1;
             let expected = Done { lines: count, failed: usize::from(count > 1), bytes: ends[count] };
-            assert_eq!(earlier(&whole.as_bytes()[..cut], &input), Ok(expected), "cut at {cut}");
+            assert_eq!(earlier(&whole.as_bytes()[..cut], "s", &input), Ok(expected), "cut at {cut}");
         }
-        assert!(earlier(whole.as_bytes(), &input[1..]).unwrap_err().contains("another input"));
-        assert!(earlier(whole.as_bytes(), &input[..2]).unwrap_err().contains("line 3"));
-        assert!(earlier(b"a letter", &input).unwrap_err().contains("no result"));
-        assert!(earlier(format!("{}x\n{}", lines[0], lines[1]).as_bytes(), &input).is_err());
+        assert!(earlier(whole.as_bytes(), "s", &input[1..]).unwrap_err().contains("another input"));
+        assert!(earlier(whole.as_bytes(), "s", &input[..2]).unwrap_err().contains("line 3"));
+        assert!(earlier(whole.as_bytes(), "t", &input).unwrap_err().contains("line 1"));
+        assert!(earlier(b"a letter", "s", &input).unwrap_err().contains("no result"));
+        assert!(earlier(format!("{}x\n{}", lines[0], lines[1]).as_bytes(), "s", &input).is_err());
     }
 }

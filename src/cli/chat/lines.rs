@@ -79,14 +79,20 @@ fn remember(editor: &mut Editor, history: &mut Option<PathBuf>) {
 }
 
 fn piped() -> Result<Line, CliError> {
-    let mut text = String::new();
-    let bytes = io::stdin().lock().take(MAX_LINE).read_line(&mut text).map_err(|error| failed(&error))?;
-    if bytes == 0 {
+    let mut bytes = Vec::new();
+    io::stdin().lock().take(MAX_LINE).read_until(b'\n', &mut bytes).map_err(|error| failed(&error))?;
+    if bytes.is_empty() {
         return Ok(Line::End);
     }
-    if bytes as u64 == MAX_LINE && !text.ends_with('\n') {
-        return Err(failed(&format!("it is longer than {} MiB", MAX_LINE >> 20)));
+    if bytes.len() as u64 == MAX_LINE && !bytes.ends_with(b"\n") {
+        return Err(failed(&format!("it is longer than {} MiB. Try a part of it", MAX_LINE >> 20)));
     }
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        failed(&format!(
+            "it is not UTF-8 text: invalid byte at offset {at} of the line. Try converting it with iconv"
+        ))
+    })?;
     let line = text.strip_suffix('\n').unwrap_or(&text);
     Ok(Line::Text(line.strip_suffix('\r').unwrap_or(line).to_owned()))
 }

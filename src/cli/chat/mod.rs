@@ -35,8 +35,8 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
     let topology = Topology::this_machine();
     let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
     let flags = (&args.stop, &args.sample, &args.run);
-    #[allow(unused_mut)] // without the feature
     let mut options = options::session(flags, usize::MAX, threads, signals.cancelled());
+    options.window = args.window.window();
     #[cfg(feature = "grammar")]
     {
         options.grammar = args.grammar.grammar()?;
@@ -73,6 +73,10 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
         totals: Timing::default(),
         footprint,
         stats: args.stats,
+        more_room: match model.config().context > positions {
+            true => "Try /reset, or another start with a larger --context",
+            false => "Try /reset, or another start with --window: the model's context is no longer",
+        },
         windowed: options.window.is_some(),
     };
     if let Some(path) = &args.load {
@@ -106,6 +110,8 @@ struct Talk<'m> {
     footprint: Footprint,
     stats: bool,
     /// Whether it goes on when the context is full: then it is not kept for the next time but as messages.
+    /// What to do when the conversation has become too long.
+    more_room: &'static str,
     windowed: bool,
 }
 
@@ -221,7 +227,11 @@ impl Talk<'_> {
         let prompt = siskin::chat::encode(self.tokenizer, &rendered);
         let Plan { capacity: context, sinks, .. } = *self.session.plan();
         if prompt.len() >= context && sinks.is_none() {
-            return Err(CliError::ConversationTooLong { tokens: prompt.len(), context });
+            return Err(CliError::ConversationTooLong {
+                tokens: prompt.len(),
+                context,
+                hint: self.more_room,
+            });
         }
         let kept = self.session.resume(&prompt)?;
         let bar = progress::prefill(prompt.len() - kept);
@@ -256,7 +266,8 @@ impl Talk<'_> {
     fn note(&self, reason: &Reason) {
         match reason {
             Reason::Context { n } => message(&format!(
-                "the answer is cut off, because the conversation has reached {n} tokens. Try /reset, or another start with a larger --context"
+                "the answer is cut off, because the conversation has reached {n} tokens. {}",
+                self.more_room
             )),
             Reason::MaxTokens { n } => {
                 message(&format!("the answer is cut off after {n} tokens (--max-tokens)"))

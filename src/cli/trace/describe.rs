@@ -2,11 +2,12 @@
 
 use super::capture::piece;
 use super::follow::ms;
-use super::record::{End, Method, Run, Sampling, Setting, Step, Times};
+use super::record::{End, Method, Run, Sampling, Setting, StageMeans, Step, Times};
 use super::watch::Watch;
 use super::{Parts, Tracer, stages};
 use crate::cli::CliError;
 use crate::cli::json::Stop;
+use siskin::model::StageTimes;
 use siskin::session::{Session, Timing};
 use siskin::stop::Reason;
 use std::sync::mpsc;
@@ -20,6 +21,8 @@ pub(super) struct Ended {
     /// What recording took of prefill and of decode.
     pub recording: [Duration; 2],
     pub load: Duration,
+    /// What stages took after the prompt.
+    pub stages: Option<StageTimes>,
 }
 
 impl Tracer<'_> {
@@ -83,7 +86,7 @@ impl Tracer<'_> {
     }
 
     pub(super) fn end(&self, ended: Ended, steps: &[Step]) -> End {
-        let Ended { text, reason, timing, recording: [prefill, decode], load } = ended;
+        let Ended { text, reason, timing, recording: [prefill, decode], load, stages } = ended;
         let median = |of: fn(&Step) -> Option<f64>| {
             let mut times: Vec<f64> = steps.iter().filter_map(of).collect();
             times.sort_by(f64::total_cmp);
@@ -98,7 +101,21 @@ impl Tracer<'_> {
             decode_tokens: timing.decode_tokens,
             pass_median_ms: median(|step| step.pass_ms),
             sampling_median_ms: median(|step| step.sampling_ms),
+            stages_mean_ms: stages.and_then(means),
         };
         End { text, stop: Stop::from(&reason), times }
     }
+}
+
+/// What a pass took on average, if there was one.
+fn means(times: StageTimes) -> Option<StageMeans> {
+    let passes = times.passes;
+    let mean = |all: Duration| all.checked_div(passes).map(ms);
+    Some(StageMeans {
+        passes,
+        embedding: mean(times.embedding)?,
+        attention: mean(times.attention)?,
+        feed_forward: mean(times.feed_forward)?,
+        output: mean(times.output)?,
+    })
 }

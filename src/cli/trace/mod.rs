@@ -27,7 +27,7 @@ use follow::Given;
 use record::{Method, Run, Step, Trace};
 use show::Show;
 use siskin::gguf::Gguf;
-use siskin::model::Model;
+use siskin::model::{Model, StageTimes};
 use siskin::search::Found;
 use siskin::session::{Options, Session, Timing};
 use siskin::stop::{self, Reason};
@@ -77,7 +77,9 @@ struct Parts<'a> {
 impl<'a> Parts<'a> {
     fn session(&self, prompt: &[TokenId], options: &Options) -> Result<Session<'a>, CliError> {
         let cpu = setup::cpu(self.topology, self.threads)?;
-        Ok(Session::new(self.model, self.tokenizer, cpu, prompt, options)?)
+        let mut session = Session::new(self.model, self.tokenizer, cpu, prompt, options)?;
+        session.time_stages();
+        Ok(session)
     }
 }
 
@@ -124,6 +126,7 @@ impl<'a> Tracer<'a> {
 
         self.answer.print(&self.show.begin(&run)?)?;
         let (mut steps, prefill) = self.prompt_steps(&mut session)?;
+        let before = session.stage_times();
         let (show, answer) = (self.show, &mut self.answer);
         let followed = follow::chosen(&mut session, &watched, |step, printed| {
             answer.print(&step.as_ref().map_or_else(|| Ok(show.rest(printed)), |step| show.step(step))?)?;
@@ -131,7 +134,8 @@ impl<'a> Tracer<'a> {
             Ok(())
         })?;
         let follow::Followed { text, reason, recording } = followed;
-        let ended = Ended { text, reason, timing: session.timing(), recording: [prefill, recording], load };
+        let (timing, stages) = (session.timing(), since(&session, before));
+        let ended = Ended { text, reason, timing, recording: [prefill, recording], load, stages };
         let end = self.end(ended, &steps);
         Ok(Trace { run, steps, beams: Vec::new(), continuations: Vec::new(), end })
     }
@@ -151,7 +155,7 @@ impl<'a> Tracer<'a> {
     /// Several continuations side by side; then the best once more, position by position.
     fn search(&mut self) -> Result<Trace, CliError> {
         let tokenizer = self.parts.tokenizer;
-        let (run, found, timing, load) = self.found()?;
+        let (run, found, timing, load, stages) = self.found()?;
         let nodes = beams::nodes(tokenizer, &found);
         let continuations = beams::continuations(&found);
         let Some(best) = found.continuations.into_iter().next() else {
@@ -179,14 +183,20 @@ impl<'a> Tracer<'a> {
         for step in &steps {
             self.answer.print(&self.show.step(step)?)?;
         }
-        let ended =
-            Ended { text: best.text, reason: best.reason, timing, recording: [Duration::ZERO; 2], load };
+        let ended = Ended {
+            text: best.text,
+            reason: best.reason,
+            timing,
+            recording: [Duration::ZERO; 2],
+            load,
+            stages,
+        };
         let end = self.end(ended, &steps);
         Ok(Trace { run, steps, beams: nodes, continuations, end })
     }
 
     /// Runs the prompt and searches.
-    fn found(&mut self) -> Result<(Run, Found, Timing, Duration), CliError> {
+    fn found(&mut self) -> Result<(Run, Found, Timing, Duration, Option<StageTimes>), CliError> {
         let mut session = self.parts.session(&self.prompt, &self.options)?;
         let is_beams = self.args.ask.search.beams.is_some();
         let method = if is_beams { Method::Beams } else { Method::BestOf };
@@ -195,7 +205,13 @@ impl<'a> Tracer<'a> {
         let load = self.start.elapsed();
         let given = Given { tokens: &self.prompt, prompt: self.prompt.len(), from: self.prompt.len() };
         given.follow(&mut session, self.prompt.len(), self.parts.tokenizer, self.wanted)?;
+        let before = session.stage_times();
         let found = search::run(&self.args.ask.search, &mut session)?;
-        Ok((run, found, session.timing(), load))
+        Ok((run, found, session.timing(), load, since(&session, before)))
     }
+}
+
+/// What the stages took since `before`.
+fn since(session: &Session<'_>, before: Option<StageTimes>) -> Option<StageTimes> {
+    Some(session.stage_times()?.since(before?))
 }

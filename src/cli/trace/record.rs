@@ -112,8 +112,14 @@ pub struct Stage {
 pub enum Span {
     /// Text to token ids.
     Tokenize,
-    /// From a token id to logits.
-    Pass,
+    /// From token ids to vectors.
+    Embedding,
+    /// Attention of all layers.
+    Attention,
+    /// Feed-forward parts of all layers.
+    FeedForward,
+    /// From vectors to logits.
+    Output,
     /// From logits to a token.
     Sample,
 }
@@ -314,6 +320,23 @@ pub struct Times {
     pub pass_median_ms: Option<f64>,
     /// The median of choosing one.
     pub sampling_median_ms: Option<f64>,
+    /// What the stages of a pass took after the prompt, on average.
+    pub stages_mean_ms: Option<StageMeans>,
+}
+
+/// Means over the passes after the prompt, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct StageMeans {
+    /// How many passes: of several sequences side by side, one for a token of each.
+    pub passes: u32,
+    /// From token ids to vectors.
+    pub embedding: f64,
+    /// Attention of all layers.
+    pub attention: f64,
+    /// Feed-forward parts of all layers.
+    pub feed_forward: f64,
+    /// From vectors to logits.
+    pub output: f64,
 }
 
 /// Everything, as the page needs it.

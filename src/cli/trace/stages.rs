@@ -9,15 +9,20 @@ use siskin::model::{Model, Weights};
 pub fn stages(model: &Model, prompt: usize, sampler: &str, stops: &str) -> Vec<Stage> {
     let (config, weights) = (model.config(), model.weights());
     let (embedding, vocabulary) = (config.embedding, weights.vocabulary());
+    let values = format!("{embedding} values a token");
     let stage = |name, shape: String, detail: String, timed_with| Stage { name, shape, detail, timed_with };
-    let pass = Some(Span::Pass);
     vec![
         stage("tokens", format!("{prompt} ids"), "text to token ids".into(), Some(Span::Tokenize)),
-        stage("embedding", size(&weights.token_embedding), "a row of it for each token".into(), pass),
-        stage(layer_name(config), format!("{} values a token", embedding), layers(config), pass),
-        stage("norm", format!("{embedding} values"), "before the projection".into(), pass),
-        stage("output projection", size(weights.output()), projection(weights), pass),
-        stage("logits", format!("{vocabulary} values"), "one for each token of the vocabulary".into(), pass),
+        stage(
+            "embedding",
+            size(&weights.token_embedding),
+            "a row of it for each token".into(),
+            Some(Span::Embedding),
+        ),
+        stage(mixer_name(config), values.clone(), mixers(config), Some(Span::Attention)),
+        stage("feed-forward", values.clone(), feed_forward(config), Some(Span::FeedForward)),
+        stage("output projection", size(weights.output()), projection(weights), Some(Span::Output)),
+        stage("logits", format!("{vocabulary} values"), "one for each token of the vocabulary".into(), None),
         stage("samplers", format!("{vocabulary} to 1"), sampler.to_owned(), Some(Span::Sample)),
         stage("token", "1 id".into(), "goes back in as the next input".into(), None),
         stage("stop conditions", "go on or end".into(), stops.to_owned(), None),
@@ -32,35 +37,39 @@ fn size(matrix: &Matrix) -> String {
 
 fn projection(weights: &Weights) -> String {
     let own = if weights.output.is_some() { "a matrix of its own" } else { "the embedding once more" };
-    own.to_owned()
+    format!("the last norm, then {own}")
 }
 
-fn layer_name(config: &Config) -> &'static str {
-    if config.layers.len() == 1 { "layer" } else { "layers" }
+fn mixer_name(config: &Config) -> &'static str {
+    let is_attention = |layer: &LayerConfig| layer.mixer == Mixer::Attention;
+    if config.layers.iter().all(is_attention) { "attention" } else { "attention and others" }
 }
 
-/// What the layers consist of.
-fn layers(config: &Config) -> String {
+/// What mixes tokens, with how many layers of each.
+fn mixers(config: &Config) -> String {
     let count = |is: fn(&LayerConfig) -> bool| config.layers.iter().filter(|layer| is(layer)).count();
     let heads = config.heads;
+    let attention =
+        format!("{} query and {} key-value heads of {}", heads.heads, heads.kv_heads, heads.head_dim);
     let mixers = [
-        (
-            count(|layer| layer.mixer == Mixer::Attention),
-            format!(
-                "attention ({} query and {} key-value heads of {})",
-                heads.heads, heads.kv_heads, heads.head_dim
-            ),
-        ),
-        (count(|layer| matches!(layer.mixer, Mixer::ShortConv(_))), "short convolution".to_owned()),
-        (count(|layer| matches!(layer.mixer, Mixer::DeltaNet(_))), "gated delta net".to_owned()),
+        (count(|layer| layer.mixer == Mixer::Attention), attention),
+        (count(|layer| matches!(layer.mixer, Mixer::ShortConv(_))), "a short convolution".to_owned()),
+        (count(|layer| matches!(layer.mixer, Mixer::DeltaNet(_))), "a gated delta net".to_owned()),
     ];
-    let mut parts: Vec<String> =
-        mixers.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} x {what}")).collect();
-    parts.push(match config.experts {
+    let used = mixers.iter().filter(|(n, _)| *n > 0);
+    used.map(|(n, what)| format!("{} of {what}", layers(*n))).collect::<Vec<_>>().join("; ")
+}
+
+fn feed_forward(config: &Config) -> String {
+    let of = match config.experts {
         Some(experts) => {
             format!("{} of {} experts of {} values", experts.used, experts.count, experts.feed_forward)
         }
-        None => format!("feed-forward of {} values", config.feed_forward),
-    });
-    parts.join("; ")
+        None => format!("{} values", config.feed_forward),
+    };
+    format!("{} of {of}", layers(config.layers.len()))
+}
+
+fn layers(count: usize) -> String {
+    if count == 1 { "1 layer".to_owned() } else { format!("{count} layers") }
 }

@@ -227,17 +227,13 @@ pub fn end(run: &Run, end: &End, look: &Look) -> String {
 fn stages(stages: &[Stage], times: &Times, look: &Look) -> String {
     let longest = |of: fn(&Stage) -> usize| stages.iter().map(of).max().unwrap_or(0);
     let columns = (longest(|stage| width(stage.name)), longest(|stage| width(&stage.shape)));
-    let mut before = None;
-    let mut line = |Stage { name, shape, detail, timed_with }: &Stage| {
-        // what is measured as one has its time at its first stage
-        let span = timed_with.filter(|_| *timed_with != before);
-        before = *timed_with;
-        let time = span.and_then(|span| time_of(span, times));
+    let line = |Stage { name, shape, detail, timed_with }: &Stage| {
+        let time = timed_with.and_then(|span| time_of(span, times));
         let time = time.map_or_else(String::new, |time| format!("{time:.2} ms"));
         let head = format!("  {}  {} {time:>9}  ", fit(name, columns.0), fit(shape, columns.1));
         beside(&head, detail, look.width)
     };
-    stages.iter().map(&mut line).collect()
+    stages.iter().map(line).collect()
 }
 
 /// A text on the right of a head, in as many lines as it takes; below the head where that is too narrow.
@@ -254,7 +250,10 @@ fn beside(head: &str, text: &str, columns: usize) -> String {
 fn time_of(span: Span, times: &Times) -> Option<f64> {
     match span {
         Span::Tokenize => Some(times.tokenize_ms),
-        Span::Pass => times.pass_median_ms,
+        Span::Embedding => times.stages_mean_ms.map(|means| means.embedding),
+        Span::Attention => times.stages_mean_ms.map(|means| means.attention),
+        Span::FeedForward => times.stages_mean_ms.map(|means| means.feed_forward),
+        Span::Output => times.stages_mean_ms.map(|means| means.output),
         Span::Sample => times.sampling_median_ms,
     }
 }
@@ -280,7 +279,7 @@ mod tests {
             name,
             shape: shape.to_owned(),
             detail: detail.to_owned(),
-            timed_with: Some(Span::Pass),
+            timed_with: Some(Span::Sample),
         };
         let all = [
             stage(
@@ -290,11 +289,11 @@ mod tests {
             ),
             stage("output projection", "1 id", "the embedding once more"),
         ];
-        let times = Times { pass_median_ms: Some(1234.5), ..Times::default() };
+        let times = Times { sampling_median_ms: Some(1234.5), ..Times::default() };
         for columns in 40..160 {
             let out = stages(&all, &times, &Look { colour: false, width: columns });
             let words: Vec<&str> = out.split_whitespace().collect();
-            assert!(words.join(" ").contains(&all[0].detail) && out.matches("ms").count() == 1, "{out}");
+            assert!(words.join(" ").contains(&all[0].detail) && out.matches("ms").count() == 2, "{out}");
             assert!(out.lines().all(|line| width(line) <= columns.max(60)), "{out}");
         }
     }

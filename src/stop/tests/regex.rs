@@ -127,6 +127,14 @@ fn long_texts_take_linear_time() {
 fn patterns_that_make_no_sense() {
     let error = |pattern: &str| Regexes::new(&["fine", pattern]).unwrap_err();
     assert!(matches!(error("a(b"), Error::Regex { pattern, .. } if pattern == "a(b"));
+    let hint = |pattern: &str| match error(pattern) {
+        Error::Regex { hint, .. } => hint,
+        error => panic!("{pattern}: {error}"),
+    };
+    assert!(hint("a(b").contains("backslash"));
+    assert!(hint("a(?=b)").contains("look-around"));
+    assert!(hint(r"(a)\1").contains("backreferences"));
+    assert!(hint(r"\w{1000}{1000}").contains("repetitions"));
     assert!(error(r"\w{9999}").to_string().contains("more than 4 MiB"), "{}", error(r"\w{9999}"));
     for pattern in ["", "a*", r"\b", "(?m)^$", "a|"] {
         assert_eq!(error(pattern), Error::EmptyMatch { pattern: pattern.into() });

@@ -169,13 +169,12 @@ function drawSummary() {
 
 function drawStages() {
   const { times } = data.end;
-  const spans = { tokenize: times.tokenize_ms, pass: times.pass_median_ms, sample: times.sampling_median_ms };
-  const names = { tokenize: "all of it", pass: "one pass, from embedding to logits", sample: "median of a choice" };
-  let before = null;
+  const means = times.stages_mean_ms ?? {}, mean = `mean of ${means.passes} passes`;
+  const spans = { tokenize: times.tokenize_ms, sample: times.sampling_median_ms, ...means };
+  const names = { tokenize: "all of it", embedding: mean, attention: mean, feed_forward: mean, output: mean, sample: "median of a choice" };
   by("stages").replaceChildren(...data.run.stages.map((stage) => {
-    const ms = spans[stage.timed_with], isFirst = stage.timed_with !== before;
-    before = stage.timed_with;
-    const timed = ms !== undefined && ms !== null && isFirst ? el("span", {}, `${time(ms)}, ${names[stage.timed_with]}`) : null;
+    const ms = spans[stage.timed_with];
+    const timed = ms !== undefined && ms !== null ? el("span", {}, `${time(ms)}, ${names[stage.timed_with]}`) : null;
     return el("li", {}, el("strong", {}, stage.name), el("span", { class: "shape" }, stage.shape), el("span", { class: "what" }, stage.detail), timed);
   }));
 }
