@@ -13,6 +13,8 @@ const MOST: usize = 1 << 22;
 const LONGEST: usize = 1000;
 /// The first byte of special tokens, which no text has.
 const SPECIAL: u8 = 0xff;
+/// The least that an allocation takes.
+const ALLOCATION: usize = 32;
 /// Most states of the automaton that reads a grammar's words; each takes 1 to 2 kB.
 const LEXER_STATES: usize = 10_000;
 
@@ -64,7 +66,7 @@ impl Vocabulary {
         Ok(Vocabulary { factory: Arc::new(factory), eog: eog.into(), bytes })
     }
 
-    /// What it takes, in bytes, without what grammars take.
+    /// What it takes while it is made, which is more than afterwards, in bytes; without what grammars take.
     pub fn bytes(&self) -> usize {
         self.bytes
     }
@@ -99,13 +101,14 @@ fn text(words: &[Vec<u8>]) -> usize {
     words.iter().map(Vec::len).sum()
 }
 
-/// Memory of two trees, each with an entry for every token (offset, length, rank), all bytes, and a node of 8 bytes for each different prefix.
+/// Memory of two trees, each with an entry for every token (offset, length, rank), all bytes, and a node of 8 bytes for each different prefix; and
+/// of the words that they are made of, each an allocation of its own.
 fn bytes(words: &[Vec<u8>]) -> usize {
     let mut sorted: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     sorted.sort_unstable();
     let shared = |pair: &[&[u8]]| pair[0].iter().zip(pair[1]).take_while(|(a, b)| a == b).count();
     let nodes = text(words) - sorted.windows(2).map(shared).sum::<usize>();
-    2 * (words.len() * 12 + text(words) + nodes * 8)
+    2 * (words.len() * 12 + text(words) + nodes * 8) + words.len() * (size_of::<Vec<u8>>() + ALLOCATION)
 }
 
 /// What the tree has for a token: nothing if it may never be chosen.
