@@ -102,6 +102,9 @@ pub enum ErrorKind {
     /// A string that would pass the end of the file.
     #[error("{place} is a string of {found} bytes, but {left} bytes are left in the file")]
     StringLength { place: String, found: u64, left: u64 },
+    /// The file ends inside the header, of which alone is asked.
+    #[error("the file has no more than a part of its header: found {found} bytes, expected more")]
+    HeaderCutOff { found: usize },
 
     /// More keys than fit in the file, or than any model has.
     #[error("the header claims {found} keys, expected at most {limit} in a file of this size")]
@@ -234,6 +237,7 @@ impl ErrorKind {
             Truncated { .. } | StringLength { .. } | TensorOutOfBounds { .. } => {
                 "Try comparing its size with the original and downloading it again: it seems cut off or damaged"
             }
+            HeaderCutOff { .. } => "Try again when more of it is there, or download it again if that was all",
             TensorType { .. } => {
                 "Try a newer siskin, or a file quantized to a common type such as Q4_K_M or Q8_0"
             }

@@ -29,36 +29,44 @@ pub(super) struct Entry {
 pub struct Metadata {
     source: Arc<Source>,
     layout: Layout,
+    keys: Keys,
+}
+
+/// The keys of a file, none of them twice.
+#[derive(Debug)]
+pub(super) struct Keys {
     entries: Vec<Entry>,
     /// Indices into `entries`, by key.
     by_key: Vec<u32>,
 }
 
-impl Metadata {
+impl Keys {
     /// # Errors
     /// [`ErrorKind::DuplicateKey`].
-    pub(super) fn new(
-        source: Arc<Source>,
-        layout: Layout,
-        entries: Vec<Entry>,
-    ) -> Result<Metadata, ErrorKind> {
+    pub(super) fn new(entries: Vec<Entry>) -> Result<Keys, ErrorKind> {
         let mut by_key: Vec<u32> = (0..).take(entries.len()).collect();
         let key = |i: u32| entries.get(i as usize).map_or("", |entry| &*entry.key);
         by_key.sort_unstable_by(|&a, &b| key(a).cmp(key(b)));
         match by_key.iter().zip(by_key.iter().skip(1)).find(|&(&a, &b)| key(a) == key(b)) {
             Some((&twice, _)) => Err(ErrorKind::DuplicateKey { key: quoted(key(twice)) }),
-            None => Ok(Metadata { source, layout, entries, by_key }),
+            None => Ok(Keys { entries, by_key }),
         }
+    }
+
+    pub(super) fn find(&self, key: &str) -> Option<&Entry> {
+        let compare = |&i: &u32| self.entries.get(i as usize).map_or("", |entry| &*entry.key).cmp(key);
+        let at = self.by_key.binary_search_by(compare).ok()?;
+        self.entries.get(*self.by_key.get(at)? as usize)
+    }
+}
+
+impl Metadata {
+    pub(super) fn new(source: Arc<Source>, layout: Layout, keys: Keys) -> Metadata {
+        Metadata { source, layout, keys }
     }
 
     pub(super) fn byte_order(&self) -> ByteOrder {
         self.layout.order
-    }
-
-    fn entry(&self, key: &str) -> Option<&Entry> {
-        let compare = |&i: &u32| self.entries.get(i as usize).map_or("", |entry| &*entry.key).cmp(key);
-        let at = self.by_key.binary_search_by(compare).ok()?;
-        self.entries.get(*self.by_key.get(at)? as usize)
     }
 
     fn value<'a>(&'a self, entry: &'a Entry) -> Option<Value<'a>> {
@@ -78,22 +86,22 @@ impl Metadata {
 
     /// Number of keys.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.keys.entries.len()
     }
 
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.keys.entries.is_empty()
     }
 
     /// The value of a key, whatever its type. A string that is not UTF-8 appears as an array of u8: its bytes.
     pub fn get(&self, key: &str) -> Option<Value<'_>> {
-        self.value(self.entry(key)?)
+        self.value(self.keys.find(key)?)
     }
 
     /// Every key with its value, in the order of the file.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Value<'_>)> {
-        self.entries.iter().filter_map(|entry| Some((&*entry.key, self.value(entry)?)))
+        self.keys.entries.iter().filter_map(|entry| Some((&*entry.key, self.value(entry)?)))
     }
 
     /// An integer of any width, as u32.
@@ -157,7 +165,7 @@ impl Metadata {
     /// # Errors
     /// [`ErrorKind::WrongType`], [`ErrorKind::ValueUtf8`].
     pub fn str(&self, key: &str) -> Result<Option<&str>, Error> {
-        let is_string = self.entry(key).is_some_and(|entry| entry.shape == Shape::One(ValueType::Str));
+        let is_string = self.keys.find(key).is_some_and(|entry| entry.shape == Shape::One(ValueType::Str));
         match self.get(key) {
             None => Ok(None),
             Some(Value::Str(text)) => Ok(Some(text)),

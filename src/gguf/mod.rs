@@ -4,7 +4,7 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `map.rs` | the mapping and [`Bytes`] |
+//! | `map.rs`, `bytes.rs` | the mapping; [`Bytes`], which are a part of it |
 //! | `fault.rs` | the end of a process whose mapped file is shortened |
 //! | `cursor.rs` | bounds-checked reading of integers and strings in either byte order |
 //! | `reader.rs` | the header from first byte to last: magic, version, counts, entries |
@@ -36,6 +36,7 @@
 //! and no getter panics.
 
 mod array;
+mod bytes;
 mod cursor;
 mod error;
 #[allow(unsafe_code)]
@@ -52,10 +53,10 @@ mod value;
 use std::path::{Path, PathBuf};
 
 pub use array::Array;
+pub use bytes::Bytes;
 pub use cursor::ByteOrder;
 pub use error::{Error, ErrorKind};
 pub use fault::exit_on_lost_page;
-pub use map::Bytes;
 pub use metadata::Metadata;
 pub use tensors::TensorInfo;
 pub use types::GgmlType;
@@ -100,7 +101,7 @@ impl Gguf {
     /// # Errors
     /// When the file cannot be opened ([`Error::is_io`]), or is not a valid GGUF file: [`ErrorKind`] has a variant for each damage.
     pub fn open(path: &Path) -> Result<Gguf, Error> {
-        split::open(path, Source::map)
+        split::open(path, |path| reader::read(Source::map(path)?))
     }
 
     /// Like [`Gguf::open`], but reads the whole file into memory instead of mapping it.
@@ -108,7 +109,7 @@ impl Gguf {
     /// # Errors
     /// As [`Gguf::open`]; also when the file shrinks while it is read, or the memory cannot be had.
     pub fn read(path: &Path) -> Result<Gguf, Error> {
-        split::open(path, Source::read)
+        split::open(path, |path| reader::read(Source::read(path)?))
     }
 
     /// A model that is part of the program; errors name it "built-in model".
@@ -116,7 +117,7 @@ impl Gguf {
     /// # Errors
     /// When the bytes are not a valid GGUF file.
     pub fn from_static(bytes: &'static [u8]) -> Result<Gguf, Error> {
-        split::single(Source::from_static(bytes))
+        split::single(reader::read(Source::from_static(bytes))?)
     }
 
     /// A model that was read or made in memory; errors name it "model in memory".
@@ -124,16 +125,17 @@ impl Gguf {
     /// # Errors
     /// When the bytes are not a valid GGUF file.
     pub fn from_vec(bytes: Vec<u8>) -> Result<Gguf, Error> {
-        split::single(Source::from_vec(bytes))
+        split::single(reader::read(Source::from_vec(bytes))?)
     }
 
-    /// Validates the header of a model and touches nothing else of it: the data of tensors reads as zeros and takes no memory. The file may be cut
-    /// off anywhere behind its header, as one that is being downloaded. Of a split model all parts are looked at.
+    /// Validates the header of a model and touches nothing else of it: the data of tensors reads as zeros and takes no memory. Address space is taken for
+    /// the header and the largest tensor. The file may be cut off anywhere behind its header, as one that is being downloaded. Of a split model all
+    /// parts are looked at.
     ///
     /// # Errors
-    /// As [`Gguf::open`], but for what is wrong with the data.
+    /// As [`Gguf::open`], but for what is wrong with the data; [`ErrorKind::HeaderCutOff`] if not even all of the header is there.
     pub fn open_header(path: &Path) -> Result<Gguf, Error> {
-        split::open(path, Source::header)
+        split::open(path, reader::read_header)
     }
 
     /// Validates the header of a file of which only the first bytes are there, such as one that is being downloaded; `None` if the
@@ -143,10 +145,8 @@ impl Gguf {
     /// # Errors
     /// When no file of `file_bytes` bytes that begins like this is a valid GGUF file.
     pub fn from_prefix(path: &Path, prefix: &[u8], file_bytes: u64) -> Result<Option<Gguf>, Error> {
-        if (prefix.len() as u64) < file_bytes && !reader::holds_header(path, prefix)? {
-            return Ok(None);
-        }
-        Gguf::join(reader::read(Source::prefix(path, prefix, file_bytes)?)?, Vec::new()).map(Some)
+        let part = reader::read_prefix(path, prefix, file_bytes)?;
+        part.map(|part| Gguf::join(part, Vec::new())).transpose()
     }
 
     /// As [`Gguf::from_prefix`], for all parts of a model in order: of each its path, its first bytes, and how long it is.
@@ -156,10 +156,8 @@ impl Gguf {
     pub fn from_prefixes(parts: &[(&Path, &[u8], u64)]) -> Result<Option<Gguf>, Error> {
         let mut read = Vec::with_capacity(parts.len());
         for &(path, prefix, file_bytes) in parts {
-            if (prefix.len() as u64) < file_bytes && !reader::holds_header(path, prefix)? {
-                return Ok(None);
-            }
-            read.push(reader::read(Source::prefix(path, prefix, file_bytes)?)?);
+            let Some(part) = reader::read_prefix(path, prefix, file_bytes)? else { return Ok(None) };
+            read.push(part);
         }
         if read.is_empty() {
             return Ok(None);

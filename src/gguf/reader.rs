@@ -10,9 +10,9 @@ use byteorder::{BigEndian, LittleEndian};
 use super::cursor::{ByteOrder, Cursor, Layout};
 use super::error::{Error, ErrorKind, quoted};
 use super::map::Source;
-use super::metadata::{Entry, Metadata};
-use super::tensors::{self, TensorInfo};
-use super::value::{self, ValueType};
+use super::metadata::{Entry, Keys, Metadata};
+use super::tensors::{self, Row, TensorInfo};
+use super::value::{self, Shape, ValueType};
 
 /// More keys than any model has; bounds the table that a hostile file can ask for.
 const MAX_KEYS: u64 = 1 << 16;
@@ -34,47 +34,104 @@ pub(super) struct Part {
 
 impl Part {
     pub(super) fn file_bytes(&self) -> u64 {
-        self.source.bytes().len() as u64
+        self.source.len() as u64
+    }
+}
+
+/// A header, checked as far as that goes without the file.
+struct Header {
+    version: u32,
+    layout: Layout,
+    keys: Keys,
+    alignment: u64,
+    table: Vec<Row>,
+    /// Its bytes.
+    len: usize,
+}
+
+impl Header {
+    fn data_start(&self) -> u64 {
+        (self.len as u64).next_multiple_of(self.alignment)
+    }
+
+    /// With the file that it is of, whose tensors must lie inside.
+    fn finish(self, source: Source) -> Result<Part, Error> {
+        let (source, data_start) = (Arc::new(source), self.data_start());
+        let Header { version, layout, keys, alignment, table, .. } = self;
+        let placed = tensors::place(&source, table, data_start, alignment);
+        let tensors = placed.map_err(|kind| Error::new(source.path(), kind))?;
+        let metadata = Metadata::new(Arc::clone(&source), layout, keys);
+        Ok(Part { source, version, metadata, tensors })
+    }
+
+    /// With nothing but the first bytes of a file of `len` bytes.
+    fn alone(self, beginning: Source, len: u64) -> Result<Part, Error> {
+        let largest = tensors::largest(&self.table);
+        let source = beginning.into_header(self.len, largest, len)?;
+        self.finish(source)
     }
 }
 
 /// Validates a whole file.
 pub(super) fn read(source: Source) -> Result<Part, Error> {
-    let source = Arc::new(source);
-    let part = preamble(source.bytes()).and_then(|(version, layout)| match layout.order {
-        ByteOrder::Little => body::<LittleEndian>(&source, version, layout),
-        ByteOrder::Big => body::<BigEndian>(&source, version, layout),
-    });
-    part.map_err(|kind| Error::new(source.path(), kind))
+    let header = parse(source.bytes()).map_err(|kind| Error::new(source.path(), kind))?;
+    header.finish(source)
 }
 
-/// Whether these first bytes of a file hold its whole header; what they hold is checked.
+/// Bytes of a file that are looked at first: more than nearly every header has. Pages that are not needed are not read.
+const FIRST_LOOK: usize = 16 << 20;
+
+/// Validates the header of a file and touches nothing else of it; the file may be cut off behind it.
+pub(super) fn read_header(path: &Path) -> Result<Part, Error> {
+    let mut most = FIRST_LOOK;
+    loop {
+        let (source, len) = Source::beginning(path, most)?;
+        let found = source.bytes().len();
+        match parse(source.bytes()) {
+            Ok(header) => {
+                let whole = tensors::end(&header.table, header.data_start());
+                return header.alone(source, whole.max(len as u64));
+            }
+            Err(kind) if !is_cut_off(source.bytes(), &kind) => return Err(Error::new(path, kind)),
+            Err(_) if found < len => most = most.saturating_mul(4),
+            Err(_) => return Err(Error::new(path, ErrorKind::HeaderCutOff { found })),
+        }
+    }
+}
+
+/// Validates the header of a file of `file_bytes` bytes of which only the first ones are there; `None` if the header is longer.
 ///
 /// # Errors
 /// When they cannot be the beginning of a valid file, whatever follows.
-pub(super) fn holds_header(path: &Path, prefix: &[u8]) -> Result<bool, Error> {
-    use ErrorKind::{ArrayLength, KeyCount, StringLength, TensorCount, TensorOutOfBounds, Truncated};
-    if prefix.len() < PREAMBLE {
-        return Ok(false);
-    }
-    let Err(error) = read(Source::prefix(path, prefix, prefix.len() as u64)?) else { return Ok(true) };
-    match error.kind() {
-        // tensors are looked at once all of the table was read
-        TensorOutOfBounds { .. } => Ok(true),
-        Truncated { .. }
-        | StringLength { .. }
-        | ArrayLength { .. }
-        | KeyCount { .. }
-        | TensorCount { .. } => Ok(false),
-        _ => Err(error),
+pub(super) fn read_prefix(path: &Path, prefix: &[u8], file_bytes: u64) -> Result<Option<Part>, Error> {
+    match parse(prefix) {
+        Ok(header) => {
+            let there = prefix.get(..header.len).unwrap_or(prefix);
+            header.alone(Source::copy(path, there), file_bytes).map(Some)
+        }
+        Err(kind) if (prefix.len() as u64) < file_bytes && is_cut_off(prefix, &kind) => Ok(None),
+        Err(kind) => Err(Error::new(path, kind)),
     }
 }
 
+/// Whether that is wrong with a header because more of it is to come. What no header has is wrong in any case.
+fn is_cut_off(bytes: &[u8], kind: &ErrorKind) -> bool {
+    const MOST: u64 = 1 << 40;
+    match *kind {
+        ErrorKind::Truncated { needed, .. } => needed < MOST,
+        ErrorKind::StringLength { found, .. } | ErrorKind::ArrayLength { found, .. } => found < MOST,
+        ErrorKind::KeyCount { found, .. } => found <= MAX_KEYS,
+        ErrorKind::TensorCount { found, .. } => found <= MAX_TENSORS,
+        _ => bytes.len() < MAGIC.len() && MAGIC.starts_with(bytes),
+    }
+}
+
+const MAGIC: &[u8; 4] = b"GGUF";
 const PREAMBLE: usize = 8;
 
 /// Magic and version. The byte order is the one in which the version makes sense.
 fn preamble(bytes: &[u8]) -> Result<(u32, Layout), ErrorKind> {
-    let Some((b"GGUF", rest)) = bytes.split_first_chunk::<4>() else {
+    let Some((MAGIC, rest)) = bytes.split_first_chunk::<4>() else {
         let found = bytes.get(..4).unwrap_or(bytes).escape_ascii().to_string();
         return Err(ErrorKind::NotGguf { found, looks_like: looks_like(bytes) });
     };
@@ -114,30 +171,26 @@ fn looks_like(bytes: &[u8]) -> &'static str {
     starts.iter().find(|(start, _)| bytes.starts_with(start)).map_or("another kind of file", |(_, name)| name)
 }
 
-/// Bytes of the header at the beginning of `bytes`, and of the file that it describes.
-///
-/// # Errors
-/// When the header is damaged or not there as a whole.
-pub(super) fn extent(path: &Path, bytes: &[u8]) -> Result<(usize, u64), Error> {
-    let extent = preamble(bytes).and_then(|(_, layout)| match layout.order {
-        ByteOrder::Little => extent_of::<LittleEndian>(bytes, layout),
-        ByteOrder::Big => extent_of::<BigEndian>(bytes, layout),
-    });
-    extent.map_err(|kind| Error::new(path, kind))
+/// The header at the beginning of some bytes.
+fn parse(bytes: &[u8]) -> Result<Header, ErrorKind> {
+    let (version, layout) = preamble(bytes)?;
+    match layout.order {
+        ByteOrder::Little => parse_as::<LittleEndian>(bytes, version, layout),
+        ByteOrder::Big => parse_as::<BigEndian>(bytes, version, layout),
+    }
 }
 
-fn extent_of<E: byteorder::ByteOrder>(bytes: &[u8], layout: Layout) -> Result<(usize, u64), ErrorKind> {
+fn parse_as<E: byteorder::ByteOrder>(
+    bytes: &[u8],
+    version: u32,
+    layout: Layout,
+) -> Result<Header, ErrorKind> {
     let mut cursor = Cursor::<E>::new(bytes, layout);
     let (tensor_count, key_count) = counts(&mut cursor)?;
-    let entries = table(&mut cursor, key_count, read_entry)?;
-    let alignment = entries.iter().find(|entry| &*entry.key == ALIGNMENT);
-    let alignment = alignment.and_then(|entry| bytes.get(entry.payload.clone())?.first_chunk::<4>());
-    // a value that makes no sense is refused when the header is read
-    let alignment = alignment.map_or(DEFAULT_ALIGNMENT, |n| E::read_u32(n).into()).max(1);
+    let keys = Keys::new(table(&mut cursor, key_count, read_entry)?)?;
+    let alignment = alignment::<E>(&keys, bytes)?;
     let table = tensors::read_table(&mut cursor, tensor_count)?;
-    let header = cursor.position();
-    let data_start = (header as u64).checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
-    Ok((header, tensors::end(&table, data_start)))
+    Ok(Header { version, layout, keys, alignment, table, len: cursor.position() })
 }
 
 /// The counts of tensors and of keys.
@@ -148,21 +201,6 @@ fn counts<E: byteorder::ByteOrder>(cursor: &mut Cursor<'_, E>) -> Result<(u64, u
     let key_count = cursor.count().map_err(header)?;
     check_counts(cursor, tensor_count, key_count)?;
     Ok((tensor_count, key_count))
-}
-
-fn body<E: byteorder::ByteOrder>(
-    source: &Arc<Source>,
-    version: u32,
-    layout: Layout,
-) -> Result<Part, ErrorKind> {
-    let mut cursor = Cursor::<E>::new(source.bytes(), layout);
-    let (tensor_count, key_count) = counts(&mut cursor)?;
-    let metadata = Metadata::new(Arc::clone(source), layout, table(&mut cursor, key_count, read_entry)?)?;
-    let alignment = alignment(&metadata)?;
-    let table = tensors::read_table(&mut cursor, tensor_count)?;
-    let data_start = (cursor.position() as u64).next_multiple_of(alignment);
-    let tensors = tensors::place(source, table, data_start, alignment)?;
-    Ok(Part { source: Arc::clone(source), version, metadata, tensors })
 }
 
 /// The counts against the least bytes that so many entries take.
@@ -183,19 +221,17 @@ fn check_counts<E: byteorder::ByteOrder>(
     Ok(())
 }
 
-/// `count` entries, each with its index. The count is only a claim, so they are read twice: nothing is kept, and no room is made, before all of
-/// them were seen to be there.
+/// `count` entries, each with its index. The count is only a claim: room is made as entries are found.
 pub(super) fn table<'a, T, E: byteorder::ByteOrder>(
     cursor: &mut Cursor<'a, E>,
     count: u64,
     read: impl Fn(&mut Cursor<'a, E>, u64) -> Result<T, ErrorKind>,
 ) -> Result<Vec<T>, ErrorKind> {
-    let mut ahead = cursor.clone();
-    (0..count).try_for_each(|index| read(&mut ahead, index).map(drop))?;
-    let mut table = Vec::with_capacity(count as usize);
+    let mut table = Vec::new();
     for index in 0..count {
         table.push(read(cursor, index)?);
     }
+    table.shrink_to_fit();
     Ok(table)
 }
 
@@ -217,11 +253,15 @@ pub(super) fn clip(bytes: &[u8]) -> String {
     bytes.get(..32).unwrap_or(bytes).escape_ascii().to_string()
 }
 
-fn alignment(metadata: &Metadata) -> Result<u64, ErrorKind> {
-    match metadata.get(ALIGNMENT) {
-        None => Ok(DEFAULT_ALIGNMENT),
-        Some(value::Value::U32(n)) if n.is_power_of_two() && n <= MAX_ALIGNMENT => Ok(n.into()),
-        Some(value::Value::U32(found)) => Err(ErrorKind::AlignmentValue { found, limit: MAX_ALIGNMENT }),
-        Some(other) => Err(ErrorKind::AlignmentType { found: other.value_type() }),
+fn alignment<E: byteorder::ByteOrder>(keys: &Keys, bytes: &[u8]) -> Result<u64, ErrorKind> {
+    let Some(Entry { shape, payload, .. }) = keys.find(ALIGNMENT) else { return Ok(DEFAULT_ALIGNMENT) };
+    let found = match *shape {
+        Shape::One(ValueType::U32) => bytes.get(payload.clone()).map(E::read_u32).unwrap_or_default(),
+        Shape::One(found) => return Err(ErrorKind::AlignmentType { found }),
+        Shape::Many { .. } => return Err(ErrorKind::AlignmentType { found: ValueType::Array }),
+    };
+    if found.is_power_of_two() && found <= MAX_ALIGNMENT {
+        return Ok(found.into());
     }
+    Err(ErrorKind::AlignmentValue { found, limit: MAX_ALIGNMENT })
 }

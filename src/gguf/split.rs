@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Gguf;
 use super::error::{Error, ErrorKind};
-use super::map::Source;
-use super::reader::{self, Part};
+use super::reader::Part;
 
 const NO: &str = "split.no";
 const COUNT: &str = "split.count";
@@ -46,14 +45,13 @@ fn number(digits: &str) -> Option<u32> {
 }
 
 /// A model that has no neighbours to look for.
-pub(super) fn single(source: Source) -> Result<Gguf, Error> {
-    let part = reader::read(source)?;
+pub(super) fn single(part: Part) -> Result<Gguf, Error> {
     refuse_lone_part(&part)?;
     Gguf::join(part, Vec::new())
 }
 
 /// Opens the file, and its other parts if its name says that it is one part of several.
-pub(super) fn open(path: &Path, load: fn(&Path) -> Result<Source, Error>) -> Result<Gguf, Error> {
+pub(super) fn open(path: &Path, load: fn(&Path) -> Result<Part, Error>) -> Result<Gguf, Error> {
     match PartName::parse(path).filter(|name| name.count > 1) {
         None => single(load(path)?),
         // the part that was asked for first: if even that one is missing, the path is simply wrong
@@ -64,18 +62,13 @@ pub(super) fn open(path: &Path, load: fn(&Path) -> Result<Source, Error>) -> Res
     }
 }
 
-fn open_parts(
-    name: &PartName,
-    asked: Source,
-    load: fn(&Path) -> Result<Source, Error>,
-) -> Result<Gguf, Error> {
+fn open_parts(name: &PartName, asked: Part, load: fn(&Path) -> Result<Part, Error>) -> Result<Gguf, Error> {
     let mut asked = Some(asked);
     let mut part = |no: u32| -> Result<Part, Error> {
-        let source = match asked.take_if(|_| no == name.no) {
-            Some(source) => source,
+        let part = match asked.take_if(|_| no == name.no) {
+            Some(part) => part,
             None => load(&name.path(no)).map_err(|error| missing(error, name, no))?,
         };
-        let part = reader::read(source)?;
         expect(&part, NO, u64::from(no) - 1)?;
         expect(&part, COUNT, name.count.into())?;
         Ok(part)

@@ -4,9 +4,10 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::bytes::Bytes;
 use super::cursor::{Cursor, Short};
 use super::error::{Error, ErrorKind, quoted};
-use super::map::{Bytes, Source};
+use super::map::Source;
 use super::reader::{self, MAX_NAME, clip};
 use super::types::GgmlType;
 
@@ -144,6 +145,11 @@ pub(super) fn end(table: &[Row], data_start: u64) -> u64 {
     table.iter().map(end).fold(data_start, u64::max)
 }
 
+/// Bytes of the largest tensor.
+pub(super) fn largest(table: &[Row]) -> u64 {
+    table.iter().map(|row| row.bytes).max().unwrap_or(0)
+}
+
 /// Gives each row its bytes of the file, and refuses rows that are misaligned, leave the file or share bytes.
 pub(super) fn place(
     source: &Arc<Source>,
@@ -159,7 +165,7 @@ pub(super) fn place(
         }
         let data = range(&row, data_start).and_then(|range| Bytes::new(source, range)).ok_or_else(|| {
             let (start, bytes) = (u128::from(data_start) + u128::from(row.offset), row.bytes);
-            let file_bytes = source.bytes().len() as u64;
+            let file_bytes = source.len() as u64;
             ErrorKind::TensorOutOfBounds { tensor: quoted(&row.name), start, bytes, file_bytes }
         })?;
         let Row { name, ty, dims, n_dims, .. } = row;

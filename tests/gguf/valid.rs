@@ -29,6 +29,38 @@ fn every_value_comes_out_as_it_went_in() {
     }
 }
 
+/// Of all layouts, and of a header that is longer than what is looked at first.
+#[test]
+fn a_header_alone_is_the_model_without_its_data() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.gguf");
+    for layout in LAYOUTS {
+        let mut file = File::sample(layout);
+        if layout == LAYOUTS[0] {
+            file.keys.push((b"long".to_vec(), Item::Text(vec![b'x'; 20 << 20])));
+        }
+        let bytes = file.bytes();
+        let whole = Gguf::from_vec(bytes.clone()).unwrap();
+        let header = whole.tensors().iter().map(|tensor| tensor.offset()).min().unwrap() as usize;
+        for len in [bytes.len(), header] {
+            std::fs::write(&path, &bytes[..len]).unwrap();
+            let alone = Gguf::open_header(&path).unwrap();
+            assert_eq!((alone.file_bytes(), alone.version()), (whole.file_bytes(), whole.version()));
+            assert!(
+                alone.metadata().iter().map(|(key, _)| key).eq(whole.metadata().iter().map(|(key, _)| key))
+            );
+            assert_eq!(alone.metadata().str("text").unwrap(), Some("grün"));
+            for (found, expected) in alone.tensors().iter().zip(whole.tensors()) {
+                assert_eq!((found.name(), found.bytes()), (expected.name(), expected.bytes()));
+                assert_eq!(*alone.bytes(found), vec![0; expected.bytes() as usize]);
+            }
+        }
+        std::fs::write(&path, &bytes[..header - 64]).unwrap();
+        let error = Gguf::open_header(&path).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::HeaderCutOff { .. }), "{error}");
+    }
+}
+
 #[test]
 fn arrays_come_out_as_they_went_in() {
     for layout in LAYOUTS {
