@@ -12,6 +12,7 @@ mod cache;
 mod error;
 mod extent;
 mod options;
+mod replace;
 mod seen;
 mod steps;
 mod window;

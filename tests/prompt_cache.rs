@@ -133,7 +133,7 @@ fn a_file_that_is_of_no_use_changes_nothing() {
     let mut damaged = sound.clone();
     let last = damaged.len() - 9;
     damaged[last] ^= 1;
-    for bytes in [&b""[..], b"{}", &sound[..sound.len() / 2], &damaged] {
+    for bytes in [&sound[..8], &sound[..sound.len() / 2], &damaged] {
         std::fs::write(&path, bytes).expect("room");
         let mut other = loaded.session(&prompt, 9);
         let error = other.restore(&path, &prompt).expect_err("no use");
@@ -143,9 +143,34 @@ fn a_file_that_is_of_no_use_changes_nothing() {
         assert_eq!(bits(other.logits()), bits(session.logits()));
     }
     let mut other = loaded.session(&prompt, 9);
-    assert!(matches!(other.restore(folder.path(), &prompt), Err(CacheError::Open(_))));
-    assert!(matches!(other.save(folder.path()), Err(CacheError::Write { .. })));
+    assert!(matches!(other.restore(folder.path(), &prompt), Err(CacheError::NotAFile { .. })));
+    assert!(matches!(other.save(folder.path()), Err(CacheError::NotAFile { .. })));
     assert!(matches!(other.save(&folder.path().join("no/such")), Err(CacheError::Write { .. })));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "something is left over");
+    // an empty file is as good as none
+    std::fs::write(&path, "").expect("room");
+    assert_eq!(other.restore(&path, &prompt).expect("nothing is wrong"), 0);
+    session.save(&path).expect("room");
+    assert_eq!(other.restore(&path, &prompt).expect("a sound file"), prompt.len());
+}
+
+#[test]
+fn a_file_of_somebody_elses_is_neither_used_nor_replaced() {
+    let (loaded, folder) = (Loaded::new(), tempfile::tempdir().expect("a folder"));
+    let (path, prompt) = (folder.path().join("notes"), prompt(40, 7));
+    let mut session = loaded.session(&prompt, 9);
+    session.prefill(&prompt, |_| {}, None).expect("prefill");
+    for bytes in [&b"s"[..], b"siskin", b"siskinKv and more", b"{}", b"GGUF\x03\0\0\0"] {
+        std::fs::write(&path, bytes).expect("room");
+        for error in [session.save(&path).expect_err("not replaced"), {
+            session.restore(&path, &prompt).expect_err("not used")
+        }] {
+            assert!(matches!(error, CacheError::Foreign { .. }), "{error}");
+            assert!(error.to_string().contains("no prompt cache and stays as it is. Try"), "{error}");
+        }
+        assert_eq!(session.tokens(), prompt, "what the session held");
+        assert_eq!(std::fs::read(&path).expect("the file"), bytes);
+    }
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "something is left over");
 }
 
@@ -264,11 +289,39 @@ fn the_command_writes_the_same_with_and_without() {
 }
 
 #[test]
+fn the_command_leaves_other_files_alone() {
+    let siskin = Siskin::new();
+    let text = generate(&siskin, &[PROMPT]).ok();
+    let bytes = std::fs::read(util::model()).expect("a model");
+    siskin.file("m.gguf", &bytes);
+    let run = generate(&siskin, &["--cache", "m.gguf", PROMPT]);
+    assert_eq!(
+        run.stderr.matches("m.gguf: found a file that is no prompt cache and stays as it is").count(),
+        1
+    );
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    assert_eq!(run.ok(), text);
+    assert!(std::fs::read(siskin.dir.path().join("m.gguf")).expect("the file") == bytes);
+    let run = generate(&siskin, &["--cache", ".", PROMPT]);
+    assert!(run.stderr.contains("is no regular file, expected a prompt cache"), "{}", run.stderr);
+    assert!(run.stderr.lines().count() == 1 && !run.stderr.contains(".gguf"), "{}", run.stderr);
+    assert_eq!(run.ok(), text);
+    assert_eq!(std::fs::read_dir(siskin.dir.path()).expect("a folder").count(), 1, "something is left over");
+}
+
+#[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_is_full_is_a_warning() {
     let siskin = Siskin::new();
     let text = generate(&siskin, &[PROMPT]).ok();
-    let paths: [PathBuf; 3] = ["/dev/full".into(), "/proc/x.cache".into(), "no/such/folder".into()];
+    let device = generate(&siskin, &["--cache", "/dev/full", PROMPT]);
+    assert!(
+        device.stderr.contains("/dev/full: found something that is no regular file"),
+        "{}",
+        device.stderr
+    );
+    assert_eq!(device.ok(), text);
+    let paths: [PathBuf; 2] = ["/proc/x.cache".into(), "no/such/folder".into()];
     for path in paths {
         let run = generate(&siskin, &["--cache", path.to_str().expect("a path"), PROMPT]);
         assert!(
@@ -288,14 +341,20 @@ fn a_disk_that_is_full_is_a_warning() {
             .args(["-c", "ulimit -f 8 && exec \"$0\" \"$@\""])
             .arg(direct.get_program())
             .args(direct.get_args());
-        let run = Run::from(command.current_dir(siskin.dir.path()).output().expect("a shell"));
-        assert!(run.stderr.contains("warning: p: the prompt cache cannot be written"), "{}", run.stderr);
-        assert_eq!(run.ok(), text);
-        assert_eq!(
-            std::fs::read_dir(siskin.dir.path()).expect("a folder").count(),
-            0,
-            "something is left over"
-        );
+        let mut refused = |files: usize| {
+            let run = Run::from(command.current_dir(siskin.dir.path()).output().expect("a shell"));
+            assert!(run.stderr.contains("warning: p: the prompt cache cannot be written"), "{}", run.stderr);
+            assert_eq!(run.ok(), text);
+            let left = std::fs::read_dir(siskin.dir.path()).expect("a folder").count();
+            assert_eq!(left, files, "something is left over");
+        };
+        refused(0);
+        // the cache of another prompt is still there afterwards, as it was
+        generate(&siskin, &["--cache", "p", "Another prompt that has little in common with it"]).ok();
+        let path = siskin.dir.path().join("p");
+        let before = std::fs::read(&path).expect("a cache");
+        refused(1);
+        assert!(std::fs::read(&path).expect("the cache") == before);
     }
     assert!(std::fs::metadata("/dev/full").is_ok_and(|found| !found.is_file()));
 }
@@ -323,9 +382,47 @@ fn a_saved_conversation_is_not_read_again() {
     let text = second.ok();
     std::fs::write(siskin.dir.path().join("talk.json.cache"), "no").expect("room");
     let read = chat(&["--load", "talk.json"], "How are you?\n");
-    assert!(read.stderr.contains("talk.json.cache: not used: it is no prompt cache"), "{}", read.stderr);
+    assert!(read.stderr.contains("talk.json.cache: found a file that is no prompt cache"), "{}", read.stderr);
     assert_eq!(kept(&read.stderr), 0);
     std::fs::remove_file(siskin.dir.path().join("talk.json.cache")).expect("it was there");
     assert_eq!(chat(&[], "/load talk.json\nHow are you?\n").ok().lines().count(), text.lines().count());
     chat(&["--load", "nowhere.json"], "").fails(1, &["nowhere.json"]);
+}
+
+/// Neither the file that is to have the conversation nor the one beside it takes the place of something else.
+#[test]
+#[cfg(feature = "chat")]
+fn a_conversation_replaces_no_other_file() {
+    let siskin = Siskin::new();
+    let model = util::model();
+    let chat = |rest: &[&str], lines: &str| {
+        let args = ["chat", "-m", model.to_str().expect("a UTF-8 path"), "--temp", "0", "-n", "5"];
+        siskin.run_with_stdin([&args[..], rest].concat(), lines.as_bytes())
+    };
+    let read = |name: &str| std::fs::read(siskin.dir.path().join(name)).expect("a file");
+    for text in ["GGUF", "{\"name\": \"a package\"}", "[1, 2]"] {
+        siskin.file("notes", text.as_bytes());
+        chat(&["--save", "notes"], "Hello\n").fails(1, &["notes: found a file that is no conversation"]);
+        let run = chat(&[], "Hello\n/save notes\n");
+        assert!(
+            run.code == Some(1) && run.stderr.contains("stays as it is. Try another name"),
+            "{}",
+            run.stderr
+        );
+        assert_eq!(read("notes"), text.as_bytes());
+    }
+    siskin.file("talk.json", b"");
+    siskin.file("talk.json.cache", b"no cache");
+    let run = chat(&["--save", "talk.json"], "Hello\n");
+    assert!(
+        run.stderr.contains("warning: talk.json.cache: found a file that is no prompt cache"),
+        "{}",
+        run.stderr
+    );
+    run.ok();
+    assert_eq!(read("talk.json.cache"), b"no cache");
+    // a conversation is replaced by a longer one
+    let before = read("talk.json");
+    chat(&["--load", "talk.json", "--save", "talk.json"], "And then?\n").ok();
+    assert!(read("talk.json").len() > before.len());
 }

@@ -7,7 +7,7 @@ use super::npy::NpyWriter;
 use super::output::{Answer, message};
 use super::{CliError, Outcome, progress, report, search, setup};
 use siskin::memory::Footprint;
-use siskin::session::{LogitSink, Session};
+use siskin::session::{CacheError, LogitSink, Session};
 use siskin::stop::Reason;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -91,13 +91,14 @@ impl Run<'_> {
         })
     }
 
-    /// Keeps the prompt for the next time, unless all of it came from there. A disk that is full is told about, and no failure.
+    /// Keeps the prompt for the next time, unless all of it came from there, or something else is there, which [`Run::begin`] has told. A disk that is full is told about, and no failure.
     fn keep(&self, session: &Session<'_>) {
         let Some(path) = &self.args.cache else { return };
         let is_new = session.timing().kept_tokens < self.prompt.len();
         if is_new
             && session.tokens() == self.prompt
             && let Err(error) = session.save(path)
+            && !matches!(error, CacheError::Foreign { .. } | CacheError::NotAFile { .. })
         {
             message(&format!("warning: {error}"));
         }

@@ -10,15 +10,17 @@
 //! computed as it would be without the file, to the bit. Only models with experts or sliding windows add in an order that depends on what else is in a batch: for them a
 //! prompt that goes on from a beginning is the same but for rounding.
 //!
-//! *How it is written.* To a new file in the same folder, which then takes the name: whoever reads sees the old file or the new one.
+//! *How it is written.* To a new file in the same folder, which then takes the name (`replace.rs`): whoever reads sees the old file or the new one. A file
+//! that is there and no prompt cache is never replaced.
 
 use super::Session;
+use super::replace::replace;
 use crate::gguf::{self, Bytes};
 use crate::kv::file;
 use crate::ops::STEADY_BATCH;
 use crate::tokenizer::TokenId;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
 
 /// Bytes that are collected before they are written; rows are longer and go out as they are.
@@ -31,6 +33,18 @@ pub enum CacheError {
     /// The file cannot be opened.
     #[error(transparent)]
     Open(gguf::Error),
+    /// Some other file, which is neither used nor replaced.
+    #[error("{}: found a file that is no prompt cache and stays as it is. Try another name", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A folder, a pipe or a device.
+    #[error("{}: found something that is no regular file, expected a prompt cache or nothing. Try the name of a file", path.display())]
+    NotAFile {
+        /// What was named.
+        path: PathBuf,
+    },
     /// It is not what this session could go on from.
     #[error("{}: not used: {error}", path.display())]
     Unusable {
@@ -53,8 +67,8 @@ pub enum CacheError {
 }
 
 impl Session<'_> {
-    /// Keeps the tokens that are in the ring, with their keys, values and states, in a file. What was there before is replaced in one step; if that fails
-    /// it is still there.
+    /// Keeps the tokens that are in the ring, with their keys, values and states, in a file. A prompt cache that was there before is replaced in one step;
+    /// if that fails it is still there. Another file is not replaced ([`CacheError::Foreign`]).
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -74,14 +88,16 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// If the file cannot be written, as on a full disk.
+    /// If the file cannot be written, as on a full disk, or is there already and no prompt cache.
     pub fn save(&self, path: &Path) -> Result<(), CacheError> {
         self.refuse_window()?;
+        let failed = |error| CacheError::Write { path: path.to_owned(), error };
+        look(path).map_err(failed)?.refuse_foreign(path)?;
         let written = replace(path, |file| {
             let mut out = BufWriter::with_capacity(BUFFER, file);
             self.decoder.write(self.seen.last(), self.batched, &mut out)
         });
-        written.map_err(|error| CacheError::Write { path: path.to_owned(), error })
+        written.map_err(failed)
     }
 
     /// Begins with what a file of [`Session::save`] has of a prompt, and returns how many tokens that are: [`Session::prefill`] runs the rest. 0 if
@@ -127,10 +143,13 @@ impl Session<'_> {
         wanted: impl FnOnce(&file::Stored<'_>) -> usize,
     ) -> Result<usize, CacheError> {
         self.refuse_window()?;
-        let file = match Bytes::map(path) {
-            Err(error) if error.is_missing() => return Ok(0),
-            opened => opened.map_err(CacheError::Open)?,
-        };
+        // what cannot be looked at cannot be opened either, which says why
+        if let Ok(found) = look(path)
+            && !found.refuse_foreign(path)?
+        {
+            return Ok(0);
+        }
+        let file = Bytes::map(path).map_err(CacheError::Open)?;
         let unusable = |error| CacheError::Unusable { path: path.to_owned(), error };
         let stored = self.decoder.stored(&file).map_err(unusable)?;
         let count = self.decoder.usable(&stored, wanted(&stored)).map_err(unusable)?;
@@ -151,44 +170,41 @@ impl Session<'_> {
     }
 }
 
-/// Writes a file beside `path` and gives it that name, once it is whole and on disk.
-fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
-    // behind a link, the file itself
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if fs::metadata(&path).is_ok_and(|found| !found.is_file()) {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "found something else than a file there"));
-    }
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();
-    let new = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
-    let written = create(&new).and_then(|file| {
-        write(&file)?;
-        file.sync_all()
-    });
-    if let Err(error) = written.and_then(|()| fs::rename(&new, &path)) {
-        let _ = fs::remove_file(&new);
-        return Err(error);
-    }
-    // the name too; some systems cannot, and the file is there all the same
-    if let Some(folder) =
-        path.parent().map(|folder| if folder == Path::new("") { Path::new(".") } else { folder })
-    {
-        let _ = File::open(folder).and_then(|folder| folder.sync_all());
-    }
-    Ok(())
+/// What there is where a prompt cache is to be.
+enum Found {
+    /// Nothing, or an empty file.
+    Nothing,
+    Cache,
+    Foreign,
+    NotAFile,
 }
 
-/// A new file for this user alone: prompts are private.
-fn create(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        // left by a process that was killed and had the same number
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            fs::remove_file(path)?;
-            options.open(path)
+impl Found {
+    /// Whether there is a prompt cache; an error if there is something else.
+    fn refuse_foreign(self, path: &Path) -> Result<bool, CacheError> {
+        match self {
+            Found::Nothing => Ok(false),
+            Found::Cache => Ok(true),
+            Found::Foreign => Err(CacheError::Foreign { path: path.to_owned() }),
+            Found::NotAFile => Err(CacheError::NotAFile { path: path.to_owned() }),
         }
-        opened => opened,
     }
+}
+
+/// Looks at the first bytes of a file.
+fn look(path: &Path) -> io::Result<Found> {
+    match fs::metadata(path) {
+        // opening a named pipe would wait for its writer
+        Ok(found) if !found.is_file() => return Ok(Found::NotAFile),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(error) => return Err(error),
+    }
+    let mut beginning = Vec::with_capacity(file::MAGIC_BYTES);
+    File::open(path)?.take(file::MAGIC_BYTES as u64).read_to_end(&mut beginning)?;
+    Ok(match &beginning[..] {
+        [] => Found::Nothing,
+        beginning if file::is_cache(beginning) => Found::Cache,
+        _ => Found::Foreign,
+    })
 }

@@ -3,7 +3,8 @@
 use super::super::{CliError, input};
 use serde::Deserialize;
 use siskin::chat::Message;
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 /// What a file may hold.
@@ -24,8 +25,21 @@ pub fn cache(path: &Path) -> PathBuf {
     name.into()
 }
 
-/// Writes a conversation.
+/// Refuses a file that is there and holds something else than a conversation.
+pub fn check(path: &Path) -> Result<(), CliError> {
+    let holds_something = fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() > 0);
+    let parsed = |file| serde_json::from_reader::<_, Saved>(BufReader::new(file));
+    let is_other = holds_something && File::open(path).is_ok_and(|file| parsed(file).is_err());
+    if is_other {
+        let text = "found a file that is no conversation and stays as it is. Try another name";
+        return Err(CliError::Failed(format!("{}: {text}", path.display())));
+    }
+    Ok(())
+}
+
+/// Writes a conversation, if there is nothing else under this name.
 pub fn save(path: &Path, messages: &[Message]) -> Result<(), CliError> {
+    check(path)?;
     let failed = |error: &dyn std::fmt::Display| {
         CliError::Failed(format!("{}: cannot write it: {error}", path.display()))
     };

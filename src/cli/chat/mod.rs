@@ -82,6 +82,8 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
     if let Some(path) = &args.load {
         talk.load(path)?;
     }
+    // now, and not after the last answer
+    args.save.as_deref().map_or(Ok(()), files::check)?;
     let outcome = talk.run(lines)?;
     if let Some(path) = &args.save {
         talk.save(path)?;

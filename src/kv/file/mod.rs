@@ -47,6 +47,14 @@ use xxhash_rust::xxh3::Xxh3;
 const MAGIC: &[u8; 8] = b"siskinKV";
 const VERSION: u32 = 1;
 
+/// Bytes by which such a file is known.
+pub const MAGIC_BYTES: usize = MAGIC.len();
+
+/// Whether a file that begins like this is one of these, damaged or not.
+pub fn is_cache(beginning: &[u8]) -> bool {
+    beginning.starts_with(MAGIC)
+}
+
 /// The checksum of some bytes.
 pub fn checksum(bytes: &[u8]) -> u64 {
     let mut hash = Xxh3::new();
