@@ -510,15 +510,20 @@ pub(crate) fn check_prompt(
     context: usize,
     options: &Options,
 ) -> Result<(), Error> {
-    if prompt.is_empty() {
-        return Err(Error::EmptyPrompt);
-    }
     if let Some(&token) = prompt.iter().find(|&&token| token as usize >= vocabulary) {
         return Err(Error::TokenRange { token, vocabulary });
     }
-    if prompt.len() > context && options.window.is_none() {
+    check_length(prompt.len(), context, options)
+}
+
+/// The same, of a prompt of which only the length is known.
+fn check_length(tokens: usize, context: usize, options: &Options) -> Result<(), Error> {
+    if tokens == 0 {
+        return Err(Error::EmptyPrompt);
+    }
+    if tokens > context && options.window.is_none() {
         let hint = if options.context.is_some() { " or a larger context" } else { "" };
-        return Err(Error::PromptTooLong { tokens: prompt.len(), context, hint });
+        return Err(Error::PromptTooLong { tokens, context, hint });
     }
     Ok(())
 }

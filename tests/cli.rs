@@ -369,7 +369,7 @@ fn every_bad_input_has_its_message_and_code() {
     run(&["generate", "-m", &model, "--window", "513", "x"])
         .fails(2, &["found 513 positions", "at most 512", "trained"]);
     run(&["generate", "-m", &model, "--window", "4", "x"])
-        .fails(2, &["found 4 in a window of 4", "fewer sinks"]);
+        .fails(2, &["window: found 4 positions, expected at least 5", "4 sinks", "fewer sinks"]);
     run(&["plan", &model, "--window", "513"]).fails(2, &["at most 512"]);
     run(&["generate", "-m", &model, "--sinks", "4", "x"]).fails(2, &["--window"]);
     for other in [["--beams", "2"], ["--best-of", "2"], ["--context", "100"]] {

@@ -123,7 +123,7 @@ pub fn kv_type(model: &Model, wanted: impl Into<KvType>) -> Result<KvType, CliEr
 
 /// Asks the system for what a decoder will allocate, which is an error if it cannot be had.
 pub fn require(plan: &Plan) -> Result<(), CliError> {
-    let (positions, needed) = (plan.capacity, plan.owned());
+    let (positions, needed) = (plan.longest(), plan.owned());
     machine::require(needed).map_err(|needed| siskin::session::Error::Memory { positions, needed }.into())
 }
 

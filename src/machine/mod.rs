@@ -5,8 +5,10 @@
 //! group is counted without its file cache, at every level of the hierarchy.
 
 mod cgroup;
+mod size;
 
 pub use cgroup::Group;
+pub use size::Size;
 
 use std::fs;
 use std::hint::black_box;

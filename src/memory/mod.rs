@@ -37,10 +37,9 @@ mod budget;
 mod footprint;
 mod groups;
 mod probe;
-mod size;
 
+pub use crate::machine::Size;
 pub use budget::{Bound, Budget, Error, Streamed};
 pub use footprint::{Footprint, PROGRAM_BYTES};
 pub use groups::{CacheGroup, WeightGroup, as_format, cache_groups, group_of, weight_groups};
 pub use probe::{bandwidth, sum};
-pub use size::Size;

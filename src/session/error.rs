@@ -1,6 +1,7 @@
 //! What can be wrong with a session.
 
 use crate::kv::HeadSize;
+use crate::machine::Size;
 use crate::tokenizer::TokenId;
 use crate::{sample, stop};
 use std::io;
@@ -51,12 +52,13 @@ pub enum Error {
     },
     /// The system has not that much.
     #[error(
-        "a context of {positions} tokens needs {needed} bytes of memory, which the system refuses. Try a smaller context, or a higher limit (ulimit -v)"
+        "a context of {positions} tokens needs {} of memory, which the system refuses. Try a smaller context, or a higher limit (ulimit -v)",
+        Size(*needed as u64)
     )]
     Memory {
-        /// Positions asked for.
+        /// Positions of the longest sequence.
         positions: usize,
-        /// Bytes that they take.
+        /// Bytes that the session takes.
         needed: usize,
     },
     /// A search follows more continuations than there is room for.
@@ -85,4 +87,15 @@ pub enum Error {
     /// Stop conditions that make no sense.
     #[error(transparent)]
     Stop(#[from] stop::Error),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_for_people() {
+        let text = Error::Memory { positions: 303, needed: 28_559_990 }.to_string();
+        assert!(text.contains("a context of 303 tokens needs 27.2 MiB of memory"), "{text}");
+    }
 }

@@ -29,7 +29,8 @@ pub enum WindowError {
     },
     /// Nothing could move.
     #[error(
-        "sinks: found {sinks} in a window of {positions} positions, expected fewer than the window has. Try a longer window, or fewer sinks"
+        "window: found {positions} positions, expected at least {}: one more than the {sinks} sinks, which stay. Try a longer window, or fewer sinks",
+        sinks.saturating_add(1)
     )]
     Sinks {
         /// Positions that stay.
