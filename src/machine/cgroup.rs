@@ -127,11 +127,25 @@ impl Hierarchy<'_> {
             }
         };
         let limit = limits.into_iter().filter_map(number).min()?;
-        let swap = number("memory.swap.max")
-            .map(|most| most.saturating_sub(number("memory.swap.current").unwrap_or(0)).min(self.swap_free));
-        let used = number(current).unwrap_or(0).saturating_sub(reclaimable(folder, prefix));
-        Some(Group { name, limit, used, swap_left: swap.unwrap_or(self.swap_free) })
+        let dropped = reclaimable(folder, prefix);
+        let used = number(current).unwrap_or(0).saturating_sub(dropped);
+        let swap = match self.version {
+            Version::Two => left(&number, "memory.swap.max", "memory.swap.current", 0),
+            // memory and swap together: what memory cannot be had of them is swap
+            Version::One => {
+                left(&number, "memory.memsw.limit_in_bytes", "memory.memsw.usage_in_bytes", dropped)
+                    .map(|both| both.saturating_sub(limit.saturating_sub(used)))
+            }
+        };
+        let swap_left = swap.map_or(self.swap_free, |swap| swap.min(self.swap_free));
+        Some(Group { name, limit, used, swap_left })
     }
+}
+
+/// What is left of a limit, if there is one: with what can be `dropped` of the use.
+fn left(number: &impl Fn(&str) -> Option<u64>, limit: &str, usage: &str, dropped: u64) -> Option<u64> {
+    let used = number(usage).unwrap_or(0).saturating_sub(dropped);
+    Some(number(limit)?.saturating_sub(used))
 }
 
 /// What the system drops first when memory is short: file pages and the kernel's caches.
@@ -213,6 +227,33 @@ mod tests {
             ),
         ]);
         assert_eq!(made.groups(), [("/a".into(), 10_000, 2500)]);
+    }
+
+    /// Memory and swap have one limit together: what is left of it beside the memory is swap.
+    #[test]
+    fn version_1_swap() {
+        let left = |files: &[(&str, &str)]| {
+            let memory: [(&str, &str); 4] = [
+                ("proc/self/cgroup", "4:memory:/a\n"),
+                ("sys/fs/cgroup/memory/a/memory.limit_in_bytes", "10000\n"),
+                ("sys/fs/cgroup/memory/a/memory.usage_in_bytes", "9000\n"),
+                ("sys/fs/cgroup/memory/a/memory.stat", "total_inactive_file 6500\n"),
+            ];
+            let made = Made::new(&[&memory[..], files].concat());
+            let [group] = &groups(made.0.path(), 1000)[..] else { panic!("one group") };
+            assert_eq!((group.limit, group.used), (10_000, 2500));
+            group.swap_left
+        };
+        let limit = |bytes| ("sys/fs/cgroup/memory/a/memory.memsw.limit_in_bytes", bytes);
+        let usage = |bytes| ("sys/fs/cgroup/memory/a/memory.memsw.usage_in_bytes", bytes);
+        // no accounting of swap, and no limit of it
+        assert_eq!(left(&[]), 1000);
+        assert_eq!(left(&[limit("9223372036854771712"), usage("9000")]), 1000);
+        // no swap beside the memory; 700 of it, of which 300 are taken; more than is free
+        assert_eq!(left(&[limit("10000"), usage("9000")]), 0);
+        assert_eq!(left(&[limit("10700"), usage("9300")]), 400);
+        assert_eq!(left(&[limit("20000"), usage("9000")]), 1000);
+        assert_eq!(left(&[limit("10000"), usage("9999")]), 0);
     }
 
     /// Without a namespace of its own, a container sees its group at the mount point and the host's path in `proc`.
