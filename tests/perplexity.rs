@@ -31,7 +31,7 @@ fn cpu() -> Cpu {
     Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") }
 }
 
-/// What storing keys and values in blocks costs, over a part of the text; README.md has it for the whole.
+/// What storing keys and values in blocks costs, over a part of the text; docs/src/memory.md has it for the whole.
 #[test]
 fn blocks_of_keys_and_values_cost_little() {
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/train/heldout.txt");

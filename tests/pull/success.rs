@@ -162,12 +162,16 @@ fn the_token_does_not_come_back_with_a_redirect() {
 
 #[test]
 fn a_model_is_planned_where_it_is() {
-    let bytes = model_bytes();
+    // far more than a connection takes up that nobody reads from
+    let mut bytes = model_bytes();
+    bytes.resize(40 << 20, 0);
     let hub = hub(vec![listed("m-Q4_K_M.gguf", &bytes)]);
     let puller = Puller::new(&hub);
     let plan = puller.run(&["plan", "own/repo", "--no-probe"]).ok();
     assert!(plan.contains("own/repo:Q4_K_M") && plan.contains("kv: attention"), "{plan}");
     assert!(!puller.cached("m-Q4_K_M.gguf").exists());
+    let sent = hub.sent();
+    assert!((1 << 16..24 << 20).contains(&sent), "{sent} bytes were sent for the header");
     puller.pull("own/repo").ok();
     let local = puller.run(&["plan", "own/repo", "--no-probe", "--json"]).json();
     assert_eq!(local["mapped"], bytes.len());
