@@ -156,8 +156,9 @@ impl<'m> Session<'m> {
         let (prefill_threads, decode_threads) = threads(&options, cpu.team.threads());
         let (positions, longest) = (extent.positions, tokenizer.longest());
         let plan = extent.plan(model, longest, cpu.team.threads(), &options);
-        let plan = plan.ok_or(Error::TooLarge { positions })?;
-        machine::require(plan.owned()).map_err(|needed| Error::Memory { positions, needed })?;
+        let plan = plan.ok_or(Error::TooLarge { positions: extent.longest() })?;
+        let refused = |needed| Error::Memory { positions: extent.longest(), needed };
+        machine::require(plan.owned()).map_err(refused)?;
         let conditions = stop_options(&options, positions, 0);
         let stops = Stops::new(conditions.clone())?;
         let (allowed, grammar) = Allowed::new(tokenizer, vocabulary, &options)?;

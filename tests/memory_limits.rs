@@ -114,8 +114,82 @@ fn a_file_that_is_cut_off_can_be_planned() {
         part[name] = whole[name].clone();
     }
     assert_eq!(part, whole);
-    let path = siskin.file("less.gguf", &bytes[..header / 2]);
-    siskin.run(plan(path.to_str().expect("a path"), &[])).fails(3, &["less.gguf"]);
+    for len in [0, 3, 6, 20, header / 2, header - 64] {
+        let path = siskin.file("less.gguf", &bytes[..len]);
+        let run = siskin.run(plan(path.to_str().expect("a path"), &[]));
+        run.fails(3, &["less.gguf: ", &format!("found {len} bytes"), "Try again when more of it is there"]);
+    }
+    let path = siskin.file("other.gguf", b"GG no");
+    siskin.run(plan(path.to_str().expect("a path"), &[])).fails(3, &["other.gguf: not a GGUF file"]);
+}
+
+/// The header of a model of 637 MB under limits that the whole of it is beyond: the plan takes what a header takes, and says whether the run fits.
+#[test]
+fn a_plan_takes_what_a_header_takes() {
+    if emulated() {
+        return;
+    }
+    let siskin = Siskin::new();
+    let (shape, mix) =
+        (Shape::named("tinyllama-1.1b").expect("a shape"), Mix::named("Q4_K_M").expect("a mix"));
+    siskin.file("large.gguf", &synth::Model::new(shape, mix, 1).header());
+    let args = plan("large.gguf", &["-n", "10"]);
+    let mapped = number(&siskin.run([&args[..], &["--json"]].concat()).json(), "mapped");
+    assert!(mapped > 600 << 20, "{mapped}");
+    shell(&siskin, "ulimit -d 60000", &args).ok();
+    let limited = shell(&siskin, "ulimit -v 250000", &args);
+    assert_eq!(limited.code, Some(4), "{}", limited.stderr);
+    assert!(
+        limited.stderr.contains("(ulimit -v)") && limited.stdout.contains("DOES NOT FIT"),
+        "{}",
+        limited.stderr
+    );
+}
+
+/// What a run refuses, its plan refuses with the same words.
+#[test]
+fn a_plan_has_the_errors_of_its_run() {
+    let (siskin, model) = (Siskin::new(), model());
+    let long = vec!["300"; 600].join(",");
+    let cases: [(&str, &[&str], &[&str], i32); 5] = [
+        (&long, &["-p", "600", "-n", "10"], &["-n", "10"], 4),
+        (PROMPT, &["-p", "16", "--context", "0"], &["--context", "0"], 4),
+        (PROMPT, &["-p", "16", "--context", "15"], &["--context", "15"], 4),
+        (PROMPT, &["--window", "0"], &["--window", "0"], 2),
+        (PROMPT, &["--window", "0", "--sinks", "0"], &["--window", "0", "--sinks", "0"], 2),
+    ];
+    for (prompt, planned, flags, code) in cases {
+        let plan = siskin.run([&["plan", &model, "--no-probe"], planned].concat());
+        let run = siskin.run([&["generate", "-m", &model, "--tokens", prompt], flags].concat());
+        assert_eq!((run.code, &run.stderr), (Some(code), &plan.stderr), "{planned:?}");
+        plan.fails(code, &[]);
+    }
+    siskin.run(["plan", &model, "-p", "0"]).fails(2, &["the prompt is empty"]);
+    siskin.run(["plan", &model, "--context", "0"]).fails(4, &["more than the context of 0"]);
+    siskin
+        .run(["plan", &model, "--window", "0", "--sinks", "0"])
+        .fails(2, &["found 0 positions", "at least 1"]);
+    // a window takes prompts of any length, and without a word the prompt is no longer than the context
+    siskin.run(["plan", &model, "-p", "600", "--window", "100", "--no-probe"]).ok();
+    siskin.run(["plan", &model, "--context", "20", "--no-probe"]).ok();
+}
+
+#[test]
+fn a_plan_says_what_could_be_locked() {
+    let (siskin, model) = (Siskin::new(), model());
+    let free = siskin.run(plan(&model, &["--lock"])).ok();
+    assert!(free.contains("of weights could be locked in memory"), "{free}");
+    assert!(!siskin.run(plan(&model, &[])).ok().contains("could be locked"));
+    let json = siskin.run(plan(&model, &["--lock", "--json"])).json();
+    let (all, limit) = (number(&json, "lockable"), &json["machine"]["locked"]["limit"]);
+    assert!(all <= limit.as_u64().unwrap_or(u64::MAX) && all <= number(&json, "mapped"), "{json}");
+    let may_lock_anything = limit.is_null();
+    if emulated() || may_lock_anything && !can_drop() {
+        return;
+    }
+    let line = format!("ulimit -l 64 && exec {} \"$0\" \"$@\"", if can_drop() { DROPPED } else { "env" });
+    let limited = shell(&siskin, &line, &plan(&model, &["--lock"])).ok();
+    assert!(limited.contains("64.0 KiB of ") && limited.contains("(ulimit -l)"), "{limited}");
 }
 
 #[test]
@@ -276,6 +350,15 @@ fn a_small_data_segment_is_an_error() {
     let args = generate(&model, &["-n", "490", "--best-of", "1000", "--ignore-eos"]);
     shell(&siskin, "ulimit -d 300000", &args).fails(4, &["ulimit -d"]);
     shell(&siskin, "ulimit -v 900000", &args).fails(4, &["ulimit -v"]);
+    // tried all the same, the system refuses; prompt and answer count
+    let forced = shell(&siskin, "ulimit -v 900000", &[&args[..], &["--force"]].concat());
+    let error = forced.stderr.lines().find(|line| line.contains("error: ")).unwrap_or_default().to_owned();
+    forced.fails(4, &[]);
+    assert!(
+        error.contains("a context of 506 tokens needs ")
+            && error.contains("MiB of memory, which the system refuses"),
+        "{error}"
+    );
 }
 
 /// The file in memory of its own: counted as such, planned, refused, and the same text.
@@ -307,6 +390,14 @@ fn a_file_that_is_read_is_owned() {
     assert!(table.contains("--no-mmap") && !table.contains("mapped  "), "{table}");
 }
 
+/// Runs a command without the right to lock anything.
+const DROPPED: &str = "setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock";
+
+fn can_drop() -> bool {
+    let run = Command::new("sh").args(["-c", &format!("{DROPPED} true")]).output();
+    run.is_ok_and(|run| run.status.success())
+}
+
 /// All of it, a share, and nothing: said, measured, and the same text.
 #[test]
 fn weights_are_locked_as_far_as_the_limit_goes() {
@@ -317,13 +408,9 @@ fn weights_are_locked_as_far_as_the_limit_goes() {
     let lock = generate(&model, &["-n", "20", "--json", "--lock"]);
     let plain = siskin.run(generate(&model, &["-n", "20", "--json"])).json();
     // where this user may lock anything, the right to do so is given up first
-    let dropped = "setpriv --bounding-set=-ipc_lock --inh-caps=-ipc_lock";
-    let can_drop = Command::new("sh")
-        .args(["-c", &format!("{dropped} true")])
-        .output()
-        .is_ok_and(|run| run.status.success());
+    let can_drop = can_drop();
     let limited = |kib: &str| {
-        let drop = if can_drop { dropped } else { "env" };
+        let drop = if can_drop { DROPPED } else { "env" };
         let line = format!("ulimit -l {kib} && exec {drop} \"$0\" \"$@\"");
         let direct = siskin.command(&lock);
         let mut command = Command::new("sh");

@@ -428,9 +428,9 @@ pub struct Plan {
     /// Model
     #[command(flatten)]
     pub model: ModelArgs,
-    /// Tokens of the prompt
-    #[arg(short, long, value_name = "N", default_value_t = 256)]
-    pub prompt: usize,
+    /// Tokens of the prompt [default: 256, or the context if that is less]
+    #[arg(short, long, value_name = "N")]
+    pub prompt: Option<usize>,
     /// Tokens to generate
     #[arg(short = 'n', long, visible_alias = "max-length", value_name = "N", default_value_t = 256)]
     #[arg(conflicts_with = "window")]
@@ -456,6 +456,9 @@ pub struct Plan {
     /// With the model's file read into memory, instead of mapped
     #[arg(long)]
     pub no_mmap: bool,
+    /// Say how much of the weights could be locked in memory
+    #[arg(long)]
+    pub lock: bool,
     /// Do not read memory for a moment to estimate the speed
     #[arg(long)]
     pub no_probe: bool,

@@ -57,6 +57,8 @@ pub struct Machine {
     pub address_space: Option<Limit>,
     /// Private writable memory (`RLIMIT_DATA`, `ulimit -d`).
     pub data: Option<Limit>,
+    /// Memory that may be locked (`RLIMIT_MEMLOCK`, `ulimit -l`); none for who may lock anything (`CAP_IPC_LOCK`).
+    pub locked: Option<Limit>,
 }
 
 impl Machine {
@@ -82,6 +84,7 @@ impl Machine {
             groups: cgroup::groups(root, swap_free.unwrap_or(0)),
             address_space: rlimit("Max address space", "VmSize:"),
             data: rlimit("Max data size", "VmData:"),
+            locked: if may_lock(&status) { None } else { rlimit("Max locked memory", "VmLck:") },
         }
     }
 
@@ -116,6 +119,14 @@ fn kib(text: &str, name: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
+/// Whether a process has the capability to lock memory beyond its limit.
+fn may_lock(status: &str) -> bool {
+    const IPC_LOCK: u64 = 1 << 14;
+    let effective = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    let effective = effective.and_then(|set| u64::from_str_radix(set.trim(), 16).ok());
+    effective.is_some_and(|set| set & IPC_LOCK != 0)
+}
+
 /// The soft limit of a line of `proc/self/limits`; `None` if it is unlimited.
 fn soft_limit(limits: &str, name: &str) -> Option<u64> {
     let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
@@ -148,6 +159,7 @@ mod tests {
             "proc/self/limits",
             "Limit                     Soft Limit           Hard Limit           Units     \n\
              Max data size             unlimited            unlimited            bytes     \n\
+             Max locked memory         8192                 8192                 bytes     \n\
              Max address space         1048576              unlimited            bytes     \n",
         );
         let machine = Machine::read(root);
@@ -157,6 +169,11 @@ mod tests {
         assert_eq!(machine.address_space, Some(Limit { most: 1 << 20, used: 12 << 10 }));
         assert_eq!(machine.address_space.unwrap().left(), (1 << 20) - (12 << 10));
         assert_eq!(machine.available_memory(), Some(50 << 10));
+        assert_eq!(machine.locked, Some(Limit { most: 8192, used: 0 }));
+        write(root, "proc/self/status", "CapEff:\t0000000000004000\nVmLck:\t 4 kB\n");
+        assert_eq!(Machine::read(root).locked, None);
+        write(root, "proc/self/status", "CapEff:\t00000000ffffbfff\nVmLck:\t 4 kB\n");
+        assert_eq!(Machine::read(root).locked, Some(Limit { most: 8192, used: 4096 }));
         // kernels before 3.14 have no MemAvailable
         write(root, "proc/meminfo", "MemTotal:  100 kB\nMemFree: 7 kB\n");
         assert_eq!(Machine::read(root).available, Some(7 << 10));

@@ -1,7 +1,7 @@
 //! How much a session has room for, and what memory it takes, before it is made.
 
 use super::seen::Seen;
-use super::{Allowed, Options, Window, context};
+use super::{Allowed, Error, Options, Window, check_length, context};
 use crate::kv::shape::BranchShape;
 use crate::model::{Job, Model, Plan};
 use crate::stop;
@@ -24,6 +24,15 @@ pub struct Extent {
 }
 
 impl Extent {
+    /// Refuses a prompt of so many tokens as a session does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyPrompt`], [`Error::PromptTooLong`].
+    pub fn check_prompt(model: &Model, options: &Options, prompt_tokens: usize) -> Result<(), Error> {
+        check_length(prompt_tokens, context(model, options), options)
+    }
+
     /// What [`Session::new`](super::Session::new) takes for a prompt of so many tokens: min(prompt + max tokens, context or window).
     pub fn of_prompt(model: &Model, options: &Options, prompt_tokens: usize) -> Extent {
         let wanted = prompt_tokens.saturating_add(options.max_tokens);

@@ -23,6 +23,8 @@ use siskin::topology::Topology;
 use siskin_simd::Format;
 use std::time::{Duration, Instant};
 
+/// Tokens of a prompt of which nothing is said.
+const PROMPT: usize = 256;
 /// How long memory is read to see how fast it is.
 const PROBE: Duration = Duration::from_millis(4);
 /// Part of the bandwidth that decoding uses, about.
@@ -70,6 +72,26 @@ struct Report<'a> {
     bandwidth: Option<f64>,
     /// How long it took to read the header and to plan.
     planned: Duration,
+    /// What of the weights could be locked in memory, if that is asked for.
+    lockable: Option<Lockable>,
+}
+
+/// Weights that could be locked in memory.
+struct Lockable {
+    weights: u64,
+    /// The most that the limit and the memory permit.
+    most: u64,
+    /// Whether it is the limit that permits less.
+    is_limited: bool,
+}
+
+impl Lockable {
+    fn new(model: &Model, machine: &Machine, budget: &Budget, footprint: &Footprint) -> Lockable {
+        let weights = model.weights().in_order_of_use().iter().map(|bytes| bytes.len() as u64).sum();
+        let limit = machine.locked.map_or(u64::MAX, |limit| limit.left());
+        let memory = budget.lockable(footprint);
+        Lockable { weights, most: weights.min(limit).min(memory), is_limited: limit < memory }
+    }
 }
 
 /// What is to be run.
@@ -91,6 +113,7 @@ impl Job {
         let options = Options {
             max_tokens: if args.window.window.is_some() { usize::MAX } else { args.max_tokens },
             branches: args.beams.unwrap_or(0) as usize,
+            context: args.context,
             window: args.window.window(),
             kv_type: setup::kv_type(model, args.kv_type)?,
             sampling,
@@ -98,12 +121,14 @@ impl Job {
         };
         Window::check(&options, model).map_err(siskin::session::Error::from)?;
         let context = model.config().context;
-        let prompt = args.prompt.clamp(1, context);
+        let room = args.context.unwrap_or(context).min(context);
+        let prompt = args.prompt.unwrap_or(PROMPT.min(room).max(1));
+        Extent::check_prompt(model, &options, prompt)?;
         let extent = Extent::of_prompt(model, &options, prompt);
         let extent = match (args.context, options.branches) {
             (None, _) => extent,
             (Some(length), 0) => Extent::of_conversation(model, &options, length),
-            (Some(length), _) => extent.with_length(length.clamp(1, context)),
+            (Some(_), _) => extent.with_length(room),
         };
         Ok(Job { extent, prompt, threads, options, context })
     }
@@ -135,6 +160,7 @@ impl<'a> Report<'a> {
         let weights: u64 = file.tensors().iter().map(|tensor| tensor.bytes()).sum();
         let formats = FORMATS.into_iter().map(|format| (format, memory::as_format(file, format)));
         let formats = formats.filter(|&(_, bytes)| bytes < weights - weights / 50).collect();
+        let lockable = args.lock.then(|| Lockable::new(model, machine, &budget, &run));
         Ok(Report {
             name: source.name.clone(),
             file,
@@ -147,6 +173,7 @@ impl<'a> Report<'a> {
             formats,
             bandwidth: None,
             planned: Duration::ZERO,
+            lockable,
             job,
         })
     }

@@ -30,6 +30,7 @@ pub fn json(report: &Report<'_>) -> Value {
         "needed": footprint.needed(),
         "machine": machine(report),
         "bounds": bounds(report),
+        "lockable": report.lockable.as_ref().map(|lockable| lockable.most),
         "fits": report.budget.fits(footprint),
         "largest_context": report.largest,
         "largest_max_tokens": report.most_tokens(),
@@ -63,7 +64,7 @@ fn machine(report: &Report<'_>) -> Value {
     json!({
         "total": machine.total, "available": machine.available, "swap_free": machine.swap_free,
         "groups": machine.groups.iter().map(group).collect::<Value>(),
-        "address_space": limit(machine.address_space), "data": limit(machine.data),
+        "address_space": limit(machine.address_space), "data": limit(machine.data), "locked": limit(machine.locked),
     })
 }
 

@@ -1,7 +1,7 @@
 //! A plan for people: a table, and a picture of the memory.
 
 use super::super::guard::slowness;
-use super::Report;
+use super::{Lockable, Report};
 use siskin::memory::{self, PROGRAM_BYTES, Size};
 use std::fmt::Write;
 
@@ -132,6 +132,22 @@ fn machine(report: &Report<'_>, out: &mut Table) {
     if let Some(streamed) = report.budget.streamed(&report.footprint) {
         out.line("slow", &slowness(&streamed));
     }
+    if let Some(lockable) = &report.lockable {
+        out.line("lock", &lock(lockable));
+    }
+}
+
+/// What `--lock` would do.
+fn lock(&Lockable { weights, most, is_limited }: &Lockable) -> String {
+    if most == weights {
+        return format!("all {} of weights could be locked in memory", Size(weights));
+    }
+    let why = if is_limited {
+        "that is the limit. Try a higher one (ulimit -l)"
+    } else {
+        "more would leave no memory for the rest. Try a smaller model or format"
+    };
+    format!("{} of {} of weights could be locked in memory: {why}", Size(most), Size(weights))
 }
 
 /// What fits, how fast it would be, and what else there is to choose.
