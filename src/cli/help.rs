@@ -82,6 +82,9 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("config", &[r#"siskin config"#, r#"siskin config generate"#, r#"siskin config --json generate"#]),
 ];
 
+/// Commands whose first example stands in the help of the whole, as far as they are built in.
+const FIRST: &[&str] = &["generate", "plan", "pull", "chat", "trace"];
+
 /// Headings of flags that have none, by their names.
 const HEADINGS: &[(&str, &[&str])] = &[
     ("Machine", &["threads", "prefill_threads", "kv_type", "mem_limit", "force", "no_probe"]),
@@ -90,14 +93,25 @@ const HEADINGS: &[(&str, &[&str])] = &[
 
 /// The definitions with examples and headings.
 pub fn command() -> Command {
-    Cli::command().mut_subcommands(|command| {
-        let examples = EXAMPLES.iter().find(|(name, _)| *name == command.get_name());
+    let command = Cli::command().mut_subcommands(|command| {
+        let lines = examples(command.get_name());
         let command = command.mut_args(under_heading);
-        match examples {
-            Some((_, lines)) => command.after_long_help(format!("Examples:\n  {}", lines.join("\n  "))),
-            None => command,
-        }
-    })
+        if lines.is_empty() { command } else { command.after_long_help(listed(lines)) }
+    });
+    let there = FIRST.iter().filter(|name| command.find_subcommand(name).is_some());
+    let lines: Vec<&str> = there.filter_map(|name| examples(name).first().copied()).collect();
+    let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let more = "Each command has more of them: `siskin COMMAND --help`.";
+    command.after_long_help(format!("{}\n\n{more}\n\n{below}", listed(&lines)))
+}
+
+/// The examples of a command.
+fn examples(command: &str) -> &'static [&'static str] {
+    EXAMPLES.iter().find(|(name, _)| *name == command).map_or(&[], |(_, lines)| lines)
+}
+
+fn listed(lines: &[&str]) -> String {
+    format!("Examples:\n  {}", lines.join("\n  "))
 }
 
 fn under_heading(arg: Arg) -> Arg {
@@ -136,11 +150,9 @@ mod tests {
     fn every_command_has_examples_that_are_right() {
         for subcommand in command().get_subcommands() {
             let name = subcommand.get_name();
-            let (_, lines) = EXAMPLES
-                .iter()
-                .find(|(other, _)| *other == name)
-                .unwrap_or_else(|| panic!("{name}: no examples"));
-            for line in *lines {
+            let lines = examples(name);
+            assert!(!lines.is_empty(), "{name}: no examples");
+            for line in lines {
                 let all = invocations(line);
                 assert!(all.iter().any(|words| words[1] == name), "{line}");
                 for words in all {
@@ -148,6 +160,17 @@ mod tests {
                     assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_whole_has_examples_where_its_help_is_long() {
+        let (short, long) = (command().render_help().to_string(), command().render_long_help().to_string());
+        let has = |name: &&str| long.contains(examples(name)[0]) == command().find_subcommand(name).is_some();
+        assert!(FIRST.iter().all(has), "{long}");
+        assert!(long.contains("\nExamples:\n  siskin generate ") && !short.contains("Examples:"), "{short}");
+        for help in [short, long] {
+            assert!(help.trim_end().ends_with("130 interrupted."), "{help}");
         }
     }
 

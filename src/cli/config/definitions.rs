@@ -73,7 +73,7 @@ fn unknown_table(path: &Path, setting: &Setting, table: &str, commands: &Command
 /// What to try instead of a name: the nearest of those that there are, if one is near at all.
 pub fn hint<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
     let near = names.map(|other| (strsim::jaro_winkler(name, other), other));
-    let best = near.filter(|(likeness, _)| *likeness > 0.7).max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let best = near.filter(|(likeness, _)| *likeness > 0.8).max_by(|(a, _), (b, _)| a.total_cmp(b));
     best.map_or(String::new(), |(_, other)| format!(". Try `{other}`"))
 }
 

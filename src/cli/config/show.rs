@@ -69,7 +69,12 @@ fn chosen<'a>(commands: &'a Command, name: Option<&str>) -> Result<Vec<&'a Comma
         return Ok(commands.get_subcommands().filter(|command| flags(command).next().is_some()).collect());
     };
     let Some(command) = commands.find_subcommand(name) else {
-        let hint = hint(name, commands.get_subcommands().map(Command::get_name));
+        let names = commands.get_subcommands().map(Command::get_name).filter(|name| *name != "help");
+        let names: Vec<&str> = names.collect();
+        let mut hint = hint(name, names.iter().copied());
+        if hint.is_empty() {
+            hint = format!(". Try one of {}", names.join(", "));
+        }
         return Err(CliError::Usage(format!("there is no command `{name}`{hint}")));
     };
     Ok(vec![command])
@@ -183,5 +188,20 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.escape_debug().collect(),
         Value::Array(texts) => texts.iter().map(plain).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_that_is_none_gets_the_nearest_or_all() {
+        let commands = built();
+        let said = |name| chosen(&commands, Some(name)).expect_err("no such command").to_string();
+        assert_eq!(said("genrate"), "there is no command `genrate`. Try `generate`");
+        let far = said("nope");
+        assert!(far.contains("Try one of generate, ") && far.ends_with(", config"), "{far}");
+        assert_eq!(chosen(&commands, Some("plan")).map(|found| found.len()).ok(), Some(1));
     }
 }
