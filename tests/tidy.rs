@@ -67,6 +67,49 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Longest source file, in lines.
 const MAX_LINES: usize = 600;
 
+/// Folders with Rust.
+const FOLDERS: &[&str] = &[
+    "src",
+    "simd/src",
+    "simd/tests",
+    "simd/benches",
+    "simd/examples",
+    "tools/src",
+    "tools/tests",
+    "tests",
+    "examples",
+    "benches",
+    "fuzz/fuzz_targets",
+];
+
+/// Where `unsafe` may stand outside of `simd`. `fault.rs`: a signal handler cannot be set without; `meter.rs`: nor an allocator that counts.
+const UNSAFE: &[&str] = &["src/gguf/fault.rs", "src/gguf/map.rs", "src/threads.rs", "tools/src/meter.rs"];
+
+/// Flags of other programs that the README and the book name.
+const OTHERS: &[&str] = &[
+    "--bench",
+    "--bin",
+    "--check",
+    "--check-reproducible",
+    "--example",
+    "--features",
+    "--ignore-missing",
+    "--install",
+    "--no-default-features",
+    "--no-install-recommends",
+    "--nocapture",
+    "--notes",
+    "--now",
+    "--open",
+    "--path",
+    "--profile",
+    "--release",
+    "--small",
+    "--target",
+    "--test",
+    "--workspace",
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
@@ -92,9 +135,23 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).expect("a source file")
 }
 
+/// A path as it is below the root, with `/`.
+fn below_root(path: &Path) -> String {
+    let below = path.strip_prefix(root()).expect("a path below the root");
+    below.to_str().expect("a name").replace('\\', "/")
+}
+
+/// The pages of the book.
+fn book() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join("docs/src")).expect("the book");
+    let mut pages: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    pages.retain(|path| path.extension().is_some_and(|extension| extension == "md"));
+    pages
+}
+
 #[test]
 fn every_file_opens_with_its_purpose_and_is_of_bearable_size() {
-    for path in ["src", "simd/src", "simd/tests", "tools/src", "tests"].into_iter().flat_map(sources) {
+    for path in FOLDERS.iter().flat_map(|folder| sources(folder)) {
         let text = read(&path);
         assert!(text.starts_with("//! "), "{}: no //! header", path.display());
         let lines = text.lines().count();
@@ -104,9 +161,7 @@ fn every_file_opens_with_its_purpose_and_is_of_bearable_size() {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    let folders =
-        ["src", "simd/src", "simd/tests", "tools/src", "tools/tests", "tests", "examples", "benches"];
-    for path in folders.into_iter().flat_map(sources) {
+    for path in FOLDERS.iter().flat_map(|folder| sources(folder)) {
         let text = read(&path);
         for word in [
             concat!("todo", "!("),
@@ -121,20 +176,83 @@ fn nothing_is_left_unfinished() {
     }
 }
 
+/// The identifier that a text begins with.
+fn identifier(text: &str) -> &str {
+    let text = text.trim_start();
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default()
+}
+
+/// The first names of a path, several if it is a group: of `{a::b, c}`, `a` and `c`.
+fn first_names(path: &str) -> Vec<&str> {
+    let Some(group) = path.strip_prefix('{') else { return vec![identifier(path)] };
+    let (mut names, mut deep) = (vec![identifier(group)], 0);
+    for (at, c) in group.char_indices() {
+        match c {
+            '{' => deep += 1,
+            '}' if deep == 0 => break,
+            '}' => deep -= 1,
+            ',' if deep == 0 => names.push(identifier(&group[at + 1..])),
+            _ => {}
+        }
+    }
+    names
+}
+
+/// The rooms that a text of a module so deep in the crate names: behind `crate::`, and behind as many `super::` as lead there.
+fn named_rooms(text: &str, depth: usize) -> Vec<&str> {
+    let mut names: Vec<&str> =
+        text.match_indices("crate::").flat_map(|(at, word)| first_names(&text[at + word.len()..])).collect();
+    // how far in the modules begin that stand in the file itself, and are not yet closed
+    let (mut inner, mut at): (Vec<usize>, usize) = (Vec::new(), 0);
+    for line in text.split_inclusive('\n') {
+        let (code, indent) = (line.trim(), line.len() - line.trim_start().len());
+        if code == "}" && inner.last() == Some(&indent) {
+            inner.pop();
+        }
+        let up = "super::".repeat(depth + inner.len());
+        let starts = line.match_indices(&up).filter(|(start, _)| !line[..*start].ends_with("super::"));
+        names.extend(starts.flat_map(|(start, _)| first_names(&text[at + start + up.len()..])));
+        if code.ends_with('{') && code.split(' ').take(2).any(|word| word == "mod") {
+            inner.push(indent);
+        }
+        at += line.len();
+    }
+    names
+}
+
+#[test]
+fn every_way_to_name_a_room_is_seen() {
+    assert_eq!(first_names("a::B;"), ["a"]);
+    assert_eq!(first_names("{a::{self, b}, c,\n    d::E as F};\nuse x;"), ["a", "c", "d"]);
+    let text = [
+        "use crate::a::B;",
+        "use super::super::{b, c::D};",
+        "use super::own::E;",
+        "pub(crate) mod inner {",
+        "    use super::super::own;",
+        "    use super::super::super::d::F;",
+        "}",
+        "use super::super::e;",
+    ]
+    .join("\n");
+    assert_eq!(named_rooms(&text, 2), ["a", "b", "c", "d", "e"]);
+    assert_eq!(named_rooms("use super::a;", 1), ["a"]);
+}
+
 #[test]
 fn imports_point_downward() {
     for path in sources("src") {
         let below = path.strip_prefix(root().join("src")).expect("a path below src");
-        let room =
-            below.iter().next().and_then(|part| part.to_str()).expect("a name").trim_end_matches(".rs");
+        let parts: Vec<&str> = below.iter().map(|part| part.to_str().expect("a name")).collect();
+        let room = parts[0].trim_end_matches(".rs");
         let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
             assert!(["lib", "main", "cli"].contains(&room), "{}: a room without arrows", path.display());
             continue;
         };
-        for import in read(&path).split("crate::").skip(1) {
-            let name: String = import.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+        let depth = parts.len() - usize::from(parts.last() == Some(&"mod.rs"));
+        for name in named_rooms(&read(&path), depth) {
             let known = ARROWS.iter().any(|(other, _)| *other == name);
-            let fine = !known || name == room || allowed.contains(&name.as_str());
+            let fine = !known || name == room || allowed.contains(&name);
             assert!(fine, "{}: {room} must not know {name}", path.display());
         }
     }
@@ -142,20 +260,18 @@ fn imports_point_downward() {
 
 #[test]
 fn unsafe_stands_only_where_it_is_allowed() {
-    // `fault.rs`: a signal handler cannot be set without
-    let allowed = ["src/gguf/fault.rs", "src/gguf/map.rs", "src/threads.rs"];
-    for path in sources("src") {
-        let name = path
-            .strip_prefix(root())
-            .expect("a path below the root")
-            .to_str()
-            .expect("a name")
-            .replace('\\', "/");
+    for path in FOLDERS.iter().filter(|folder| !folder.starts_with("simd")).flat_map(|folder| sources(folder))
+    {
+        let name = below_root(&path);
         let has_unsafe = read(&path).lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
-            ["unsafe {", "unsafe fn", "unsafe impl"].iter().any(|word| code.contains(word))
+            [concat!("unsafe", " "), concat!("unsafe", "(")].iter().any(|word| code.contains(word))
         });
-        assert!(!has_unsafe || allowed.contains(&name.as_str()), "{name}: unsafe");
+        assert_eq!(
+            has_unsafe,
+            UNSAFE.contains(&name.as_str()),
+            "{name}: unsafe, or allowed to be and is not"
+        );
     }
 }
 
@@ -198,6 +314,62 @@ fn the_page_of_each_command_knows_its_flags_and_the_readme_knows_the_page() {
                 ["--help", "--model"].contains(&flag) || has_flag(&text, flag) || has_flag(&everywhere, flag),
                 "docs/src/{command}.md: {flag} is missing"
             );
+        }
+    }
+}
+
+/// The flags that a text names.
+fn flags(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+    words.filter(|word| {
+        word.strip_prefix("--").is_some_and(|name| name.starts_with(|c: char| c.is_ascii_lowercase()))
+    })
+}
+
+/// The flags that the tables of a page explain: those in the first cells of rows.
+fn explained(page: &str) -> impl Iterator<Item = &str> {
+    let rows = page.lines().filter(|line| line.starts_with("| `-"));
+    rows.filter_map(|row| row.split('|').nth(1)).flat_map(flags)
+}
+
+#[test]
+fn no_page_has_a_flag_that_does_not_exist() {
+    // a smaller command has fewer
+    if !cfg!(all(
+        feature = "builtin",
+        feature = "chat",
+        feature = "download",
+        feature = "grammar",
+        feature = "quantize",
+        feature = "regex"
+    )) {
+        return;
+    }
+    let siskin = Siskin::new();
+    let help = |command: &String| (command.clone(), siskin.run([command.as_str(), "--help"]).ok());
+    let helps: Vec<(String, String)> = commands(&siskin).iter().map(help).collect();
+    let all: String = helps.iter().map(|(_, help)| help.as_str()).collect();
+    for path in book().into_iter().chain([root().join("README.md")]) {
+        let (name, text) = (below_root(&path), read(&path));
+        for flag in flags(&text) {
+            let known = has_flag(&all, flag) || OTHERS.contains(&flag) || flag == "--version";
+            assert!(known, "{name}: {flag} is no flag of siskin, nor of another program that OTHERS has");
+        }
+        let stem = path.file_stem().and_then(|stem| stem.to_str()).expect("a name");
+        let Some((command, help)) = helps.iter().find(|(command, _)| command == stem) else { continue };
+        for flag in explained(&text) {
+            assert!(has_flag(help, flag), "{name}: {flag} is no flag of {command}");
+        }
+    }
+}
+
+#[test]
+fn no_link_leaves_the_book() {
+    for page in book() {
+        let text = read(&page);
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let inside = !target.starts_with('/') && !target.split('/').any(|part| part == "..");
+            assert!(inside || target.contains("://"), "{}: {target} leaves the book", below_root(&page));
         }
     }
 }
