@@ -1,13 +1,14 @@
-//! The tokenizer against real vocabularies and the ids that llama.cpp gives for them.
+//! The tokenizer against the ids that llama.cpp gives: with a small vocabulary of `tests/data/tokenizers`, and with real ones.
 //!
-//! The data is not part of the repository: it is looked for in `SISKIN_VOCAB`, or else in `../shared/vocab`
-//! beside the workspace. Tests say that they are skipped if it is missing, and fail if `SISKIN_REQUIRE` lists
+//! The real ones are not part of the repository: they are looked for in `SISKIN_VOCAB`, or else in `../shared/vocab`
+//! beside the workspace. Tests say that they are skipped if they are missing, and fail if `SISKIN_REQUIRE` lists
 //! `shared`.
 
 use std::path::{Path, PathBuf};
 
 use siskin::gguf::Gguf;
-use siskin::tokenizer::{Encode, Kind, TextStream, TokenId, Tokenizer};
+use siskin::tokenizer::{Encode, Error, Kind, TextStream, TokenId, Tokenizer};
+use siskin_tools::synth::fnv1a;
 
 /// The folder with the vocabularies.
 fn vocab_folder() -> Option<PathBuf> {
@@ -140,18 +141,33 @@ fn special_tokens_are_those_of_llama_cpp() {
     }
 }
 
-/// The tokenizer of the file `bytes` with another pre-tokenizer: the value of the key is exchanged. Works for
-/// files without tensors.
-fn with_pre_tokenizer(bytes: &[u8], name: &str) -> Tokenizer {
-    const KEY: &[u8] = b"tokenizer.ggml.pre";
-    let after_key = bytes.windows(KEY.len()).position(|window| window == KEY).unwrap() + KEY.len();
+/// Of a file without tensors: its tokenizer, where the entry `tokenizer.ggml.pre` has the key and the value given.
+fn with_entry(bytes: &[u8], key: &[u8; 18], name: &str) -> Result<Tokenizer, Error> {
+    const KEY: &[u8; 18] = b"tokenizer.ggml.pre";
+    let key_at = bytes.windows(KEY.len()).position(|window| window == KEY).unwrap();
     // The type of the value (4 bytes), then a string: its length (8 bytes) and its text.
-    let length_at = after_key + 4;
+    let type_at = key_at + KEY.len();
+    let length_at = type_at + 4;
     let length = u64::from_le_bytes(bytes[length_at..length_at + 8].try_into().unwrap()) as usize;
-    let text_at = length_at + 8;
+    let rest = &bytes[length_at + 8 + length..];
     let length_now = (name.len() as u64).to_le_bytes();
-    let changed = [&bytes[..length_at], &length_now, name.as_bytes(), &bytes[text_at + length..]].concat();
-    let tokenizer = Tokenizer::from_metadata(Gguf::from_vec(changed).unwrap().metadata()).unwrap();
+    let value = [&bytes[type_at..length_at], &length_now, name.as_bytes()].concat();
+    let changed = [&bytes[..key_at], key, &value, rest].concat();
+    Tokenizer::from_metadata(Gguf::from_vec(changed).unwrap().metadata())
+}
+
+/// The tokenizer of the file `bytes` with another pre-tokenizer; `-` stands for none.
+fn renamed(bytes: &[u8], name: &str) -> Result<Tokenizer, Error> {
+    if name == "-" {
+        with_entry(bytes, b"tokenizer.ggml.not", "")
+    } else {
+        with_entry(bytes, b"tokenizer.ggml.pre", name)
+    }
+}
+
+/// One of a name that is known.
+fn with_pre_tokenizer(bytes: &[u8], name: &str) -> Tokenizer {
+    let tokenizer = renamed(bytes, name).unwrap();
     assert_eq!((tokenizer.pre(), tokenizer.pre_warning()), (Some(name), None));
     tokenizer
 }
@@ -192,4 +208,98 @@ fn every_pre_tokenizer_cuts_where_llama_cpp_does() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert_eq!((texts.len(), checked), (12, 12 * 90));
+}
+
+/// What `tools/goldens/pre_tokenizers.py` recorded of llama.cpp.
+#[derive(Default)]
+struct Cuts {
+    texts: Vec<String>,
+    /// Names that end the program, or that it does not take.
+    refused: Vec<&'static str>,
+    /// Names that it takes with a warning.
+    warned: Vec<&'static str>,
+    /// Names with the same ids, and for each text how many those are and their hash.
+    alike: Vec<(Vec<&'static str>, Vec<String>)>,
+}
+
+impl Cuts {
+    fn read() -> Cuts {
+        let mut cuts = Cuts::default();
+        for line in include_str!("data/tokenizers/cuts.txt").lines().skip(1) {
+            cuts.take(line.split_once(' ').unwrap());
+        }
+        cuts
+    }
+
+    fn take(&mut self, (word, rest): (&'static str, &'static str)) {
+        match word {
+            "text" => self.texts.push(from_hex(rest)),
+            "refused" => self.refused.push(rest),
+            "warned" => self.warned.push(rest),
+            "names" => self.alike.push((rest.split(' ').collect(), Vec::new())),
+            "ids" => self.alike.last_mut().unwrap().1.push(rest.to_owned()),
+            other => panic!("{other}"),
+        }
+    }
+
+    /// The texts whose ids are others than recorded.
+    fn wrong(&self, tokenizer: &Tokenizer, expected: &[String]) -> Vec<&str> {
+        assert_eq!(expected.len(), self.texts.len());
+        let pairs = self.texts.iter().zip(expected);
+        pairs
+            .filter(|(text, expected)| summary(tokenizer, text) != **expected)
+            .map(|pair| &**pair.0)
+            .collect()
+    }
+}
+
+/// How many ids a text has, and their hash.
+fn summary(tokenizer: &Tokenizer, text: &str) -> String {
+    let ids = tokenizer.encode(text, PLAIN);
+    let bytes: Vec<u8> = ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+    format!("{} {:016x}", ids.len(), fnv1a(&bytes))
+}
+
+const SMALL: &[u8] = include_bytes!("data/tokenizers/bytes.gguf");
+
+/// The merges of the small vocabulary cross the places where words are cut, so that ids tell of each.
+#[test]
+fn cuts_are_llama_cpps_under_every_name() {
+    let cuts = Cuts::read();
+    let mut checked = 0;
+    for (names, expected) in &cuts.alike {
+        for name in names {
+            let tokenizer = renamed(SMALL, name).unwrap();
+            assert_eq!(tokenizer.pre_warning().is_some(), cuts.warned.contains(name), "{name}");
+            let wrong = cuts.wrong(&tokenizer, expected);
+            assert!(wrong.is_empty(), "{name}: {wrong:#?}");
+            checked += 1;
+        }
+    }
+    assert_eq!((checked, cuts.alike.len(), cuts.texts.len()), (91, 25, 18));
+}
+
+/// Groups are told apart by the ids: another group's name gives other ones.
+#[test]
+fn no_name_passes_for_one_that_cuts_elsewhere() {
+    let cuts = Cuts::read();
+    for (group, (names, _)) in cuts.alike.iter().enumerate() {
+        let tokenizer = renamed(SMALL, names[0]).unwrap();
+        let others = cuts.alike.iter().enumerate().filter(|(other, _)| *other != group);
+        for (_, (other, expected)) in others {
+            assert!(!cuts.wrong(&tokenizer, expected).is_empty(), "{names:?} passes for {other:?}");
+        }
+    }
+}
+
+/// llama.cpp ends the program at one name, and takes no file with a name that it does not know, which is cut by the default rule here.
+#[test]
+fn names_that_llama_cpp_refuses_are_refused_or_warned_about() {
+    let cuts = Cuts::read();
+    assert_eq!((&cuts.refused[..], &cuts.warned[..]), (&["whitespace", "no-such-name"][..], &["-"][..]));
+    assert!(renamed(SMALL, "whitespace").unwrap_err().to_string().contains("whitespace"));
+    let unknown = renamed(SMALL, "no-such-name").unwrap();
+    assert!(unknown.pre_warning().is_some_and(|warning| warning.contains("no-such-name")));
+    let (_, expected) = cuts.alike.iter().find(|(names, _)| names.contains(&"default")).unwrap();
+    assert!(cuts.wrong(&unknown, expected).is_empty());
 }

@@ -50,7 +50,7 @@ fn branches_compute_what_they_would_alone() {
                 }
                 sequence.iter().for_each(|&id| alone.forward(&[id]));
                 let error = measure::relative(together.logits(branch), alone.logits(0));
-                assert!(error < 1e-4, "{}: step {step}, branch {branch}: {error}", golden.name());
+                assert!(error < 1e-4, "{}: step {step}, branch {branch}: {error}", golden.name);
             }
         }
         assert_eq!(together.truncate(prompt.len()), prompt.len());
@@ -124,7 +124,7 @@ fn sequences_side_by_side_are_what_they_are_alone() {
         let together = side_by_side(&mut slots, vocabulary, &three);
         for (branch, (ids, expected)) in [2, 0, 1].into_iter().zip(sequences.iter().zip(&together)) {
             let alone = side_by_side(&mut slots, vocabulary, &[(branch, ids)]);
-            assert_eq!(alone[0], *expected, "{}: in branch {branch}", golden.name());
+            assert_eq!(alone[0], *expected, "{}: in branch {branch}", golden.name);
         }
         if golden.model.format == "F16" {
             let mut trunk = decoder(&model, positions);
@@ -133,7 +133,7 @@ fn sequences_side_by_side_are_what_they_are_alone() {
                 ids.chunks(PART).for_each(|ids| trunk.forward(ids));
                 let row = (ids.len() - 1) % PART;
                 let error = measure::relative(trunk.logits(row), expected);
-                assert!(error < 1e-4, "{}: {error}", golden.name());
+                assert!(error < 1e-4, "{}: {error}", golden.name);
             }
         }
     }
