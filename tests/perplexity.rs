@@ -1,5 +1,5 @@
-//! `siskin perplexity`, and the library behind it, against llama.cpp's number for the built-in model (recorded by
-//! `tools/goldens/perplexity.py`).
+//! `siskin perplexity`, and the library behind it, against llama.cpp's number for the built-in model and an oracle's for two models beside each
+//! other (both recorded by `tools/goldens/perplexity.py`).
 
 mod util;
 
@@ -13,6 +13,8 @@ use siskin::sample::Distribution;
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
 use siskin_simd::Kernels;
+use siskin_tools::synth::{self, Mix, Shape};
+use std::ffi::OsStr;
 use std::path::Path;
 use util::Siskin;
 
@@ -171,4 +173,119 @@ fn the_command_reports_and_refuses() {
         siskin.run(["perplexity", "-m", model, "-f", text, "--context", context]).fails(2, &[found]);
     }
     siskin.run_with_stdin(["perplexity", "-m", model, "-f", "-"], b"").fails(2, &["text is empty"]);
+}
+
+/// What the oracle of `tools/goldens/perplexity.py`, in double precision, finds with the first of two models, beside the second.
+#[derive(Deserialize)]
+struct Pair {
+    shapes: [String; 2],
+    seed: u64,
+    tokens: Vec<u32>,
+    context: usize,
+    scored: usize,
+    perplexity: f64,
+    kl: f64,
+    same_top: f64,
+}
+
+impl Pair {
+    fn read() -> Pair {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/perplexity_pair.json");
+        serde_json::from_str(&std::fs::read_to_string(path).expect("the golden")).expect("numbers")
+    }
+
+    fn load(&self, shape: &str, folder: &Path) -> Model {
+        let (path, mix) = (folder.join(shape), Mix::named("F32").expect("a format"));
+        let shape = Shape::named(shape).expect("a shape");
+        synth::Model::new(shape, mix, self.seed).save(&path).expect("room for a small file");
+        Model::load(&Gguf::open(&path).expect("the model opens")).expect("a model")
+    }
+}
+
+fn near(ours: f64, expected: f64, what: &str) {
+    assert!((ours - expected).abs() <= 1e-4 * expected, "{what}: {ours}, expected {expected}");
+}
+
+/// Weights in F32, and keys and values too: what is left is rounding of single precision.
+#[test]
+fn two_models_are_as_far_apart_as_the_oracle_finds() {
+    let (pair, folder) = (Pair::read(), tempfile::tempdir().expect("a temporary directory"));
+    let [model, base] = pair.shapes.each_ref().map(|shape| pair.load(shape, folder.path()));
+    let predictor = |model| Predictor::new(model, cpu(), pair.context, KvType::F32).expect("it fits");
+    let (mut own, mut other, mut found) = (predictor(&model), predictor(&base), Score::default());
+    for window in windows(&pair.tokens, None, pair.context, None).expect("windows") {
+        score(&mut own, Some(&mut other), &window, &mut found).expect("the same vocabulary");
+    }
+    assert_eq!((found.loss.count, found.divergence.count), (pair.scored, pair.scored));
+    near(found.perplexity().0, pair.perplexity, "perplexity");
+    near(found.divergence.value(), pair.kl, "divergence");
+    near(found.same_top.value(), pair.same_top, "the same likeliest id");
+}
+
+/// The built-in model with its last norm made smaller, which makes its distributions flatter.
+fn flatter() -> Vec<u8> {
+    let file = Gguf::open(&util::model()).expect("the model");
+    let norm = file.tensor("output_norm.weight").expect("the last norm");
+    let (start, len) = (norm.offset() as usize, norm.bytes() as usize);
+    let mut bytes = std::fs::read(util::model()).expect("the model");
+    for weight in bytes[start..start + len].chunks_exact_mut(4) {
+        let value = f32::from_le_bytes(weight.try_into().expect("four bytes"));
+        weight.copy_from_slice(&(0.75 * value).to_le_bytes());
+    }
+    bytes
+}
+
+fn log_softmax(logits: &[f32]) -> Vec<f64> {
+    let max = logits.iter().fold(f64::MIN, |max, &x| max.max(f64::from(x)));
+    let sum = logits.iter().map(|&x| (f64::from(x) - max).exp()).sum::<f64>().ln();
+    logits.iter().map(|&x| f64::from(x) - max - sum).collect()
+}
+
+/// Logarithms of probabilities after each token. They are run as one batch, as the command does: activations of single ones are rounded otherwise.
+fn log_probabilities(model: &Model, tokens: &[u32]) -> Vec<Vec<f64>> {
+    let mut decoder = decoder(model, tokens.len(), None);
+    assert!(decoder.max_batch() >= tokens.len());
+    decoder.forward(tokens);
+    (0..tokens.len()).map(|row| log_softmax(decoder.logits(row))).collect()
+}
+
+/// Perplexity of the first model in the second half of one window, and its divergence from the second, straight from their definitions.
+fn by_definition(model: &Model, base: &Model, tokens: &[u32]) -> (f64, f64) {
+    let (ours, theirs) = (log_probabilities(model, tokens), log_probabilities(base, tokens));
+    let places = tokens.len() / 2 + 1..tokens.len();
+    let count = places.len() as f64;
+    let loss: f64 = places.clone().map(|at| -ours[at - 1][tokens[at] as usize]).sum();
+    let divergence = |(p, q): (&f64, &f64)| p.exp() * (p - q);
+    let divergences = places.map(|at| theirs[at - 1].iter().zip(&ours[at - 1]).map(divergence).sum::<f64>());
+    ((loss / count).exp(), divergences.sum::<f64>() / count)
+}
+
+/// The first tokens of the text, and the text that they are.
+fn window_of_text(tokenizer: &Tokenizer, tokens: &[u32]) -> String {
+    let text = String::from_utf8(tokenizer.decode(&tokens[1..])).expect("whole characters");
+    assert_eq!(tokenizer.encode(&text, Encode::default()), tokens);
+    text
+}
+
+/// One window of text for two files that differ.
+#[test]
+fn the_command_compares_two_models() {
+    const CONTEXT: usize = 48;
+    let siskin = Siskin::new();
+    let path = siskin.file("flatter.gguf", &flatter());
+    let (builtin, tokens) = held_out();
+    let file = Gguf::open(&path).expect("the model opens");
+    let (changed, tokenizer) = (Model::load(&file), Tokenizer::from_metadata(file.metadata()));
+    let (changed, tokenizer) = (changed.expect("a model"), tokenizer.expect("a tokenizer"));
+    let tokens = &tokens[..CONTEXT];
+    let text = siskin.file("text", window_of_text(&tokenizer, tokens).as_bytes());
+    let (perplexity, kl) = by_definition(&changed, &builtin, tokens);
+    assert!(kl > 0.01, "{kl}: models that hardly differ");
+    let words = ["perplexity", "--json", "--context", "48", "--kv-type", "f16", "-m"].map(OsStr::new);
+    let base = util::model();
+    let rest = [path.as_os_str(), "-f".as_ref(), text.as_ref(), "--kl-base".as_ref(), base.as_ref()];
+    let report = siskin.run(words.into_iter().chain(rest)).json();
+    assert_eq!(report["windows"].as_u64(), Some(1));
+    near(report["perplexity"].as_f64().expect("a number"), perplexity, "perplexity");
+    near(report["kl"].as_f64().expect("a number"), kl, "divergence");
 }

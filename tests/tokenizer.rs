@@ -4,6 +4,7 @@
 //! beside the workspace. Tests say that they are skipped if they are missing, and fail if `SISKIN_REQUIRE` lists
 //! `shared`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use siskin::gguf::Gguf;
@@ -276,20 +277,8 @@ fn cuts_are_llama_cpps_under_every_name() {
             checked += 1;
         }
     }
-    assert_eq!((checked, cuts.alike.len(), cuts.texts.len()), (91, 25, 18));
-}
-
-/// Groups are told apart by the ids: another group's name gives other ones.
-#[test]
-fn no_name_passes_for_one_that_cuts_elsewhere() {
-    let cuts = Cuts::read();
-    for (group, (names, _)) in cuts.alike.iter().enumerate() {
-        let tokenizer = renamed(SMALL, names[0]).unwrap();
-        let others = cuts.alike.iter().enumerate().filter(|(other, _)| *other != group);
-        for (_, (other, expected)) in others {
-            assert!(!cuts.wrong(&tokenizer, expected).is_empty(), "{names:?} passes for {other:?}");
-        }
-    }
+    let different: HashSet<&[String]> = cuts.alike.iter().map(|(_, ids)| &ids[..]).collect();
+    assert_eq!((checked, different.len(), cuts.texts.len()), (91, 28, 18));
 }
 
 /// llama.cpp ends the program at one name, and takes no file with a name that it does not know, which is cut by the default rule here.
@@ -297,7 +286,7 @@ fn no_name_passes_for_one_that_cuts_elsewhere() {
 fn names_that_llama_cpp_refuses_are_refused_or_warned_about() {
     let cuts = Cuts::read();
     assert_eq!((&cuts.refused[..], &cuts.warned[..]), (&["whitespace", "no-such-name"][..], &["-"][..]));
-    assert!(renamed(SMALL, "whitespace").unwrap_err().to_string().contains("whitespace"));
+    assert!(renamed(SMALL, "whitespace").err().unwrap().to_string().contains("whitespace"));
     let unknown = renamed(SMALL, "no-such-name").unwrap();
     assert!(unknown.pre_warning().is_some_and(|warning| warning.contains("no-such-name")));
     let (_, expected) = cuts.alike.iter().find(|(names, _)| names.contains(&"default")).unwrap();
