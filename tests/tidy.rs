@@ -263,15 +263,11 @@ fn unsafe_stands_only_where_it_is_allowed() {
     for path in FOLDERS.iter().filter(|folder| !folder.starts_with("simd")).flat_map(|folder| sources(folder))
     {
         let name = below_root(&path);
-        let has_unsafe = read(&path).lines().any(|line| {
+        let found = read(&path).lines().any(|line| {
             let code = line.split("//").next().unwrap_or_default();
             [concat!("unsafe", " "), concat!("unsafe", "(")].iter().any(|word| code.contains(word))
         });
-        assert_eq!(
-            has_unsafe,
-            UNSAFE.contains(&name.as_str()),
-            "{name}: unsafe, or allowed to be and is not"
-        );
+        assert_eq!(found, UNSAFE.contains(&name.as_str()), "{name}: unsafe, or allowed to be and is not");
     }
 }
 

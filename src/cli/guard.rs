@@ -166,7 +166,7 @@ impl Guard {
 }
 
 /// A word about a context that the model does not have.
-fn check_context(asked: Option<usize>, context: usize) -> Result<(), CliError> {
+pub fn check_context(asked: Option<usize>, context: usize) -> Result<(), CliError> {
     match asked {
         Some(0) => {
             Err(CliError::Usage(format!("--context: found 0, expected 1 to {context}, the model's context")))

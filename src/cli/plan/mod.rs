@@ -8,7 +8,7 @@ mod table;
 use super::args::Plan as Args;
 use super::output::Answer;
 use super::setup::Threads;
-use super::{CliError, Outcome, setup};
+use super::{CliError, Outcome, guard, setup};
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::kv::shape::BranchShape;
@@ -121,6 +121,7 @@ impl Job {
         };
         Window::check(&options, model).map_err(siskin::session::Error::from)?;
         let context = model.config().context;
+        guard::check_context(args.context, context)?;
         let room = args.context.unwrap_or(context).min(context);
         let prompt = args.prompt.unwrap_or(PROMPT.min(room).max(1));
         Extent::check_prompt(model, &options, prompt)?;
