@@ -43,13 +43,13 @@ fn check(golden: &Golden, isa: Isa, rows: &[Vec<f32>]) {
     let largest = distances.iter().fold(0.0f64, |max, row| max.max(row.largest));
     let of_deviation = largest / golden.deviation;
     let ours = summary(&distances);
+    print_line(golden, isa, of_deviation, ours, certain(&distances).count());
     let at = format!("{} on {isa}", golden.name);
-    let certain = check_likeliest(&at, &distances);
-    print_line(golden, isa, of_deviation, ours, certain);
     match golden.llama_cpp {
         None => assert!(of_deviation <= NEAR, "{at}: {of_deviation} of the logits' deviation"),
         Some(theirs) => check_divergence(&at, ours.mean, slack(&golden.model.format) * theirs.mean),
     }
+    check_likeliest(&at, &distances);
 }
 
 fn summary(distances: &[Distance]) -> Divergence {
@@ -62,15 +62,16 @@ fn check_divergence(at: &str, mean: f64, theirs: f64) {
     assert!(mean <= theirs, "{at}: divergence {mean}, at most {theirs}, llama.cpp's");
 }
 
-/// The likeliest id where its lead exceeds the difference; returns at how many rows that was, at least one.
-fn check_likeliest(at: &str, distances: &[Distance]) -> usize {
-    let certain = || distances.iter().enumerate().filter(|(_, row)| row.lead > row.largest);
-    for (row, distance) in certain() {
+/// The rows whose likeliest id leads by more than they differ, by number.
+fn certain(distances: &[Distance]) -> impl Iterator<Item = (usize, &Distance)> {
+    distances.iter().enumerate().filter(|(_, row)| row.lead > row.largest)
+}
+
+fn check_likeliest(at: &str, distances: &[Distance]) {
+    assert!(certain(distances).count() > 0, "{at}: no id is certain");
+    for (row, distance) in certain(distances) {
         assert!(distance.same_top, "{at}: row {row}");
     }
-    let count = certain().count();
-    assert!(count > 0, "{at}: no id is certain");
-    count
 }
 
 fn print_head() {

@@ -99,20 +99,30 @@ def dump(value):
     return record.dump({**value, "logits": []}).replace("[]", f"[\n{rows}\n  ]")
 
 
+def made_by(script):
+    return {"script": f"tools/goldens/{script}", **record.versions()}
+
+
+def write(case, synth, folder):
+    """Records one model; its name, deviation and what llama.cpp makes of the file itself."""
+    shape, mix, variant = case
+    name = "-".join(filter(None, [shape, variant, mix]))
+    path = folder / f"{name}.gguf"
+    synthesize(synth, shape, mix, path)
+    found = golden(path, path.with_suffix(".f32"), mix != "F16", bool(variant))
+    model = {"shape": shape, "format": mix, "seed": record.SEED}
+    (OUT / f"{name}.json").write_text(dump({"model": model, "made_by": made_by("families.py"), **found}) + "\n")
+    return name, found["deviation"], found.get("llama_cpp", "")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--synth", help="a built `synth`")
     args = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for shape, mix, variant in CASES:
-            name = "-".join(filter(None, [shape, variant, mix]))
-            path = pathlib.Path(folder) / f"{name}.gguf"
-            synthesize(args.synth, shape, mix, path)
-            model = {"shape": shape, "format": mix, "seed": record.SEED}
-            found = golden(path, path.with_suffix(".f32"), mix != "F16", bool(variant))
-            (OUT / f"{name}.json").write_text(dump({"model": model, "made_by": {"script": "tools/goldens/families.py", **record.versions()}, **found}) + "\n")
-            print(name, found["deviation"], found.get("llama_cpp", ""), flush=True)
+        for case in CASES:
+            print(*write(case, args.synth, pathlib.Path(folder)), flush=True)
 
 
 if __name__ == "__main__":

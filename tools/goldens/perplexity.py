@@ -58,7 +58,7 @@ def pair(synth):
             families.synthesize(synth, shape, "F32", path)
         losses, divergences, same = pair_scores(paths, tokens)
     value = {
-        "made_by": {"script": "tools/goldens/perplexity.py", **record.versions()},
+        "made_by": families.made_by("perplexity.py"),
         "shapes": PAIR_SHAPES,
         "seed": record.SEED,
         "tokens": tokens,
