@@ -100,7 +100,31 @@ pub struct Session<'m> {
 
 impl<'m> Session<'m> {
     /// A session for a prompt, with memory for it and for the answer: the ring holds min(prompt + max tokens, context), or with
-    /// [`Options::window`] min(prompt + max tokens, window).
+    /// [`Options::window`] min(prompt + max tokens, window). [`crate::Model::session`] does this and the rest at once.
+    ///
+    /// ```
+    /// use siskin::ops::Cpu;
+    /// use siskin::session::{Options, Session};
+    /// use siskin::stop::Reason;
+    /// use siskin::threads::Team;
+    /// use std::sync::Arc;
+    /// use std::sync::atomic::{AtomicBool, Ordering};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let model = siskin::Model::builtin()?;
+    /// let cpu = Cpu { kernels: siskin_simd::Kernels::best(), team: Team::new(2)? };
+    /// let cancelled = Arc::new(AtomicBool::new(false));
+    /// let options = Options { cancelled: Some(cancelled.clone()), ..Options::default() };
+    /// let prompt = model.encode("Once upon a time");
+    /// let mut session = Session::new(model.network(), model.tokenizer(), cpu, &prompt, &options)?;
+    /// session.prefill(&prompt, |tokens| println!("{tokens} of {} tokens", prompt.len()), None)?;
+    /// print!("{}", session.step(None)?.text);
+    /// // whoever holds the flag ends the generation, from any thread
+    /// std::thread::spawn(move || cancelled.store(true, Ordering::Relaxed)).join().map_err(|_| "no thread")?;
+    /// assert_eq!(session.step(None)?.stop, Some(&Reason::Cancelled));
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -369,6 +393,28 @@ impl Session<'_> {
     }
 
     /// The same, and tells the observer what each step of the sampler's chain leaves. A caller's own sampler tells nothing.
+    ///
+    /// ```
+    /// use siskin::sample::{Candidate, Observer};
+    ///
+    /// struct Left(Vec<(&'static str, usize)>);
+    ///
+    /// impl Observer for Left {
+    ///     fn after(&mut self, step: &'static str, candidates: &[Candidate]) {
+    ///         self.0.push((step, candidates.len()));
+    ///     }
+    /// }
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let model = siskin::Model::builtin()?;
+    /// let mut options = siskin::session::Options::default();
+    /// (options.sampling.temperature, options.sampling.top_k) = (0.8, 5);
+    /// let (mut session, mut left) = (model.session("The cat sat on the", &options)?, Left(Vec::new()));
+    /// session.step_observed(&mut left)?;
+    /// assert_eq!(left.0, [("top_k", 5), ("temperature", 5)]);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
