@@ -170,3 +170,14 @@ fn mistakes() {
     generate(&["--regex-output", "a", "--grammar", "b"]).fails(2, &["cannot be used with"]);
     generate(&["--json-schema", "nowhere.json"]).fails(1, &["nowhere.json: cannot read it"]);
 }
+
+/// What a plan counts is what making the vocabulary takes.
+#[test]
+fn the_estimate_is_near() {
+    use siskin::grammar::Vocabulary;
+    let file = siskin::gguf::Gguf::open(&util::model()).expect("a model");
+    let tokenizer = siskin::tokenizer::Tokenizer::from_metadata(file.metadata()).expect("its tokenizer");
+    let (estimate, found) =
+        (Vocabulary::estimate(&tokenizer), Vocabulary::new(&tokenizer).expect("a vocabulary").bytes());
+    assert!(estimate.abs_diff(found) < found / 10, "{estimate} {found}");
+}
