@@ -1,6 +1,6 @@
 //! Sequences that go on from a common beginning, beside the same sequences run one by one, for every family.
 
-use super::{Golden, emulated, measure};
+use super::{Golden, measure};
 use siskin::kv::KvType;
 use siskin::kv::shape::BranchShape;
 use siskin::model::{Decoder, Job, Model, Plan};
@@ -18,18 +18,10 @@ fn decoder(model: &Model, positions: usize) -> Decoder<'_> {
     Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu)
 }
 
-/// On an emulated core one of each kind: full attention, windows, experts, convolutions, states.
-const KINDS: [&str; 5] = ["tiny-llama3", "tiny-gemma3", "tiny-qwen3moe", "tiny-lfm2", "tiny-qwen35"];
-
-fn goldens() -> impl Iterator<Item = Golden> {
-    let (all, emulated) = (Golden::all(), emulated());
-    all.into_iter().filter(move |golden| !emulated || KINDS.contains(&golden.model.shape.as_str()))
-}
-
 #[test]
 fn branches_compute_what_they_would_alone() {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    for golden in goldens().filter(|golden| golden.model.format == "F16") {
+    for golden in Golden::of_each_kind().filter(|golden| golden.model.format == "F16") {
         let model = golden.load(folder.path());
         let prompt = &golden.prompt;
         let mut together = decoder(&model, prompt.len());
@@ -113,7 +105,7 @@ fn side_by_side(
 #[test]
 fn sequences_side_by_side_are_what_they_are_alone() {
     let folder = tempfile::tempdir().expect("a temporary directory");
-    for golden in goldens() {
+    for golden in Golden::of_each_kind() {
         let model = golden.load(folder.path());
         let vocabulary = model.weights().vocabulary();
         let backwards: Vec<u32> = golden.prompt.iter().rev().copied().collect();

@@ -4,6 +4,7 @@ use super::measure;
 use serde::Deserialize;
 use siskin::gguf::Gguf;
 use siskin::model::Model;
+use siskin_tools::emulated;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::path::Path;
 
@@ -92,6 +93,14 @@ impl Golden {
         let mut all: Vec<Golden> = files.map(|file| Golden::read(&file.expect("a golden").path())).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
+    }
+
+    /// Those of each kind of model, for what takes long: all, but on an emulated core, where floats are some fifty times slower, one of full attention, of
+    /// windows, of experts, of convolutions and of states.
+    pub fn of_each_kind() -> impl Iterator<Item = Golden> {
+        const KINDS: [&str; 5] = ["tiny-llama3", "tiny-gemma3", "tiny-qwen3moe", "tiny-lfm2", "tiny-qwen35"];
+        let (all, emulated) = (Golden::all(), emulated());
+        all.into_iter().filter(move |golden| !emulated || KINDS.contains(&golden.model.shape.as_str()))
     }
 
     /// The one of this name.
