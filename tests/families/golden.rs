@@ -95,12 +95,16 @@ impl Golden {
         all
     }
 
-    /// Those of each kind of model, for what takes long: all, but on an emulated core, where floats are some fifty times slower, one of full attention, of
-    /// windows, of experts, of convolutions and of states.
+    /// Those of each kind of model, for what takes long: all, but on an emulated core, where floats are some fifty times slower, quantized ones of full
+    /// attention, of windows, of experts, of convolutions and of states, and of windows and of states in F16.
     pub fn of_each_kind() -> impl Iterator<Item = Golden> {
-        const KINDS: [&str; 5] = ["tiny-llama3", "tiny-gemma3", "tiny-qwen3moe", "tiny-lfm2", "tiny-qwen35"];
-        let (all, emulated) = (Golden::all(), emulated());
-        all.into_iter().filter(move |golden| !emulated || KINDS.contains(&golden.model.shape.as_str()))
+        const KINDS: [&str; 5] = ["tiny-gemma3", "tiny-qwen35", "tiny-llama3", "tiny-qwen3moe", "tiny-lfm2"];
+        let emulated = emulated();
+        let is_taken = move |Source { shape, format, .. }: &Source| {
+            let kinds = if format == "F16" { &KINDS[..2] } else { &KINDS };
+            !emulated || kinds.contains(&shape.as_str())
+        };
+        Golden::all().into_iter().filter(move |golden| is_taken(&golden.model))
     }
 
     /// The one of this name.
