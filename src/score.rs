@@ -194,7 +194,7 @@ impl<'m> Scorer<'m> {
             0 | 1 => (positions, BranchShape::default()),
             _ => (
                 texts.prompt.len().max(1),
-                BranchShape { count, positions: positions - texts.prompt.len(), run: 1 },
+                BranchShape { count, positions: positions - texts.prompt.len(), run: 1, shared: 0 },
             ),
         };
         let job = Job { positions, branches, kv_type, threads, sampler_bytes: logits, ..Job::default() };

@@ -33,12 +33,21 @@ fn jobs(model: &Model) -> Vec<Job> {
     TEXTS.iter().enumerate().map(job).collect()
 }
 
-/// What becomes of jobs, in their order, with so many side by side.
-fn run(model: &Model, jobs: Vec<Job>, sequences: usize) -> Vec<Done> {
+fn room(model: &Model, jobs: &[Job], sequences: usize) -> Room {
     let mut room = Room::new(sequences);
     jobs.iter().for_each(|job| room.extend(model.network(), job));
+    room
+}
+
+/// What becomes of jobs, in their order, with so many side by side.
+fn run(model: &Model, jobs: Vec<Job>, sequences: usize) -> Vec<Done> {
+    let room = room(model, &jobs, sequences);
+    run_in(model, &room, jobs)
+}
+
+fn run_in(model: &Model, room: &Room, jobs: Vec<Job>) -> Vec<Done> {
     let mut done: Vec<Option<Done>> = vec![None; jobs.len()];
-    for finished in model.batch(&room).expect("a batch").run(jobs) {
+    for finished in model.batch(room).expect("a batch").run(jobs) {
         done[finished.index] = Some(finished.result.expect("a text"));
     }
     done.into_iter().map(|done| done.expect("every job finishes once")).collect()
@@ -55,6 +64,40 @@ fn a_text_does_not_depend_on_what_runs_beside_it() {
     turned.reverse();
     assert_eq!(turned, expected);
     assert_eq!(run(&model, vec![jobs(&model).remove(2)], 4)[0], expected[2]);
+}
+
+/// Positions are counted for what each job can come to, and one that there are none for waits with all behind it; nothing is different in its text.
+#[test]
+fn positions_are_shared() {
+    let model = Model::builtin().expect("a model");
+    let mut all = jobs(&model);
+    all[2].options.max_tokens = 60;
+    let need = |job: &Job| job.prompt.len() + job.options.max_tokens;
+    let mut needs: Vec<usize> = all.iter().map(need).collect();
+    needs.sort_unstable();
+    let (longest, sum) = (needs[6], needs.iter().sum::<usize>());
+    let wide = room(&model, &all, 3);
+    assert_eq!((wide.positions(), wide.shared()), (longest, needs[4..].iter().sum()));
+    assert_eq!(room(&model, &all, 1).shared(), longest);
+    assert_eq!(room(&model, &all, 50).shared(), sum);
+    let narrow = wide.clone().narrow();
+    assert_eq!(narrow.shared(), longest.max((3 * sum).div_ceil(7)));
+    let bytes = |room: &Room| room.plan(model.network(), 1).expect("a plan").owned();
+    assert!(
+        bytes(&narrow) < bytes(&wide) && bytes(&wide) < bytes(&room(&model, &vec![all[2].clone(); 3], 3))
+    );
+
+    let expected = run_in(&model, &wide, all.clone());
+    assert_eq!(run_in(&model, &narrow, all.clone()), expected);
+    let mut batch = model.batch(&narrow).expect("a batch");
+    let started: Vec<bool> = [2, 6, 0].iter().map(|&i| batch.start(i, &all[i])).collect();
+    assert_eq!((started, batch.free()), (vec![true, false, true], 1));
+    let mut finished = None;
+    while finished.is_none() {
+        batch.step();
+        finished = batch.take();
+    }
+    assert!(batch.start(6, &all[6]));
 }
 
 #[test]
@@ -225,9 +268,21 @@ fn what_does_not_fit_is_refused_or_made_smaller() {
     let flags = |n: &'static str| ["--temp", "0", "--kv-type", "f32", "--mem-limit", "6M", "--parallel", n];
     let run = batch(&siskin, &prompts(), &flags("1000"));
     run.fails(4, &["1000 sequences of", "Try --parallel"]);
-    let fewer = batch(&siskin, &prompts(), &["--temp", "0", "--stats"]);
-    assert!(fewer.stderr.contains("8 side by side"), "{}", fewer.stderr);
-    fewer.ok();
+    let all = batch(&siskin, &prompts(), &["--temp", "0", "--stats"]);
+    assert!(all.stderr.contains("8 side by side"), "{}", all.stderr);
+    all.ok();
+    let long = |i: usize| json!({"prompt": "Once upon a time", "max_tokens": if i < 8 { 300 } else { 5 }});
+    let lines: Vec<Value> = (0..32).map(long).collect();
+    let run = |limit: &'static str| {
+        std::fs::remove_file(siskin.dir.path().join("out.jsonl")).expect("an output");
+        let run = batch(&siskin, &lines, &["--seed", "1", "--stats", "--mem-limit", limit]);
+        let positions = run.stderr.split_once("8 side by side in ").map(|(_, rest)| rest.to_owned());
+        let positions = positions.as_deref().and_then(|rest| rest.split(' ').next()?.parse::<usize>().ok());
+        run.ok();
+        (positions.expect("a number of positions"), output(&siskin))
+    };
+    let (wide, narrow) = (run("20M"), run("7M"));
+    assert!(narrow.0 < wide.0 / 2 && narrow.1 == wide.1, "{} and {} positions", narrow.0, wide.0);
 }
 
 #[cfg(feature = "chat")]

@@ -1,8 +1,8 @@
 //! Many prompts through one model: several sequences side by side, so that a pass reads the weights once for all of them.
 //!
-//! Each sequence has a slot of the cache, which the plan made large enough for the longest. When one ends, the next takes its slot, and its
-//! prompt is read in the passes in which the others go on (continuous batching). For whoever has a list of prompts; a single one is a
-//! [`crate::session::Session`]'s.
+//! All sequences share the positions of the cache: each takes as many as its job can come to, so that many short ones run where few long ones
+//! would. When one ends, the next that there is room for takes its place, and its prompt is read in the passes in which the others go on
+//! (continuous batching); jobs begin in their order. For whoever has a list of prompts; a single one is a [`crate::session::Session`]'s.
 //!
 //! # What a text depends on
 //! With room for one sequence, a text is the one that a session generates. With room for more, rows are computed as in large batches,
@@ -44,6 +44,7 @@ use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 use slot::Slot;
 use std::collections::VecDeque;
+use std::iter::{Enumerate, Peekable};
 use std::ops::Range;
 use std::time::Instant;
 
@@ -83,7 +84,7 @@ pub struct Batch<'m> {
     tokenizer: &'m Tokenizer,
     decoder: Decoder<'m>,
     plan: Plan,
-    /// Slot `i` has branch `i` of the cache; nothing is in the trunk.
+    /// Slot `i` has branch `i` of the cache, with as many positions as its job can come to; nothing is in the trunk.
     slots: Vec<Option<Slot>>,
     /// The pass that is being taken: slots, and which of their tokens it runs.
     runs: Vec<(usize, Range<usize>)>,
@@ -169,7 +170,7 @@ impl<'m> Batch<'m> {
         self.timing
     }
 
-    /// Jobs that can be started now.
+    /// Sequences that are free. Whether a job can be started is a matter of positions too: [`Batch::start`] tells.
     pub fn free(&self) -> usize {
         self.slots.iter().filter(|slot| slot.is_none()).count()
     }
@@ -184,20 +185,22 @@ impl<'m> Batch<'m> {
         self.slots.iter().flatten().map(Slot::done).sum()
     }
 
-    /// Starts a job; `index` is what it is called when it has finished. One that makes no sense finishes at once.
-    ///
-    /// # Panics
-    ///
-    /// If no slot is free.
-    pub fn start(&mut self, index: usize, job: &Job) {
-        let free = self.slots.iter().position(Option::is_none).expect("a free slot");
+    /// Starts a job, if a sequence and as many positions are free as it can come to; `index` is what it is called when it has finished. One that
+    /// makes no sense finishes at once. Whether it was started: if not, passes until another job has ended make room. When all are idle, there
+    /// is room for any.
+    #[must_use]
+    pub fn start(&mut self, index: usize, job: &Job) -> bool {
+        let positions = slot::positions(self.model, self.plan.branches.positions, job);
+        let free = self.slots.iter().position(Option::is_none);
+        let Some(free) = free.filter(|_| positions <= self.decoder.free_to_share()) else { return false };
         match Slot::new(self.model, self.tokenizer, &self.plan, index, job) {
             Ok(slot) => {
-                self.decoder.restart_branch(free);
+                self.decoder.give_branch(free, positions);
                 self.slots[free] = Some(slot);
             }
             Err(error) => self.finished.push_back(Finished { index, result: Err(error) }),
         }
+        true
     }
 
     /// Takes a job that has finished.
@@ -282,6 +285,7 @@ impl<'m> Batch<'m> {
             if !matches!(chosen, Ok(false))
                 && let Some(slot) = self.slots[index].take()
             {
+                self.decoder.give_branch(index, 0);
                 self.finished.push_back(slot.finish(chosen.err()));
             }
         }
@@ -289,14 +293,14 @@ impl<'m> Batch<'m> {
 
     /// Runs jobs, numbered from 0, and yields each when it has finished: not in their order, but as soon as possible.
     pub fn run<I: IntoIterator<Item = Job>>(&mut self, jobs: I) -> Run<'_, 'm, I::IntoIter> {
-        Run { batch: self, jobs: jobs.into_iter().enumerate() }
+        Run { batch: self, jobs: jobs.into_iter().enumerate().peekable() }
     }
 }
 
 /// Jobs on their way, as an iterator; see [`Batch::run`].
-pub struct Run<'b, 'm, I> {
+pub struct Run<'b, 'm, I: Iterator> {
     batch: &'b mut Batch<'m>,
-    jobs: std::iter::Enumerate<I>,
+    jobs: Peekable<Enumerate<I>>,
 }
 
 impl<I: Iterator<Item = Job>> Iterator for Run<'_, '_, I> {
@@ -307,11 +311,8 @@ impl<I: Iterator<Item = Job>> Iterator for Run<'_, '_, I> {
             if let Some(finished) = self.batch.take() {
                 return Some(finished);
             }
-            while self.batch.free() > 0
-                && let Some((index, job)) = self.jobs.next()
-            {
-                self.batch.start(index, &job);
-            }
+            let batch = &mut self.batch;
+            while self.jobs.next_if(|(index, job)| batch.start(*index, job)).is_some() {}
             if self.batch.finished.is_empty() && self.batch.is_idle() {
                 return None;
             }

@@ -8,6 +8,11 @@ use crate::stop::Stops;
 use crate::tokenizer::{TokenId, Tokenizer};
 use std::ops::Range;
 
+/// Positions that a job can come to, where the longest has room for `room`: its prompt's and as many as it may generate.
+pub(super) fn positions(model: &Model, room: usize, Job { prompt, options }: &Job) -> usize {
+    prompt.len().saturating_add(options.max_tokens).min(context(model, options)).min(room)
+}
+
 /// A job at work.
 pub(super) struct Slot {
     index: usize,
@@ -30,17 +35,18 @@ impl Slot {
         tokenizer: &Tokenizer,
         plan: &Plan,
         index: usize,
-        Job { prompt, options }: &Job,
+        job: &Job,
     ) -> Result<Slot, Error> {
+        let (prompt, positions) = (&job.prompt, positions(model, plan.branches.positions, job));
         // a window's text goes on without an end
-        let options = &Options { window: None, ..options.clone() };
+        let options = &Options { window: None, ..job.options.clone() };
         let (vocabulary, room) = (model.weights().vocabulary(), plan.branches.positions);
         let context = context(model, options).min(room);
         check_prompt(prompt, vocabulary, context, options)?;
         let stops = Stops::new(stop_options(options, context, prompt.len()))?;
         let track = Track::new(stops, Allowed::new(tokenizer, vocabulary, options)?.0);
-        let sampling = options.sampling.clone().within(room);
-        let sample = Sample::new(sampling, (prompt, room - prompt.len(), vocabulary), track)?;
+        let sampling = options.sampling.clone().within(positions);
+        let sample = Sample::new(sampling, (prompt, positions - prompt.len(), vocabulary), track)?;
         Ok(Slot {
             index,
             sample,

@@ -4,6 +4,7 @@ use super::args::{LimitArgs, ModelArgs, RunArgs};
 use super::output::message;
 use super::setup::Threads;
 use super::{CliError, setup};
+use siskin::batch::Room;
 use siskin::gguf::Gguf;
 use siskin::machine::{self, Machine};
 use siskin::memory::{Budget, Footprint, Size, Streamed};
@@ -120,31 +121,38 @@ impl Guard {
         Ok(run)
     }
 
-    /// The same for a batch: how many sequences side by side, those that were asked for or else up to `most`, as many as fit. `plan` says what
-    /// a number of them takes.
+    /// The same for a batch: room for as many sequences side by side as were asked for, or else for up to `most`, as many as fit. Narrow room only where
+    /// more does not fit.
     pub fn check_batch(
         &self,
         (file, model, size): (&Gguf, &Model, tokenizer::Size),
         threads: usize,
         (asked, most): (Option<usize>, usize),
-        positions: usize,
-        plan: impl Fn(usize) -> Option<Plan>,
-    ) -> Result<(usize, Footprint), CliError> {
-        let footprint = |count| Some(self.placed(Footprint::new(file, model, plan(count)?, size, threads)));
-        let fits = |count: &usize| footprint(*count).is_some_and(|footprint| self.budget.fits(&footprint));
-        let count = asked.unwrap_or_else(|| (1..=most).rev().find(fits).unwrap_or(1));
-        let run = footprint(count).ok_or(siskin::session::Error::TooLarge { positions })?;
-        let hint = || match (1..count).rev().find(fits) {
-            Some(count) => format!("Try --parallel {count}, which fits"),
+        room: &Room,
+    ) -> Result<(Room, Footprint), CliError> {
+        let footprint = |room: &Room| {
+            Some(self.placed(Footprint::new(file, model, room.plan(model, threads)?, size, threads)))
+        };
+        let fits = |room: &Room| footprint(room).is_some_and(|footprint| self.budget.fits(&footprint));
+        let fitting = |count| {
+            let room = room.clone().with_sequences(count);
+            [room.clone(), room.narrow()].into_iter().find(fits)
+        };
+        let found = asked.map_or_else(|| (1..=most).rev().find_map(fitting), fitting);
+        let chosen = found.unwrap_or_else(|| room.clone().with_sequences(asked.unwrap_or(1)).narrow());
+        let (count, positions) = (chosen.sequences(), chosen.shared());
+        let run = footprint(&chosen).ok_or(siskin::session::Error::TooLarge { positions })?;
+        let hint = || match (1..count).rev().find_map(fitting) {
+            Some(room) => format!("Try --parallel {}, which fits", room.sequences()),
             None => "Not even one at a time fits: try a smaller --context or --max-tokens".to_owned(),
         };
-        let what = format!("{count} sequences of {positions} tokens side by side need");
+        let what = format!("{count} sequences of {positions} tokens together need");
         self.decide(self.refuse(&run, &what, hint))?;
         self.warn_of_streaming(&run);
         if self.lock {
             message(&locked(model, self.budget.lockable(&run)));
         }
-        Ok((count, run))
+        Ok((chosen, run))
     }
 
     /// A footprint with the file where it will be.

@@ -8,6 +8,7 @@ mod stored;
 mod tests;
 
 use super::branches::TailCopy;
+use super::extents::Extents;
 use super::shape::{BranchShape, KvType, LayerShape, Shape};
 use super::{Branches, Ring};
 use siskin_simd::Kernels;
@@ -30,8 +31,10 @@ struct Layer {
     /// The trunk's.
     ring: Ring,
     trunk: Area,
-    /// The first tail's; the others follow.
-    tail: Area,
+    /// Of all tails together.
+    tails: Area,
+    /// Which positions of it are whose.
+    extents: Extents,
     /// Its floats of [`Cache::states`], for the trunk and then for each tail.
     states: Range<usize>,
 }
@@ -72,6 +75,8 @@ pub struct Cache {
     layers: Vec<Layer>,
     branches: Branches,
     branch_shape: BranchShape,
+    /// Positions that each tail has room for.
+    rooms: Vec<usize>,
     data: Vec<u8>,
     states: Vec<f32>,
 }
@@ -81,33 +86,41 @@ impl Cache {
     /// number of blocks.
     pub fn new(shape: &Shape) -> Option<Cache> {
         shape.bytes()?;
-        let BranchShape { count, positions, .. } = shape.branches;
+        let BranchShape { count, positions, shared, .. } = shape.branches;
         let (mut bytes, mut floats) = (0usize, 0usize);
-        let mut area = |layer: &LayerShape, capacity: usize, copies: usize| {
+        let mut area = |layer: &LayerShape, capacity: usize| {
             let area = Area { start: bytes, capacity, bytes: layer.rows_bytes(capacity)? };
-            bytes = bytes.checked_add(area.bytes.checked_mul(copies)?)?;
+            bytes = bytes.checked_add(area.bytes)?;
             Some(area)
         };
         let mut layers = Vec::with_capacity(shape.layers.len());
         for layer in &shape.layers {
-            let trunk = area(layer, layer.capacity, 1)
-                .filter(|area| area.bytes > 0 && layer.sinks < area.capacity)?;
-            let tail = area(layer, layer.tail_capacity(shape.branches), count)?;
+            let trunk =
+                area(layer, layer.capacity).filter(|area| area.bytes > 0 && layer.sinks < area.capacity)?;
+            let tails = area(layer, layer.tails_capacity(shape.branches)?)?;
+            let extents = match shared {
+                0 => Extents::equal(count, layer.tail_capacity(shape.branches)),
+                _ => Extents::shared(count, tails.capacity),
+            };
             let states = floats..floats.checked_add(layer.state.checked_mul(1 + count)?)?;
             floats = states.end;
             let ring = Ring::new(layer.capacity, layer.sinks);
-            layers.push(Layer { shape: *layer, ring, trunk, tail, states });
+            layers.push(Layer { shape: *layer, ring, trunk, tails, extents, states });
         }
         let (data, states) = (vec![0; bytes], vec![0.0; floats]);
         let branches = Branches::new(count, positions);
+        let rooms = vec![if shared > 0 { 0 } else { positions }; count];
         let (positions, branch_shape) = (shape.positions, shape.branches);
-        Some(Cache { positions, end: 0, layers, branches, branch_shape, data, states })
+        Some(Cache { positions, end: 0, layers, branches, branch_shape, rooms, data, states })
     }
 
     /// Bytes that [`Cache::new`] allocates to know what is where, beside [`Shape::bytes`]; `None` if that does not fit in `usize`.
     pub(crate) fn record_bytes(shape: &Shape) -> Option<usize> {
-        let layers = shape.layers.len().checked_mul(size_of::<Layer>())?;
-        layers.checked_add(Branches::bytes(shape.branches.count, shape.branches.positions)?)
+        let BranchShape { count, positions, .. } = shape.branches;
+        let layer = size_of::<Layer>().checked_add(Extents::bytes(count)?)?;
+        let rooms = count.checked_mul(size_of::<usize>())?;
+        let layers = shape.layers.len().checked_mul(layer)?;
+        layers.checked_add(rooms)?.checked_add(Branches::bytes(count, positions)?)
     }
 
     /// Bytes allocated for keys, values and states.
@@ -137,8 +150,13 @@ impl Cache {
     pub fn free_in(&self, sequence: Sequence) -> usize {
         match sequence {
             Sequence::Trunk => self.free(),
-            Sequence::Branch(branch) => self.branch_shape.positions - self.branches.len(branch),
+            Sequence::Branch(branch) => self.rooms[self.branches.tail(branch)] - self.branches.len(branch),
         }
+    }
+
+    /// Positions that branches which share them can still be given ([`Cache::give`]).
+    pub fn free_to_share(&self) -> usize {
+        self.branch_shape.shared.saturating_sub(self.rooms.iter().sum())
     }
 
     /// Branches there are.
@@ -160,13 +178,18 @@ impl Cache {
         self.end
     }
 
-    /// Lets `count` branches begin where the trunk ends, instead of those there were. The trunk stays as it is until they are forgotten.
+    /// Lets `count` branches begin where the trunk ends, instead of those there were. The trunk stays as it is until they are forgotten. If they
+    /// share their positions, none has any yet ([`Cache::give`]).
     ///
     /// # Panics
     ///
     /// If the cache was made for fewer.
     pub fn branch(&mut self, count: usize) {
         self.branches.start(count);
+        if self.branch_shape.shared > 0 {
+            self.rooms.fill(0);
+            self.layers.iter_mut().for_each(|layer| layer.extents.clear());
+        }
         for layer in &self.layers {
             let tails = layer.states.start + layer.shape.state;
             for tail in 0..count {
@@ -175,15 +198,22 @@ impl Cache {
         }
     }
 
-    /// Lets one of the branches begin again where the trunk ends.
+    /// Gives one of the branches room for so many of the positions that all share, instead of what it had, and lets it begin again where the trunk
+    /// ends; 0 gives them back. What others hold may be moved for that.
     ///
     /// # Panics
     ///
-    /// If there is no such branch.
-    pub fn restart(&mut self, branch: usize) {
-        self.branches.restart(branch);
+    /// If there is no such branch, they do not share positions, or fewer are free ([`Cache::free_to_share`]).
+    pub fn give(&mut self, branch: usize, positions: usize) {
         let tail = self.branches.tail(branch);
-        for layer in &self.layers {
+        self.rooms[tail] = 0;
+        let free = self.free_to_share().min(self.branch_shape.positions);
+        assert!(positions <= free, "{positions} positions for branch {branch}, {free} free");
+        self.rooms[tail] = positions;
+        let shape = BranchShape { positions, ..self.branch_shape };
+        self.branches.restart(branch);
+        for layer in &mut self.layers {
+            layer.give(tail, layer.shape.tail_capacity(shape), &mut self.data);
             self.states.copy_within(layer.state(None), layer.state(Some(tail)).start);
         }
     }
@@ -192,8 +222,9 @@ impl Cache {
     ///
     /// # Panics
     ///
-    /// If the cache was made for fewer, or there is no such parent.
+    /// If the cache was made for fewer, there is no such parent, or branches share positions, which are each one's own.
     pub fn rearrange(&mut self, parents: &[usize]) {
+        assert_eq!(self.branch_shape.shared, 0, "branches that share positions");
         for copy in self.branches.rearrange(parents) {
             for layer in &self.layers {
                 layer.copy_tail(*copy, &mut self.data);
@@ -302,7 +333,7 @@ impl Cache {
         let layer = &self.layers[layer];
         let trunk = layer.ring.spans(self.end).map(|range| Slots { area: layer.trunk, range });
         let (area, len) = match sequence {
-            Sequence::Trunk => (layer.tail, 0),
+            Sequence::Trunk => (layer.tails, 0),
             Sequence::Branch(branch) => {
                 (layer.tail_area(self.branches.tail(branch)), self.branches.len(branch))
             }
@@ -351,7 +382,21 @@ impl Layer {
     }
 
     fn tail_area(&self, tail: usize) -> Area {
-        Area { start: self.tail.start + tail * self.tail.bytes, ..self.tail }
+        let (part, bytes) = (self.extents.part(tail), self.position_bytes());
+        Area { start: self.tails.start + part.start * bytes, capacity: part.len(), bytes: part.len() * bytes }
+    }
+
+    /// Bytes of one position.
+    fn position_bytes(&self) -> usize {
+        self.shape.streams * self.shape.kv_heads * self.row_bytes()
+    }
+
+    /// Gives a tail so many positions, and moves what other tails hold out of the way.
+    fn give(&mut self, tail: usize, positions: usize, data: &mut [u8]) {
+        let (start, bytes) = (self.tails.start, self.position_bytes());
+        self.extents.give(tail, positions, |from, to| {
+            data.copy_within(start + from.start * bytes..start + from.end * bytes, start + to * bytes);
+        });
     }
 
     /// The floats of the trunk's state, or of a tail's.

@@ -124,9 +124,16 @@ impl LayerShape {
         self.window.map_or(positions, |window| positions.min(window.saturating_add(beyond)))
     }
 
-    /// Bytes of the tail of a branch; `None` if that does not fit in `usize`.
-    fn tail_bytes(&self, branches: BranchShape) -> Option<usize> {
-        self.rows_bytes(self.tail_capacity(branches))?.checked_add(self.state_bytes()?)
+    /// Positions that the tails of all branches hold together; `None` if that does not fit in `usize`.
+    pub(super) fn tails_capacity(&self, branches: BranchShape) -> Option<usize> {
+        let all = branches.count.checked_mul(self.tail_capacity(branches))?;
+        Some(if branches.shared > 0 { all.min(branches.shared) } else { all })
+    }
+
+    /// Bytes of the tails of all branches; `None` if that does not fit in `usize`.
+    fn tails_bytes(&self, branches: BranchShape) -> Option<usize> {
+        let states = branches.count.checked_mul(self.state_bytes()?)?;
+        self.rows_bytes(self.tails_capacity(branches)?)?.checked_add(states)
     }
 
     /// Bytes that a token reads which sees `positions`.
@@ -154,6 +161,8 @@ pub struct BranchShape {
     pub count: usize,
     /// Positions that each can have behind the trunk: its tail.
     pub positions: usize,
+    /// Positions of all tails together, where each has as many as it asks for; 0 where each has [`positions`](Self::positions).
+    pub shared: usize,
     /// Positions that one pass adds to a branch, at most; 0 means 1. More are for branches that are sequences of their own, with a prompt
     /// to be read, behind a trunk of which nothing is used.
     pub run: usize,
@@ -174,8 +183,7 @@ impl Shape {
 
     /// Bytes of one of its layers, with the tails of all branches; `None` if that does not fit in `usize`.
     pub fn layer_bytes(&self, layer: &LayerShape) -> Option<usize> {
-        let tails = self.branches.count.checked_mul(layer.tail_bytes(self.branches)?)?;
-        layer.bytes()?.checked_add(tails)
+        layer.bytes()?.checked_add(layer.tails_bytes(self.branches)?)
     }
 
     /// Bytes that a token reads which sees `positions`, itself included: in layers with a window no more than that.

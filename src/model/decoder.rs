@@ -133,13 +133,19 @@ impl<'m> Decoder<'m> {
         self.cache.rearrange(parents);
     }
 
-    /// Lets one of the branches begin again, without tokens of its own; the others go on.
+    /// Gives one of the branches room for so many of the positions that all share, instead of what it had, and lets it begin again, without tokens
+    /// of its own; 0 gives them back. The others go on.
     ///
     /// # Panics
     ///
-    /// If there is no such branch.
-    pub fn restart_branch(&mut self, branch: usize) {
-        self.cache.restart(branch);
+    /// If there is no such branch, they do not share positions, or fewer are free ([`Decoder::free_to_share`]).
+    pub fn give_branch(&mut self, branch: usize, positions: usize) {
+        self.cache.give(branch, positions);
+    }
+
+    /// Positions that branches which share them can still be given.
+    pub fn free_to_share(&self) -> usize {
+        self.cache.free_to_share()
     }
 
     /// Computes every row from now on as in a large batch, however few there are in a pass: what a sequence becomes then does not depend

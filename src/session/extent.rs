@@ -59,7 +59,7 @@ impl Extent {
         match options.branches {
             0 => Extent { positions, sinks: None, prompt, branches: BranchShape::default() },
             count => {
-                let branches = BranchShape { count, positions: positions - prompt_tokens, run: 1 };
+                let branches = BranchShape { count, positions: positions - prompt_tokens, run: 1, shared: 0 };
                 Extent { positions: prompt_tokens, sinks: None, prompt, branches }
             }
         }
@@ -76,7 +76,7 @@ impl Extent {
             0 => Extent { positions, ..self },
             count => {
                 let trunk = self.positions.min(positions);
-                let branches = BranchShape { count, positions: positions - trunk, run: 1 };
+                let branches = BranchShape { count, positions: positions - trunk, run: 1, shared: 0 };
                 Extent { positions: trunk, branches, ..self }
             }
         }
@@ -134,7 +134,10 @@ mod tests {
         let options = Options { branches: 3, ..Options::default() };
         let extent = Extent::divided(&options, 10, 30);
         assert_eq!((extent.positions, extent.branches.positions, extent.longest()), (10, 20, 30));
-        assert_eq!(extent.with_length(12).branches, BranchShape { count: 3, positions: 2, run: 1 });
+        assert_eq!(
+            extent.with_length(12).branches,
+            BranchShape { count: 3, positions: 2, run: 1, shared: 0 }
+        );
         assert_eq!(extent.with_length(5).longest(), 5);
         let single = Extent::divided(&Options::default(), 10, 30);
         assert_eq!((single.positions, single.with_length(7).positions), (30, 7));

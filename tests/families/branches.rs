@@ -13,7 +13,7 @@ const PARENTS: [&[usize]; 4] = [&[0, 1, 2], &[1, 1, 0], &[2, 0, 2], &[1, 0]];
 
 fn decoder(model: &Model, positions: usize) -> Decoder<'_> {
     let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") };
-    let branches = BranchShape { count: 3, positions: PARENTS.len(), run: 1 };
+    let branches = BranchShape { count: 3, positions: PARENTS.len(), run: 1, shared: 0 };
     let job = Job { positions, branches, kv_type: KvType::F32, threads: 2, ..Job::default() };
     Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu)
 }
@@ -57,10 +57,10 @@ fn part(done: usize, len: usize) -> usize {
 
 const PART: usize = 7;
 
-/// A decoder for three sequences of their own.
-fn slots(model: &Model, positions: usize) -> Decoder<'_> {
+/// A decoder for three sequences of their own, the longest of which has so many positions, and all together as many as they share.
+fn slots(model: &Model, positions: usize, shared: usize) -> Decoder<'_> {
     let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") };
-    let branches = BranchShape { count: 3, positions, run: PART };
+    let branches = BranchShape { count: 3, positions, run: PART, shared };
     let job =
         Job { positions: 1, branches, kv_type: KvType::F32, threads: 2, prompt: Some(1), ..Job::default() };
     let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
@@ -75,7 +75,7 @@ fn side_by_side(
     vocabulary: usize,
     sequences: &[(usize, &[u32])],
 ) -> Vec<Vec<f32>> {
-    sequences.iter().for_each(|&(branch, _)| decoder.restart_branch(branch));
+    sequences.iter().for_each(|&(branch, ids)| decoder.give_branch(branch, ids.len()));
     let mut going: Vec<_> =
         sequences.iter().enumerate().map(|(i, &(branch, ids))| (i, branch, ids, 0)).collect();
     let mut logits = vec![Vec::new(); sequences.len()];
@@ -98,7 +98,27 @@ fn side_by_side(
         }
         going.retain(|(_, _, ids, done)| *done < ids.len());
     }
+    sequences.iter().for_each(|&(branch, _)| decoder.give_branch(branch, 0));
     logits
+}
+
+/// The logits after the last token of a sequence that is moved halfway, when one before it has ended and one comes that no gap is long enough for.
+fn moved(decoder: &mut Decoder<'_>, ids: &[u32], short: usize) -> Vec<f32> {
+    decoder.give_branch(0, short);
+    decoder.give_branch(1, ids.len());
+    let mut done = 0;
+    while done < ids.len() {
+        let end = done + part(done, ids.len());
+        if (done..end).contains(&(ids.len() / 2)) {
+            decoder.give_branch(0, 0);
+            decoder.give_branch(2, decoder.free_to_share());
+            decoder.forward_runs([(2, &ids[..1]), (1, &ids[done..end])].into_iter());
+        } else {
+            decoder.forward_runs([(1, &ids[done..end])].into_iter());
+        }
+        done = end;
+    }
+    decoder.logits(0).to_vec()
 }
 
 /// Sequences of their own, in branches that others had before: to the bit what each is by itself, and near what the trunk computes.
@@ -111,13 +131,17 @@ fn sequences_side_by_side_are_what_they_are_alone() {
         let backwards: Vec<u32> = golden.prompt.iter().rev().copied().collect();
         let sequences = [&golden.prompt[..], &golden.ids[..golden.ids.len().min(9)], &backwards[..]];
         let positions = sequences.iter().map(|ids| ids.len()).max().expect("three");
-        let mut slots = slots(&model, positions);
+        let lens = sequences.map(<[u32]>::len);
+        let mut slots = slots(&model, positions, lens.iter().sum());
         let three = [(0, sequences[0]), (1, sequences[1]), (2, sequences[2])];
         let together = side_by_side(&mut slots, vocabulary, &three);
         for (branch, (ids, expected)) in [2, 0, 1].into_iter().zip(sequences.iter().zip(&together)) {
             let alone = side_by_side(&mut slots, vocabulary, &[(branch, ids)]);
             assert_eq!(alone[0], *expected, "{}: in branch {branch}", golden.name);
         }
+        assert!(lens[1] < lens[0], "{}: {lens:?}", golden.name);
+        let (mut slots, logits) = (self::slots(&model, positions, 2 * lens[0]), &together[0]);
+        assert_eq!(moved(&mut slots, sequences[0], lens[1]), *logits, "{}: moved", golden.name);
         if golden.model.format == "F16" {
             let mut trunk = decoder(&model, positions);
             for (ids, expected) in sequences.iter().zip(&together) {

@@ -196,7 +196,7 @@ proptest! {
     ) {
         let (kernels, sinks) = (Kernels::best(), sinks.min(capacity - 1));
         let layer = LayerShape { streams: 2, kv_heads: 1, head_dim: 1, capacity, window: None, sinks, kv_type: KvType::F32, state: 0 };
-        let shape = Shape { layers: vec![layer], positions: usize::MAX, branches: BranchShape { count: 2, positions: 40, run: 1 } };
+        let shape = Shape { layers: vec![layer], positions: usize::MAX, branches: BranchShape { count: 2, positions: 40, run: 1, shared: 0 } };
         let mut cache = Cache::new(&shape).unwrap();
         let (mut trunk, mut tails): (Vec<f32>, Vec<Vec<f32>>) = (Vec::new(), Vec::new());
         // positions before this one are gone, but for the sinks
@@ -304,7 +304,8 @@ fn branches_see_the_trunk_and_their_own_tails() {
     };
     let window = LayerShape { capacity: 4, window: Some(3), ..all };
     let layers = vec![all, window, LayerShape { state: 1, ..window }];
-    let shape = Shape { layers, positions: 6, branches: BranchShape { count: 3, positions: 8, run: 1 } };
+    let shape =
+        Shape { layers, positions: 6, branches: BranchShape { count: 3, positions: 8, run: 1, shared: 0 } };
     let mut cache = Cache::new(&shape).unwrap();
     assert_eq!(shape.bytes(), Some(cache.bytes()));
 
@@ -349,4 +350,57 @@ fn branches_see_the_trunk_and_their_own_tails() {
     assert_eq!(cache.free_in(Sequence::Branch(1)), 0);
     assert_eq!(cache.truncate(5), 5);
     assert_eq!((cache.branches(), cache.state_mut(2, Sequence::Trunk)[0]), (0, 10.0));
+}
+
+proptest! {
+    /// Branches that share positions, against plain lists of what each was given and has stored, with windows and states.
+    #[test]
+    fn shared_positions_are_those_of_whoever_has_them(
+        shared in 6usize..20,
+        steps in prop::collection::vec((0usize..3, 0usize..12), 0..40),
+    ) {
+        let kernels = Kernels::best();
+        let all = LayerShape { streams: 2, kv_heads: 2, head_dim: 1, capacity: 1, window: None, sinks: 0, kv_type: KvType::F32, state: 0 };
+        let window = LayerShape { window: Some(3), ..all };
+        let layers = vec![all, window, LayerShape { state: 1, streams: 1, ..window }];
+        let branches = BranchShape { count: 3, positions: 6, shared, run: 2 };
+        let shape = Shape { layers, positions: 1, branches };
+        let mut cache = Cache::new(&shape).unwrap();
+        prop_assert_eq!(shape.bytes(), Some(cache.bytes()));
+        cache.branch(3);
+        let (mut rooms, mut plain) = ([0usize; 3], vec![Vec::new(); 3]);
+        for (step, (branch, wanted)) in steps.into_iter().enumerate() {
+            let sequence = Sequence::Branch(branch);
+            if let Some(positions) = wanted.checked_sub(6) {
+                rooms[branch] = 0;
+                rooms[branch] = positions.min(shared - rooms.iter().sum::<usize>());
+                cache.give(branch, rooms[branch]);
+                plain[branch].clear();
+            }
+            prop_assert_eq!(cache.free_to_share(), shared - rooms.iter().sum::<usize>());
+            prop_assert_eq!(cache.free_in(sequence), rooms[branch] - plain[branch].len());
+            for position in cache.append(sequence, wanted.min(2).min(cache.free_in(sequence))) {
+                let value = (10 * step + position) as f32;
+                for layer in 0..3 {
+                    let rows: [&[f32]; 2] = [&[value, value + 0.25], &[value + 0.5, value + 0.75]];
+                    cache.store(&kernels, layer, (sequence, position), &rows[..shape.layers[layer].streams]);
+                }
+                cache.state_mut(2, sequence)[0] += value;
+                plain[branch].push(value);
+            }
+            for (branch, plain) in plain.iter().enumerate() {
+                let sequence = Sequence::Branch(branch);
+                for (layer, held) in [(0, plain.len()), (1, plain.len().min(3))] {
+                    let expected: Vec<f32> = plain[plain.len() - held..].iter().map(|x| x + 0.75).collect();
+                    let seen = cache.slots(layer, sequence).map(|slots| {
+                        let bytes = cache.values(layer, 1, &slots);
+                        bytes.as_chunks().0.iter().map(|&x| f32::from_le_bytes(x)).collect::<Vec<_>>()
+                    });
+                    let seen = seen.concat();
+                    prop_assert_eq!(&seen[seen.len() - held..], expected);
+                }
+                prop_assert_eq!(cache.state_mut(2, sequence)[0], plain.iter().sum::<f32>());
+            }
+        }
+    }
 }
