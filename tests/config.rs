@@ -74,6 +74,24 @@ fn what_a_flag_excludes_is_not_taken_from_the_file() {
 }
 
 #[test]
+fn a_switch_of_the_file_can_be_turned_off() {
+    let model = model();
+    let siskin = with_file("stats = true\nmax-tokens = 2\ncsv = true\n[generate]\njson = true\n");
+    let run =
+        |flags: &[&str]| siskin.run([&["generate", "-m", &model, "--temp", "0", "Once"], flags].concat());
+    let stats = |run: &Run| run.stderr.contains("tokens/s");
+    let (on, off) = (run(&[]), run(&["--stats=false"]));
+    assert!(stats(&on) && !stats(&off), "{}{}", on.stderr, off.stderr);
+    let text = off.json()["text"].as_str().expect("a text").to_owned();
+    assert_eq!(run(&["--json=false", "--stats=false"]).ok(), format!("{text}\n"));
+    run(&["--json=false", "--json=true"]).json();
+    run(&["--json=maybe"]).fails(2, &["maybe"]);
+    // what the switch would exclude holds again
+    let bench = ["bench", "-m", &model, "-p", "4", "-n", "1", "-r", "1", "--json=false"];
+    assert!(siskin.run(bench).ok().lines().all(|line| line.contains(',')));
+}
+
+#[test]
 fn a_setting_that_needs_another_waits_for_it() {
     let model = model();
     let siskin = with_file("[generate]\nlength-penalty = 0.5\nmax-tokens = 2\n");

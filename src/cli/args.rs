@@ -84,7 +84,8 @@ pub enum Command {
     /// Show the value of every flag, and where it comes from: the environment, the file of settings, or a default
     ///
     /// The file, siskin.toml, has flags by their long names, for all commands at its top and for one in a table of the command's name.
-    /// On a command line a flag goes before the environment, the environment before the file, and the file before the default.
+    /// On a command line a flag goes before the environment, the environment before the file, and the file before the default. What
+    /// the file turns on, such as stats = true, is turned off by --stats=false.
     Config(Config),
 }
 

@@ -18,7 +18,7 @@ pub struct Active<'a> {
     pub tokens: Vec<String>,
 }
 
-/// The settings that hold for a command beside what is `given`.
+/// The settings that hold for a command beside what is `given`, and without those of switches that are `off`.
 ///
 /// # Errors
 ///
@@ -27,6 +27,7 @@ pub fn active<'a>(
     config: &'a Config,
     command: &'a Command,
     given: &[Id],
+    off: &[Id],
 ) -> Result<Vec<Active<'a>>, CliError> {
     let path = config.path.as_deref().unwrap_or(Path::new(""));
     let mut held: Vec<Active<'a>> = Vec::new();
@@ -38,7 +39,8 @@ pub fn active<'a>(
         for setting in level {
             let Some(arg) = flag(command, &setting.key) else { continue };
             let tokens = checked(path, setting, arg, command)?;
-            if given.contains(arg.get_id()) || given.iter().any(|id| conflict(command, arg, id)) {
+            let said = given.contains(arg.get_id()) || off.contains(arg.get_id());
+            if said || given.iter().any(|id| conflict(command, arg, id)) {
                 continue;
             }
             let active = Active { arg, setting, tokens };

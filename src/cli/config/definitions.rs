@@ -33,6 +33,11 @@ pub fn is_switch(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::SetTrue | ArgAction::SetFalse)
 }
 
+/// Whether a flag can be given without a value, so that it is on or off.
+pub fn may_stand_alone(arg: &Arg) -> bool {
+    is_switch(arg) || arg.get_num_args().is_some_and(|range| range.min_values() == 0)
+}
+
 /// Whether a flag may be given several times.
 pub fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
@@ -85,9 +90,8 @@ pub fn hint<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> String {
 pub fn tokens(arg: &Arg, value: &Value) -> Result<Vec<String>, String> {
     let name = format!("--{}", arg.get_long().unwrap_or_default());
     let with = |value: &String| format!("{name}={}", expanded(arg, value));
-    let takes_none = is_switch(arg) || arg.get_num_args().is_some_and(|range| range.min_values() == 0);
     match value {
-        Value::Switch(on) if takes_none => Ok(on.then_some(name).into_iter().collect()),
+        Value::Switch(on) if may_stand_alone(arg) => Ok(on.then_some(name).into_iter().collect()),
         Value::Switch(_) => Err("found true or false, expected a value".into()),
         _ if is_switch(arg) => Err("found a value, expected true or false".into()),
         Value::One(value) => Ok(vec![with(value)]),

@@ -5,15 +5,18 @@ mod apply;
 mod definitions;
 mod file;
 mod show;
+mod switches;
 
 pub use show::run;
 
 use super::args::Cli;
 use super::{CliError, help, input};
+use apply::Active;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, FromArgMatches, Id};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use switches::Resolved;
 
 /// The variable that names another file; set but empty, there is none.
 const VARIABLE: &str = "SISKIN_CONFIG";
@@ -43,17 +46,21 @@ pub fn command_line() -> Result<Cli, CliError> {
 /// The command line with what the file adds to it, if it can be read at all.
 fn with_settings(args: Vec<OsString>) -> Result<Vec<OsString>, CliError> {
     let commands = built();
-    let Some((matches, name, given)) = probe(&args) else { return Ok(args) };
+    let (before, after) = args.split_at(after_command(&args));
+    let name = before.last().and_then(|name| name.to_str()).unwrap_or_default();
+    let Some(command) = commands.find_subcommand(name) else { return Ok(args) };
+    let Resolved { args: after, off } = switches::resolve(command, after);
+    let line = |added: Vec<Active<'_>>| {
+        let added = added.into_iter().flat_map(|active| active.tokens).map(OsString::from);
+        before.iter().cloned().chain(added).chain(after.iter().cloned()).collect::<Vec<_>>()
+    };
+    let args = line(Vec::new());
+    let Some((matches, given)) = probe(&args) else { return Ok(args) };
     let config = load(matches.get_one("config"), matches.get_flag("no_config"))?;
-    let Some(command) = commands.find_subcommand(&name) else { return Ok(args) };
     if command.is_arg_required_else_help_set() && given.is_empty() {
         return Ok(args);
     }
-    let active = apply::active(&config, command, &given)?;
-    let at = after_command(&args);
-    let (before, after) = args.split_at(at);
-    let added = active.into_iter().flat_map(|active| active.tokens).map(OsString::from);
-    Ok(before.iter().cloned().chain(added).chain(after.iter().cloned()).collect())
+    Ok(line(apply::active(&config, command, &given, &off)?))
 }
 
 /// The definitions with all that clap adds to them before it parses; only then do arguments know how they are written.
@@ -63,13 +70,13 @@ fn built() -> Command {
     commands
 }
 
-/// What the command line and the environment alone say: everything, the command, and its arguments that are given. `None` where help, a
+/// What the command line and the environment alone say of a command: everything, and its arguments that are given. `None` where help, a
 /// version or a message about the command is all that there will be.
-fn probe(args: &[OsString]) -> Option<(ArgMatches, String, Vec<Id>)> {
+fn probe(args: &[OsString]) -> Option<(ArgMatches, Vec<Id>)> {
     let mut matches = help::command().ignore_errors(true).try_get_matches_from(args).ok()?;
-    let (name, inner) = matches.remove_subcommand()?;
+    let (_, inner) = matches.remove_subcommand()?;
     let given = given(&inner);
-    Some((inner, name, given))
+    Some((inner, given))
 }
 
 /// The arguments, groups included, that the command line or the environment give.

@@ -83,7 +83,7 @@ fn chosen<'a>(commands: &'a Command, name: Option<&str>) -> Result<Vec<&'a Comma
 /// The values that a command would have if it were given no flags.
 fn effective(config: &Config, command: &Command) -> Result<Vec<Effective>, CliError> {
     let environment = bare(command, &[])?;
-    let active = apply::active(config, command, &given(&environment))?;
+    let active = apply::active(config, command, &given(&environment), &[])?;
     let matches = bare(command, &active)?;
     Ok(flags(command)
         .map(|arg| Effective {
