@@ -8,7 +8,8 @@
 //! - `<!-- numbers about -->`: numbers with a point may differ by 2 %; `<!-- numbers vary -->`: words with digits, and units, are not
 //!   compared; `<!-- output varies -->`: nothing is
 //! - `<!-- slow -->`: not run where `SISKIN_RUNNER` emulates a CPU
-//! - `<!-- not run: REASON -->`: not run at all; [`NOT_RUN`] counts these
+//! - `<!-- hub -->`: needs the network, which is a hub on this machine with the repository that pages name; not run without feature `download`
+//! - `<!-- not run: REASON -->`: not run at all; [`NOT_RUN`] has the reasons, and counts these
 //!
 //! A table whose first heading is a command has in each row flags for it, another prompt after `after`, the text that comes (`…` stands for what
 //! is left out, parentheses for what varies), and in a third column the reason for its end, with its detail or without.
@@ -16,6 +17,14 @@
 //! Exact output is that of every instruction set: `SISKIN_RUNNER="env SISKIN_ISA=scalar" cargo test --test docs` tries another.
 #![cfg(unix)]
 
+#[cfg(feature = "download")]
+#[path = "pull/hub.rs"]
+#[allow(dead_code)]
+mod hub;
+#[cfg(feature = "download")]
+#[path = "pull/server.rs"]
+#[allow(dead_code)]
+mod server;
 mod util;
 
 use serde_json::Value;
@@ -31,13 +40,21 @@ use util::{Run, Siskin};
 /// The text that perplexities are of.
 const HELD_OUT: &str = "tools/train/heldout.txt";
 
-/// How many blocks are not run, for each reason: a new one is a decision.
-const NOT_RUN: &[(&str, usize)] = &[("board", 1), ("builds", 7), ("network", 4), ("root", 2), ("test", 1)];
+/// How many blocks are not run, and why not: a new one is a decision. They are parsed as scripts.
+const NOT_RUN: &[(&str, usize, &str)] = &[
+    ("board", 1, "goes to a Raspberry Pi over the network"),
+    ("builds", 7, "compiles for minutes, mostly for another machine; CI does it with the same commands"),
+    ("root", 2, "installs into the system"),
+    ("test", 1, "runs all tests, of which this is one"),
+];
+
+/// The repository that pages pull from.
+const REPOSITORY: &str = "bartowski/SmolLM2-135M-Instruct-GGUF";
 
 /// Programs that commands may begin with, behind a pipe too: what a page says is run on the machine of whoever tests, so nothing
 /// else is.
 const HARMLESS: &[&str] =
-    &["siskin", "cat", "cmp", "echo", "for", "do", "done", "grep", "head", "printf", "wc"];
+    &["siskin", "cat", "cmp", "echo", "export", "for", "do", "done", "grep", "head", "printf", "wc"];
 
 /// Beginnings of rows that have no flags: of what other tests do, here and in `cli.rs`.
 const NO_FLAGS: &[&str] = &["Ctrl-C", "a closure"];
@@ -158,7 +175,14 @@ impl Block {
 
     /// Runs its commands in a folder; what is not as the page says.
     fn run(&self, shell: &Shell, dir: &Path) -> Vec<String> {
-        let (steps, mut wrong) = (self.steps(), Vec::new());
+        let (mut steps, mut wrong, mut exported) = (self.steps(), Vec::new(), String::new());
+        for step in &mut steps {
+            // each is run by a shell of its own
+            step.command.insert_str(0, &exported);
+            if step.command[exported.len()..].starts_with("export ") {
+                exported = format!("{}\n", step.command);
+            }
+        }
         for (i, step) in steps.iter().enumerate() {
             if let Some(name) = step.command.strip_prefix("cat ").filter(|name| !dir.join(name).exists()) {
                 fs::write(dir.join(name), &step.output).expect("a file of the page");
@@ -309,6 +333,16 @@ fn rows(page: &Path) -> Vec<Row> {
 /// Where the commands of pages are run: `siskin` is the binary under test, whatever runs it.
 struct Shell {
     siskin: Siskin,
+    #[cfg(feature = "download")]
+    hub: server::Server,
+}
+
+/// A hub with the repository that pages name, whose model is the built-in one.
+#[cfg(feature = "download")]
+fn hub() -> server::Server {
+    let name = format!("{}-Q4_K_M.gguf", REPOSITORY.split(['/']).next_back().expect("a name"));
+    let files = [hub::listed(&name.replace("-GGUF", ""), &hub::model_bytes())];
+    server::Server::start(move |request| hub::reply_for(REPOSITORY, &files, request))
 }
 
 impl Shell {
@@ -319,7 +353,11 @@ impl Shell {
         let line = words.map(|word| word.to_str().expect("a path in UTF-8")).collect::<Vec<_>>().join(" ");
         let script = siskin.file("siskin", format!("#!/bin/sh\nexec {line}\n").as_bytes());
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("a script");
-        Shell { siskin }
+        Shell {
+            siskin,
+            #[cfg(feature = "download")]
+            hub: hub(),
+        }
     }
 
     /// Runs a command, unless it is of programs that may not be run.
@@ -327,9 +365,19 @@ impl Shell {
         if let Some(program) = step.programs().find(|program| !HARMLESS.contains(program)) {
             return Err(format!("{program} may not be run: `<!-- not run: REASON -->`?"));
         }
+        let mut bash = self.bash(&step.command, dir);
+        bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = bash.spawn().expect("bash starts");
+        // a command that does not read has gone when it is written
+        let _ = child.stdin.take().expect("stdin is piped").write_all(step.typed.as_bytes());
+        Ok(Run::from(child.wait_with_output().expect("bash ends")))
+    }
+
+    /// A script that has not been started.
+    fn bash(&self, script: &str, dir: &Path) -> Command {
         let path = std::env::var("PATH").unwrap_or_default();
         let mut bash = Command::new("bash");
-        bash.args(["-c", &step.command]).current_dir(dir).env("HOME", dir);
+        bash.args(["-c", script]).current_dir(dir).env("HOME", dir);
         bash.env("PATH", format!("{}:{path}", self.siskin.dir.path().display()));
         let settings = std::env::vars_os().map(|(name, _)| name);
         for name in settings.filter(|name| {
@@ -337,11 +385,9 @@ impl Shell {
         }) {
             bash.env_remove(name);
         }
-        bash.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = bash.spawn().expect("bash starts");
-        // a command that does not read has gone when it is written
-        let _ = child.stdin.take().expect("stdin is piped").write_all(step.typed.as_bytes());
-        Ok(Run::from(child.wait_with_output().expect("bash ends")))
+        #[cfg(feature = "download")]
+        bash.env("HF_ENDPOINT", self.hub.url("")).env("NO_PROXY", "127.0.0.1").env_remove("HF_TOKEN");
+        bash
     }
 }
 
@@ -374,7 +420,8 @@ fn run_page(shell: &Shell, page: &Path) -> Vec<String> {
     let emulated = std::env::var("SISKIN_RUNNER").is_ok_and(|runner| runner.contains("qemu"));
     let mut blocks = blocks(page);
     blocks.retain(|block| {
-        block.language == "console" && block.not_run().is_none() && !(emulated && block.has("slow"))
+        let cannot = (emulated && block.has("slow")) || (block.has("hub") && !cfg!(feature = "download"));
+        block.language == "console" && block.not_run().is_none() && !cannot
     });
     let dir = tempfile::tempdir().expect("a temporary directory");
     furnish(dir.path(), &text(page));
@@ -394,6 +441,8 @@ fn every_command_does_what_its_page_says() {
         let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
         workers.into_iter().flat_map(|worker| worker.join().expect("a worker")).collect()
     });
+    #[cfg(feature = "download")]
+    assert!(shell.hub.count("/resolve/") > 0, "the hub was asked for nothing");
     assert!(wrong.is_empty(), "{} commands:\n\n{}", wrong.len(), wrong.join("\n\n"));
 }
 
@@ -513,9 +562,9 @@ fn what_is_not_run_is_counted() {
     let blocks: Vec<_> = pages().iter().flat_map(|page| blocks(page)).collect();
     let reasons: Vec<_> = blocks.iter().filter_map(Block::not_run).collect();
     for reason in &reasons {
-        assert!(NOT_RUN.iter().any(|(known, _)| known == reason), "an unknown reason: {reason}");
+        assert!(NOT_RUN.iter().any(|(known, ..)| known == reason), "an unknown reason: {reason}");
     }
-    for (reason, count) in NOT_RUN {
+    for (reason, count, _) in NOT_RUN {
         let found = reasons.iter().filter(|other| *other == reason).count();
         assert_eq!(found, *count, "blocks that are not run: {reason}");
     }
@@ -524,6 +573,27 @@ fn what_is_not_run_is_counted() {
             ["console", "rust", "rust,no_run", "text", "sh", "yaml", "toml"].contains(&&*block.language);
         assert!(known, "{}: a block of unknown language '{}'", block.place, block.language);
     }
+}
+
+/// The script takes the first model that can be run and fits.
+#[test]
+fn the_script_of_the_page_answers() {
+    let (shell, dir) = (Shell::new(), tempfile::tempdir().expect("a temporary directory"));
+    let page = blocks(&root().join("docs/src/scripting.md"));
+    let script = page.iter().find(|block| block.language == "sh").expect("a script").lines.join("\n");
+    let ask = || {
+        let output = shell.bash(&script, dir.path()).args(["ask", "What does a cow say?"]).output();
+        Run::from(output.expect("bash runs"))
+    };
+    for (name, bytes) in
+        [("large.gguf", &b"damaged"[..]), ("small.gguf", &fs::read(util::model()).expect("a model"))]
+    {
+        ask().fails(4, &["small.gguf cannot be used"]);
+        fs::write(dir.path().join(name), bytes).expect("a file");
+    }
+    let run = ask();
+    assert!(run.stderr.contains("large.gguf cannot be used"), "{}", run.stderr);
+    assert!(run.ok().len() > 10);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A small hub: its API for one repository, `own/repo`, and the command with its own cache beside it.
+//! A small hub: its API for one repository, mostly `own/repo`, and the command with its own cache beside it.
 
 use crate::server::{Reply, Request, Server};
 use crate::util::{Run, Siskin, model};
@@ -33,12 +33,17 @@ pub fn model_bytes() -> Vec<u8> {
 
 /// What the API answers, and the files themselves.
 pub fn reply(files: &[Listed], request: &Request) -> Reply {
+    reply_for("own/repo", files, request)
+}
+
+/// The same for a repository of another name.
+pub fn reply_for(repository: &str, files: &[Listed], request: &Request) -> Reply {
     let path = request.target.split('?').next().unwrap_or_default();
-    if path == "/api/models/own/repo" {
+    if path == format!("/api/models/{repository}") {
         let siblings: Vec<_> = files.iter().map(|file| serde_json::json!({"rfilename": file.path})).collect();
         return Reply::new(200, serde_json::json!({"sha": COMMIT, "siblings": siblings}).to_string());
     }
-    if path == format!("/api/models/own/repo/tree/{COMMIT}") {
+    if path == format!("/api/models/{repository}/tree/{COMMIT}") {
         let entry = |file: &Listed| {
             let mut entry =
                 serde_json::json!({"type": "file", "oid": "1", "size": file.size, "path": file.path});
@@ -49,7 +54,7 @@ pub fn reply(files: &[Listed], request: &Request) -> Reply {
         };
         return Reply::new(200, serde_json::Value::from_iter(files.iter().map(entry)).to_string());
     }
-    let file = path.strip_prefix(&format!("/own/repo/resolve/{COMMIT}/"));
+    let file = path.strip_prefix(&format!("/{repository}/resolve/{COMMIT}/"));
     match files.iter().find(|listed| file == Some(&listed.path)) {
         Some(listed) => Reply::file(request, &listed.bytes),
         None => Reply::new(404, "").with("x-error-message", "Entry not found"),

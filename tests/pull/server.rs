@@ -93,9 +93,12 @@ impl Server {
         Server::listen(None, answer)
     }
 
-    /// Over TLS, with the certificate of these tests.
-    pub fn start_tls(answer: impl Fn(&Request) -> Reply + Send + 'static) -> Server {
-        Server::listen(Some(crate::tls::config()), answer)
+    /// Over TLS.
+    pub fn start_tls(
+        config: Arc<ServerConfig>,
+        answer: impl Fn(&Request) -> Reply + Send + 'static,
+    ) -> Server {
+        Server::listen(Some(config), answer)
     }
 
     fn listen(tls: Option<Arc<ServerConfig>>, answer: impl Fn(&Request) -> Reply + Send + 'static) -> Server {

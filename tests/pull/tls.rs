@@ -17,7 +17,7 @@ fn path(name: &str) -> String {
 }
 
 /// What a server needs.
-pub fn config() -> Arc<ServerConfig> {
+fn config() -> Arc<ServerConfig> {
     let certificate = CertificateDer::from_pem_file(path(CERTIFICATE)).expect("a certificate");
     let key = PrivateKeyDer::from_pem_file(path(KEY)).expect("a key");
     let config = ServerConfig::builder_with_provider(Arc::new(default_provider()));
@@ -27,7 +27,7 @@ pub fn config() -> Arc<ServerConfig> {
 
 fn hub() -> Server {
     let files = vec![listed("m-Q4_0.gguf", &model_bytes())];
-    Server::start_tls(move |request| reply(&files, request))
+    Server::start_tls(config(), move |request| reply(&files, request))
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn an_unknown_server_is_not() {
 fn nobody_is_sent_from_an_encrypted_server_to_another() {
     let open = Server::start(|_| Reply::new(404, ""));
     let to = open.url("/blob");
-    let hub = Server::start_tls(move |_| Reply::redirect(&to));
+    let hub = Server::start_tls(config(), move |_| Reply::redirect(&to));
     let trust = path(CERTIFICATE);
     let run = Puller::new(&hub).run_with(&["pull", "own/repo"], &[("SSL_CERT_FILE", trust.as_str())]);
     run.fails(1, &["not encrypted"]);
