@@ -3,68 +3,15 @@
 
 mod util;
 
-use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::ffi::OsStrExt;
-use std::process::{Child, Command, Stdio};
-use util::{Run, Siskin};
+use util::Siskin;
+use util::terminal::{CTRL_C, CTRL_D, On, Terminal};
 
-const CTRL_C: &str = "\x03";
-const CTRL_D: &str = "\x04";
-
-/// A terminal and the chat that runs on it.
-struct Terminal {
-    screen: File,
-    seen: String,
-    child: Child,
-}
-
-impl Terminal {
-    fn start(siskin: &Siskin, args: &[&str]) -> Terminal {
-        let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-        grantpt(&master).expect("it is ours");
-        unlockpt(&master).expect("it opens");
-        let name = ptsname(&master, Vec::new()).expect("it has a name");
-        let open = || {
-            let path = std::path::Path::new(std::ffi::OsStr::from_bytes(name.as_bytes()));
-            OpenOptions::new().read(true).write(true).open(path).expect("the other end")
-        };
-        let mut command = siskin.command(["chat", "--temp", "0"].iter().chain(args));
-        command.env("SISKIN_MODEL", util::model());
-        command.env("TERM", "xterm").env("XDG_STATE_HOME", siskin.dir.path().join("state"));
-        command.stdin(open()).stdout(open()).stderr(Stdio::piped());
-        Terminal {
-            screen: File::from(master),
-            seen: String::new(),
-            child: command.spawn().expect("siskin starts"),
-        }
-    }
-
-    /// Waits until the screen shows a text, and takes away all up to its end.
-    fn wait_for(&mut self, text: &str) {
-        while !self.seen.contains(text) {
-            let mut bytes = [0; 1024];
-            let n = self.screen.read(&mut bytes).unwrap_or(0);
-            assert!(n > 0, "the program ended before it showed {text:?}: {:?}", self.seen);
-            self.seen.push_str(&String::from_utf8_lossy(&bytes[..n]));
-        }
-        let at = self.seen.find(text).expect("it was just seen") + text.len();
-        self.seen.drain(..at);
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.screen.write_all(keys.as_bytes()).expect("keys arrive");
-    }
-
-    fn signal(&self, name: &str) {
-        let kill = Command::new("kill").args([name, &self.child.id().to_string()]).status();
-        assert!(kill.expect("kill runs").success());
-    }
-
-    fn end(self) -> Run {
-        Run::from(self.child.wait_with_output().expect("siskin ends"))
-    }
+/// A chat on a terminal.
+fn start(siskin: &Siskin, args: &[&str]) -> Terminal {
+    let mut command = siskin.command(["chat", "--temp", "0"].iter().chain(args));
+    command.env("SISKIN_MODEL", util::model());
+    command.env("XDG_STATE_HOME", siskin.dir.path().join("state"));
+    Terminal::start(command, On::Output, 80)
 }
 
 /// The test model with a context that takes long to fill.
@@ -80,7 +27,7 @@ fn with_long_context(siskin: &Siskin) {
 fn ctrl_c_ends_an_answer_and_twice_the_program() {
     let siskin = Siskin::new();
     with_long_context(&siskin);
-    let mut terminal = Terminal::start(&siskin, &["-m", "long.gguf", "--context", "30000", "--ignore-eos"]);
+    let mut terminal = start(&siskin, &["-m", "long.gguf", "--context", "30000", "--ignore-eos"]);
     terminal.wait_for("> ");
     terminal.press("Tell me a story.\r");
     terminal.wait_for("upon a time");
@@ -100,7 +47,7 @@ fn ctrl_c_ends_an_answer_and_twice_the_program() {
 #[test]
 fn a_signal_at_the_prompt_ends_the_program() {
     let siskin = Siskin::new();
-    let mut terminal = Terminal::start(&siskin, &[]);
+    let mut terminal = start(&siskin, &[]);
     terminal.wait_for("> ");
     terminal.signal("-TERM");
     assert_eq!(terminal.end().code, Some(143));
@@ -110,7 +57,7 @@ fn a_signal_at_the_prompt_ends_the_program() {
 fn mistakes_are_told_and_lines_are_remembered() {
     let siskin = Siskin::new();
     let history = siskin.dir.path().join("state/siskin/chat_history");
-    let mut terminal = Terminal::start(&siskin, &["--no-history"]);
+    let mut terminal = start(&siskin, &["--no-history"]);
     terminal.wait_for("> ");
     terminal.press("/nonsense\r");
     terminal.wait_for("> ");
@@ -120,7 +67,7 @@ fn mistakes_are_told_and_lines_are_remembered() {
     assert!(run.stderr.contains("/nonsense: no such command"), "{}", run.stderr);
     assert!(!history.exists());
 
-    let mut terminal = Terminal::start(&siskin, &[]);
+    let mut terminal = start(&siskin, &[]);
     terminal.wait_for("> ");
     terminal.press("How are you?\r");
     terminal.wait_for("thank you");
@@ -131,7 +78,7 @@ fn mistakes_are_told_and_lines_are_remembered() {
     assert!(lines.contains("How are you?\n/quit\n"), "{lines}");
 
     // The line before the last, from the history.
-    let mut terminal = Terminal::start(&siskin, &[]);
+    let mut terminal = start(&siskin, &[]);
     terminal.wait_for("> ");
     terminal.press("\x1b[A\x1b[A\r");
     terminal.wait_for("thank you");

@@ -2,6 +2,8 @@
 #![allow(dead_code)] // each test file uses a part
 
 pub mod group;
+#[cfg(target_os = "linux")]
+pub mod terminal;
 
 use std::ffi::OsStr;
 use std::io::Write;
