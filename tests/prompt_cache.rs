@@ -14,6 +14,7 @@ use siskin::tokenizer::Tokenizer;
 use siskin_simd::Kernels;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use util::{Run, Siskin};
 
 fn cpu() -> Cpu {
@@ -203,14 +204,14 @@ fn family(name: &str, model: &Model) {
     let mut file = Vec::new();
     first.write(&tokens[..40], 40, &mut file).expect("memory takes all");
     let mut second = decoder(80);
-    let stored = second.stored(&file).expect("a sound file");
+    let stored = second.stored(Arc::new(file)).expect("a sound file");
     let go_on = |decoder: &mut Decoder<'_>, from: usize| {
         decoder.forward(&tokens[from..from + STEADY_BATCH]);
         decoder.logits(STEADY_BATCH - 1).to_vec()
     };
     // all of it
     assert_eq!(second.usable(&stored, 40), Ok(40), "{name}");
-    assert_eq!(second.restore(&stored, 40, |_| {}), Ok(true), "{name}");
+    assert_eq!(second.restore(&stored, 40), Ok(true), "{name}");
     assert_eq!(bits(second.last_logits()), bits(first.last_logits()), "{name}");
     assert_eq!(bits(&go_on(&mut second, 40)), bits(&go_on(&mut first, 40)), "{name}");
     // a beginning, as far as the family can go back
@@ -220,7 +221,7 @@ fn family(name: &str, model: &Model) {
     let usable = second.usable(&stored, 30).expect("a sound header");
     let has_state = model.config().layers.iter().any(|layer| matches!(layer.mixer, Mixer::DeltaNet(_)));
     assert_eq!(usable, if has_state { 0 } else { 30 }, "{name}");
-    second.restore(&stored, usable, |_| {}).expect("a sound file");
+    second.restore(&stored, usable).expect("a sound file");
     if usable == 0 {
         return;
     }
@@ -286,6 +287,35 @@ fn the_command_writes_the_same_with_and_without() {
     assert!(stats.contains(&format!("kept {tokens} tokens")), "{stats}");
     cached(&["--logits", "x.npy", PROMPT]).fails(2, &["--cache", "--logits"]);
     assert_eq!(std::fs::read_dir(siskin.dir.path()).expect("a folder").count(), 1, "something is left over");
+}
+
+/// The rows of a prefix are read where they lie in the file: the memory that was planned for them stays untouched, and the file counts as mapped.
+#[test]
+fn a_restored_prefix_takes_no_memory_of_its_own() {
+    if !cfg!(target_os = "linux") || siskin_tools::emulated() {
+        eprintln!("skipped: what an emulator takes counts as the command's own");
+        return;
+    }
+    let (siskin, model) = (Siskin::new(), util::model().display().to_string());
+    let run = |tokens: u32, rest: &[&str]| {
+        let ids: Vec<String> = (0..tokens).map(|i| (300 + i * 7 % 200).to_string()).collect();
+        let args =
+            ["generate", "-m", &model, "-t", "1", "--seed", "3", "-n", "4", "--kv-type", "f32", "--json"];
+        siskin.run([&args[..], &["--tokens", &ids.join(",")], rest].concat()).json()
+    };
+    let number = |run: &serde_json::Value, name: &str| run["memory"][name].as_u64().expect("a number");
+    let short = run(12, &[]);
+    let first = run(480, &["--cache", "p.cache"]);
+    let again = run(480, &["--cache", "p.cache"]);
+    assert_eq!((&first["text"], &again["timing"]["kept_tokens"]), (&again["text"], &480.into()));
+    let rows = number(&first, "kv") * 480 / 484;
+    let [short, without, with] = [&short, &first, &again].map(|run| number(run, "anon"));
+    assert!(rows > 1_500_000 && without > with + rows * 4 / 5, "{rows} bytes of rows: {without}, {with}");
+    // beside what any prompt takes, and buffers that grow with it, less than a copy would
+    assert!(with < short + rows * 3 / 5, "{rows} bytes of rows: {short}, {with}");
+    let file = std::fs::metadata(siskin.dir.path().join("p.cache")).expect("a cache").len();
+    assert_eq!(number(&again, "mapped"), number(&first, "mapped") + file);
+    assert_eq!(number(&again, "owned"), number(&first, "owned"), "the plan is the same");
 }
 
 #[test]

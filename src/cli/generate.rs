@@ -167,7 +167,7 @@ impl Run<'_> {
                 stop: Stop::from(reason),
                 continuations,
                 timing: Times::new(self.load, timing),
-                memory: Memory::new(&self.footprint, usage),
+                memory: Memory::new(&self.footprint.with_mapped(session.mapped_bytes()), usage),
                 seed: self.seed,
                 isa: cpu.kernels.isa().name(),
                 threads: session.decode_threads(),
@@ -193,7 +193,7 @@ impl Run<'_> {
             timing.decode_tokens,
             report::rate(timing.decode_tokens, timing.decode),
         ));
-        message(&report::memory(&self.footprint));
+        message(&report::memory(&self.footprint.with_mapped(session.mapped_bytes())));
         message(&report::paging(&self.footprint, timing.prefill_tokens + timing.decode_tokens));
         message(&format!(
             "seed {}, kernels {}, threads {} (prefill {})",

@@ -1,16 +1,21 @@
 //! The bytes of the cache: what every layer keeps of each position, or of all positions together; allocated once.
 //!
 //! A cache holds one sequence, its *trunk*. After it, the trunk can have *branches*: sequences that begin with all of the trunk and go on in tails of
-//! their own. What the trunk holds is there once, however many branches read it.
+//! their own. What the trunk holds is there once, however many branches read it. Its first positions may lie in a file (`prefix.rs`).
 
+mod prefix;
 mod stored;
 #[cfg(test)]
 mod tests;
+
+pub use prefix::Shared;
+pub(super) use stored::StoredRows;
 
 use super::branches::TailCopy;
 use super::extents::Extents;
 use super::shape::{BranchShape, KvType, LayerShape, Shape};
 use super::{Branches, Ring};
+use prefix::Prefix;
 use siskin_simd::Kernels;
 use std::ops::Range;
 
@@ -31,6 +36,8 @@ struct Layer {
     /// The trunk's.
     ring: Ring,
     trunk: Area,
+    /// Its rows in the file that has the prefix, if there is one; the first of them is of this position.
+    mapped: (Area, usize),
     /// Of all tails together.
     tails: Area,
     /// Which positions of it are whose.
@@ -39,9 +46,20 @@ struct Layer {
     states: Range<usize>,
 }
 
+/// Whose bytes they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    /// The cache's own.
+    #[default]
+    Owned,
+    /// Those of the file that has the prefix.
+    Mapped,
+}
+
 /// Bytes of a layer: `streams x kv_heads x capacity` rows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Area {
+    place: Place,
     start: usize,
     capacity: usize,
     bytes: usize,
@@ -67,7 +85,8 @@ impl Slots {
 }
 
 /// Keys and values, layer by layer: `[layers][streams][kv_heads][capacity][head_dim]`, so that what one head attends to
-/// is a matrix of neighbouring rows; and the states. Behind those of a layer the tails of its branches follow.
+/// is a matrix of neighbouring rows; and the states. Behind those of a layer the tails of its branches follow. A prefix in a file lies there in the
+/// same order, as many positions as the file has.
 #[derive(Debug)]
 pub struct Cache {
     positions: usize,
@@ -79,6 +98,7 @@ pub struct Cache {
     rooms: Vec<usize>,
     data: Vec<u8>,
     states: Vec<f32>,
+    prefix: Option<Prefix>,
 }
 
 impl Cache {
@@ -89,7 +109,8 @@ impl Cache {
         let BranchShape { count, positions, shared, .. } = shape.branches;
         let (mut bytes, mut floats) = (0usize, 0usize);
         let mut area = |layer: &LayerShape, capacity: usize| {
-            let area = Area { start: bytes, capacity, bytes: layer.rows_bytes(capacity)? };
+            let area =
+                Area { place: Place::Owned, start: bytes, capacity, bytes: layer.rows_bytes(capacity)? };
             bytes = bytes.checked_add(area.bytes)?;
             Some(area)
         };
@@ -105,13 +126,15 @@ impl Cache {
             let states = floats..floats.checked_add(layer.state.checked_mul(1 + count)?)?;
             floats = states.end;
             let ring = Ring::new(layer.capacity, layer.sinks);
-            layers.push(Layer { shape: *layer, ring, trunk, tails, extents, states });
+            let mapped = Default::default();
+            layers.push(Layer { shape: *layer, ring, trunk, mapped, tails, extents, states });
         }
         let (data, states) = (vec![0; bytes], vec![0.0; floats]);
         let branches = Branches::new(count, positions);
         let rooms = vec![if shared > 0 { 0 } else { positions }; count];
         let (positions, branch_shape) = (shape.positions, shape.branches);
-        Some(Cache { positions, end: 0, layers, branches, branch_shape, rooms, data, states })
+        let prefix = None;
+        Some(Cache { positions, end: 0, layers, branches, branch_shape, rooms, data, states, prefix })
     }
 
     /// Bytes that [`Cache::new`] allocates to know what is where, beside [`Shape::bytes`]; `None` if that does not fit in `usize`.
@@ -172,6 +195,7 @@ impl Cache {
         let kept = end == self.end || self.layers.iter().all(|layer| layer.can_go_on_at(end));
         self.end = if kept { end } else { 0 };
         self.layers.iter_mut().for_each(|layer| layer.ring.truncate(self.end));
+        self.cut_prefix();
         if self.end == 0 {
             self.states.fill(0.0);
         }
@@ -258,7 +282,7 @@ impl Cache {
     ///
     /// # Panics
     ///
-    /// If the lengths or the layer are wrong.
+    /// If the lengths or the layer are wrong, or the position lies in a file.
     pub fn store(
         &mut self,
         kernels: &Kernels,
@@ -267,6 +291,7 @@ impl Cache {
         streams: &[&[f32]],
     ) {
         let slot = self.slot(layer, sequence, position);
+        assert_eq!(slot.area.place, Place::Owned, "position {position} lies in a file");
         let layer = &self.layers[layer];
         let LayerShape { kv_heads, head_dim, kv_type, .. } = layer.shape;
         assert!(streams.len() <= layer.shape.streams, "streams of one position");
@@ -290,9 +315,9 @@ impl Cache {
     /// If the length or the layer is wrong.
     pub fn load(&self, layer: usize, (sequence, position): (Sequence, usize), out: &mut [f32]) {
         let slot = self.slot(layer, sequence, position);
-        let layer = &self.layers[layer];
-        for (head, out) in out.chunks_exact_mut(layer.shape.head_dim).enumerate() {
-            layer.shape.kv_type.format().decode(&self.data[layer.rows(0, head, &slot)], out);
+        let LayerShape { head_dim, kv_type, .. } = self.layers[layer].shape;
+        for (head, out) in out.chunks_exact_mut(head_dim).enumerate() {
+            kv_type.format().decode(self.rows(layer, (0, head), &slot), out);
         }
     }
 
@@ -327,30 +352,41 @@ impl Cache {
         &mut self.states[self.layers[layer].state(tail)]
     }
 
-    /// The slots of a layer that hold what a sequence sees, oldest first: the trunk's as three runs ([`Ring::spans`]), and those of the tail as
-    /// two, the second empty unless they wrap.
+    /// The slots of a layer that hold what a sequence sees, oldest first: the trunk's as three runs (what a file has or the sinks, and the others as
+    /// [`Ring::spans`]), and those of the tail as two, the second empty unless they wrap.
     pub fn slots(&self, layer: usize, sequence: Sequence) -> [Slots; 5] {
         let layer = &self.layers[layer];
-        let trunk = layer.ring.spans(self.end).map(|range| Slots { area: layer.trunk, range });
+        let [a, b, c] = match self.prefix {
+            Some(_) => self.runs(layer, layer.ring.start()..self.end),
+            None => layer.ring.spans(self.end).map(|range| Slots { area: layer.trunk, range }),
+        };
         let (area, len) = match sequence {
             Sequence::Trunk => (layer.tails, 0),
             Sequence::Branch(branch) => {
                 (layer.tail_area(self.branches.tail(branch)), self.branches.len(branch))
             }
         };
-        let tail = Ring::spans_of(area.capacity, len).map(|range| Slots { area, range });
-        let ([a, b, c], [d, e]) = (trunk, tail);
+        let [d, e] = Ring::spans_of(area.capacity, len).map(|range| Slots { area, range });
         [a, b, c, d, e]
     }
 
     /// Keys of a head, for a run of slots: `slots.len() x head_dim`.
     pub fn keys(&self, layer: usize, head: usize, slots: &Slots) -> &[u8] {
-        &self.data[self.layers[layer].rows(0, head, slots)]
+        self.rows(layer, (0, head), slots)
     }
 
     /// Values of a head, for a run of slots: `slots.len() x head_dim`.
     pub fn values(&self, layer: usize, head: usize, slots: &Slots) -> &[u8] {
-        &self.data[self.layers[layer].rows(1, head, slots)]
+        self.rows(layer, (1, head), slots)
+    }
+
+    /// The rows of a head's stream, for a run of slots.
+    fn rows(&self, layer: usize, (stream, head): (usize, usize), slots: &Slots) -> &[u8] {
+        let range = self.layers[layer].rows(stream, head, slots);
+        match slots.area.place {
+            Place::Owned => &self.data[range],
+            Place::Mapped => &self.prefix.as_ref().map_or(&[][..], Prefix::bytes)[range],
+        }
     }
 
     /// The slot of a position that is held.
@@ -361,6 +397,7 @@ impl Cache {
                 let area = layer.tail_area(self.branches.tail(branch));
                 (area, (position - self.end) % area.capacity)
             }
+            _ if position < self.prefix_end() => (layer.mapped.0, position - layer.mapped.1),
             _ => (layer.trunk, layer.ring.slot(position)),
         };
         Slots { area, range: slot..slot + 1 }
@@ -383,7 +420,8 @@ impl Layer {
 
     fn tail_area(&self, tail: usize) -> Area {
         let (part, bytes) = (self.extents.part(tail), self.position_bytes());
-        Area { start: self.tails.start + part.start * bytes, capacity: part.len(), bytes: part.len() * bytes }
+        let (start, capacity) = (self.tails.start + part.start * bytes, part.len());
+        Area { place: Place::Owned, start, capacity, bytes: capacity * bytes }
     }
 
     /// Bytes of one position.

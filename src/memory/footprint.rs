@@ -11,7 +11,7 @@ pub const PROGRAM_BYTES: u64 = 2 << 20;
 /// Memory of a run, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Footprint {
-    /// The file, as it is mapped.
+    /// The file, as it is mapped, and what else is.
     pub mapped: u64,
     /// The file, if it is read into memory instead.
     pub weights: u64,
@@ -50,6 +50,11 @@ impl Footprint {
     /// The same with the file read into memory ([`Gguf::read`]) instead of mapped.
     pub fn in_memory(self) -> Footprint {
         Footprint { mapped: 0, weights: self.mapped.saturating_add(self.weights), ..self }
+    }
+
+    /// The same with so many bytes more of mapped files, such as a prompt cache that a session reads from ([`crate::Session::mapped_bytes`]).
+    pub fn with_mapped(self, bytes: usize) -> Footprint {
+        Footprint { mapped: self.mapped.saturating_add(bytes as u64), ..self }
     }
 
     /// What a tokenizer takes by itself, without a model at work.

@@ -2,9 +2,9 @@
 
 use super::{Decoder, Model};
 use crate::gguf::Bytes;
+use crate::kv::Shared;
 use crate::kv::file::{self, Contents, Error, Origin, Stored};
 use std::io::{self, Write};
-use std::ops::Range;
 
 /// Stretches of a matrix that its fingerprint is taken of, and the bytes of each.
 const STRETCHES: usize = 8;
@@ -60,10 +60,11 @@ impl Decoder<'_> {
     /// # Errors
     ///
     /// If it is damaged or this decoder cannot go on from it.
-    pub fn stored<'b>(&self, bytes: &'b [u8]) -> Result<Stored<'b>, Error> {
+    pub fn stored(&self, bytes: Shared) -> Result<Stored, Error> {
         let stored = Stored::open(bytes, &self.origin(), &self.cache)?;
         let vocabulary = self.model.weights().vocabulary();
-        match stored.tokens().find(|&token| token as usize >= vocabulary) {
+        let unknown = stored.tokens().find(|&token| token as usize >= vocabulary);
+        match unknown {
             Some(token) => {
                 let expected = format!("below {vocabulary}");
                 Err(Error::Number { name: "token", found: token.into(), expected })
@@ -77,22 +78,22 @@ impl Decoder<'_> {
     /// # Errors
     ///
     /// If the header makes no sense.
-    pub fn usable(&self, stored: &Stored<'_>, count: usize) -> Result<usize, Error> {
+    pub fn usable(&self, stored: &Stored, count: usize) -> Result<usize, Error> {
         stored.usable(count, &self.cache)
     }
 
-    /// Takes up what is stored of the first `count` tokens, which are usable; whether [`Decoder::last_logits`] are now those after them. `done` is
-    /// told which bytes are no longer needed.
+    /// Takes up what is stored of the first `count` tokens, which are usable; whether [`Decoder::last_logits`] are now those after them. Keys and values
+    /// are read where they are stored from now on ([`Stored::restore`]).
     ///
     /// # Errors
     ///
-    /// If the data are damaged; then nothing is held.
-    pub fn restore(
-        &mut self,
-        stored: &Stored<'_>,
-        count: usize,
-        done: impl FnMut(Range<usize>),
-    ) -> Result<bool, Error> {
-        stored.restore(count, &mut self.cache, &mut self.scratch.logits, done)
+    /// If the data are damaged.
+    pub fn restore(&mut self, stored: &Stored, count: usize) -> Result<bool, Error> {
+        stored.restore(count, &mut self.cache, &mut self.scratch.logits)
+    }
+
+    /// Bytes of the file that keys and values of the first positions are read from; 0 if there is none.
+    pub fn mapped_bytes(&self) -> usize {
+        self.cache.mapped_bytes()
     }
 }

@@ -1,9 +1,9 @@
 //! Prompts that outlive their session: what the ring holds, as a file ([`crate::kv::file`] has the format).
 //!
-//! *How it comes back.* The file is mapped, its rows are copied from there to the ring that the plan has allocated anyway, and each page is let go
-//! of as soon as it was read: owned memory stays what was planned, and no second copy is ever allocated. Rows are not used where they lie in the
-//! file, because the ring is one piece of memory that goes on growing behind them, in which every head's rows are neighbours. That way a file also serves
-//! sessions with rings of another size.
+//! *How it comes back.* The file is mapped, read through once for its checksum, and stays mapped: attention reads the rows of the prefix where they lie in the
+//! file, and nothing is copied but states and logits, which are little. The ring's slots of these positions are planned and reserved, but no memory stands behind
+//! them, because they are never written; what the file has are pages that the system can drop and that several processes share. A file also
+//! serves sessions with rings of another size. It lives as long as a position of it does, whatever takes its name meanwhile.
 //!
 //! *What is the same.* A prompt of which the file has all tokens goes on from the very numbers of its last run. Where it has a beginning, the rest is run as
 //! a batch of 12 tokens at least ([`crate::ops::STEADY_BATCH`]), and tokens that were generated, one by one, are run again: that way every token is
@@ -22,6 +22,7 @@ use crate::tokenizer::TokenId;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes that are collected before they are written; rows are longer and go out as they are.
 const BUFFER: usize = 64 << 10;
@@ -131,6 +132,18 @@ impl Session<'_> {
         self.take(path, |stored| stored.len())
     }
 
+    /// Bytes of the file that a restored prefix is read from, as long as it is; 0 without one. They are mapped, and not part of the plan.
+    pub fn mapped_bytes(&self) -> usize {
+        self.decoder.mapped_bytes()
+    }
+
+    /// Empties the session, of which nothing else changes.
+    fn forget(&mut self) {
+        self.seen.truncate(0);
+        self.batched = 0;
+        self.decoder.truncate(0);
+    }
+
     /// What a window has overwritten is missing, and what it holds has moved.
     fn refuse_window(&self) -> Result<(), CacheError> {
         if self.options.window.is_some() { Err(CacheError::Window) } else { Ok(()) }
@@ -140,7 +153,7 @@ impl Session<'_> {
     fn take(
         &mut self,
         path: &Path,
-        wanted: impl FnOnce(&file::Stored<'_>) -> usize,
+        wanted: impl FnOnce(&file::Stored) -> usize,
     ) -> Result<usize, CacheError> {
         self.refuse_window()?;
         // what cannot be looked at cannot be opened either, which says why
@@ -149,17 +162,18 @@ impl Session<'_> {
         {
             return Ok(0);
         }
-        let file = Bytes::map(path).map_err(CacheError::Open)?;
+        let file = Arc::new(Bytes::map(path).map_err(CacheError::Open)?);
         let unusable = |error| CacheError::Unusable { path: path.to_owned(), error };
-        let stored = self.decoder.stored(&file).map_err(unusable)?;
+        let stored = self.decoder.stored(file.clone()).map_err(unusable)?;
         let count = self.decoder.usable(&stored, wanted(&stored)).map_err(unusable)?;
-        self.seen.truncate(0);
-        self.batched = 0;
         if count == 0 {
-            self.decoder.truncate(0);
+            self.forget();
             return Ok(0);
         }
-        let complete = self.decoder.restore(&stored, count, |read| file.release(read)).map_err(unusable)?;
+        // all of it is about to be read, for its checksum
+        file.prefault(0..file.len());
+        let complete = self.decoder.restore(&stored, count).map_err(unusable)?;
+        self.seen.truncate(0);
         for token in stored.tokens().take(count) {
             self.seen.extend(&[token]);
         }

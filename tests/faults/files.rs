@@ -20,6 +20,36 @@ fn a_model_truncated_while_it_runs() {
     assert!(run.stdout.starts_with(','), "what was said before stays: {}", run.stdout);
 }
 
+/// A prompt cache is read where it lies, as long as the command runs.
+#[test]
+fn a_prompt_cache_truncated_while_it_runs() {
+    let siskin = Siskin::new();
+    long_model(&siskin);
+    let cached = ["generate", "-m", "long.gguf", "--cache", "p.cache", "-n", "1", "-t", "1"];
+    siskin.run([&cached[..], &["Once upon a time"]].concat()).ok();
+    let endless = Endless::start(&siskin, &["--cache", "p.cache"]);
+    let path = siskin.dir.path().join("p.cache");
+    OpenOptions::new().write(true).open(path).expect("the file").set_len(0).expect("it shrinks");
+    let run = endless.end();
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.starts_with("siskin: error: p.cache: a part of the file is lost"), "{}", run.stderr);
+    assert!(run.stdout.starts_with(','), "what was said before stays: {}", run.stdout);
+}
+
+/// Another cache takes its name while it is in use: the mapping keeps the old one.
+#[test]
+fn a_prompt_cache_replaced_while_it_runs_goes_on() {
+    let siskin = Siskin::new();
+    long_model(&siskin);
+    let cached = ["generate", "-m", "long.gguf", "--cache", "p.cache", "-n", "1", "-t", "1"];
+    siskin.run([&cached[..], &["Once upon a time"]].concat()).ok();
+    let endless = Endless::start(&siskin, &["--cache", "p.cache"]);
+    siskin.run([&cached[..], &["Another prompt, which is kept under the same name"]].concat()).ok();
+    endless.signal("-INT");
+    let run = endless.end();
+    assert_eq!((run.code, run.stderr.as_str()), (Some(130), ""));
+}
+
 /// Renaming another file over it is how files should be replaced: the mapping keeps the old one.
 #[test]
 fn a_model_replaced_while_it_runs_goes_on() {

@@ -288,7 +288,7 @@ impl Talk<'_> {
         ));
         self.tell_last();
         message(&format!("all answers: {}", amounts(&self.totals)));
-        message(&report::memory(&self.footprint));
+        message(&report::memory(&self.footprint.with_mapped(self.session.mapped_bytes())));
     }
 
     fn tell_last(&self) {

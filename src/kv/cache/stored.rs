@@ -1,7 +1,16 @@
-//! What a cache holds, position by position, for `kv/file`: the same whatever the size of the rings.
+//! What a cache holds, position by position, for `kv/file`: the same whatever the size of the rings, and whether rows are its own or a file's.
 
-use super::{Cache, Range, Ring, Slots};
+use super::prefix::{Prefix, Shared};
+use super::{Area, Cache, Layer, Place, Range, Ring, Slots};
 use crate::kv::shape::LayerShape;
+
+/// Where a file has the rows of a layer: `[streams][kv_heads][positions][head_dim]`.
+pub(in crate::kv) struct StoredRows {
+    /// The first byte.
+    pub start: usize,
+    /// Whose rows they are.
+    pub positions: Range<usize>,
+}
 
 impl Cache {
     /// Layers.
@@ -19,40 +28,28 @@ impl Cache {
         self.layers[layer].ring.capacity()
     }
 
-    /// Where rows of a head's stream lie that are held, those of the oldest position first, as two runs.
-    fn runs(&self, layer: usize, (stream, head): (usize, usize), held: Range<usize>) -> [Range<usize>; 2] {
-        let layer = &self.layers[layer];
-        let runs = Ring::spans_between(layer.ring.capacity(), held.start, held.end);
-        runs.map(|range| layer.rows(stream, head, &Slots { area: layer.trunk, range }))
+    /// Where positions of the trunk lie that a layer without sinks holds, the oldest first: those of a file, and the others as two runs.
+    pub(super) fn runs(&self, layer: &Layer, held: Range<usize>) -> [Slots; 3] {
+        let (of_file, first) = layer.mapped;
+        let border = self.prefix_end().max(held.start).min(held.end);
+        let mapped = if held.start < border { held.start - first..border - first } else { 0..0 };
+        let [a, b] = Ring::spans_between(layer.ring.capacity(), border, held.end);
+        let owned = |range| Slots { area: layer.trunk, range };
+        [
+            Slots { area: if mapped.is_empty() { layer.trunk } else { of_file }, range: mapped },
+            owned(a),
+            owned(b),
+        ]
     }
 
-    /// The rows of a head's stream for positions that are held, the oldest first, as two runs.
+    /// The rows of a head's stream for positions that are held, the oldest first, as three runs.
     pub(in crate::kv) fn held_rows(
         &self,
         layer: usize,
         of: (usize, usize),
         held: Range<usize>,
-    ) -> [&[u8]; 2] {
-        self.runs(layer, of, held).map(|run| &self.data[run])
-    }
-
-    /// Fills the rows of a head's stream for positions that the layer is to hold.
-    ///
-    /// # Panics
-    ///
-    /// If there are more positions than the layer has room for, or `rows` is of another length.
-    pub(in crate::kv) fn fill_rows(
-        &mut self,
-        layer: usize,
-        of: (usize, usize),
-        held: Range<usize>,
-        rows: &[u8],
-    ) {
-        assert!(held.len() <= self.capacity(layer), "{held:?} in {} slots", self.capacity(layer));
-        let [first, second] = self.runs(layer, of, held);
-        let (older, newer) = rows.split_at(first.len());
-        self.data[first].copy_from_slice(older);
-        self.data[second].copy_from_slice(newer);
+    ) -> [&[u8]; 3] {
+        self.runs(&self.layers[layer], held).map(|slots| self.rows(layer, of, &slots))
     }
 
     /// The trunk's state of a layer.
@@ -66,12 +63,62 @@ impl Cache {
         &mut self.states[state]
     }
 
-    /// Lets the trunk, which is empty, have `end` positions, of which a layer holds those from `start` on, a function of
-    /// its index and of the positions that it has room for.
-    pub(in crate::kv) fn resume(&mut self, end: usize, start: impl Fn(usize, usize) -> usize) {
+    /// Positions of the trunk that are read from a file.
+    pub(super) fn prefix_end(&self) -> usize {
+        self.prefix.as_ref().map_or(0, |prefix| prefix.end)
+    }
+
+    /// Bytes of the file that the first positions are read from; 0 without one.
+    pub fn mapped_bytes(&self) -> usize {
+        self.prefix.as_ref().map_or(0, |prefix| prefix.bytes().len())
+    }
+
+    /// After the trunk was cut: what it no longer has of a file is no longer read there.
+    pub(super) fn cut_prefix(&mut self) {
+        let end = self.end;
+        self.prefix.as_mut().into_iter().for_each(|prefix| prefix.end = prefix.end.min(end));
+        self.prefix.take_if(|prefix| prefix.end == 0);
+    }
+
+    /// Lets the trunk have the first `end` positions of a file, instead of what it had; `rows` says of one layer after the other where the file has it. Whether all of
+    /// that lies in the file; if not, the trunk is empty.
+    ///
+    /// # Panics
+    ///
+    /// If a layer has sinks.
+    pub(in crate::kv) fn map_prefix(
+        &mut self,
+        bytes: Shared,
+        end: usize,
+        mut rows: impl FnMut((usize, &LayerShape)) -> Option<StoredRows>,
+    ) -> bool {
+        self.truncate(0);
+        let length = (*bytes).as_ref().len();
+        let mut layers = self.layers.iter_mut().enumerate();
+        let is_whole = layers.all(|(index, layer)| {
+            rows((index, &layer.shape)).is_some_and(|rows| layer.map_prefix(&rows, end, length).is_some())
+        });
         self.end = end;
-        for (index, layer) in self.layers.iter_mut().enumerate() {
-            layer.ring.resume(start(index, layer.ring.capacity()), end);
+        self.prefix = Some(Prefix::new(bytes, end));
+        if !is_whole || end == 0 {
+            self.truncate(0);
         }
+        is_whole
+    }
+}
+
+impl Layer {
+    /// Has the positions before `end` that there is room for in a file of so many bytes; `None` if that has not all of them.
+    fn map_prefix(&mut self, rows: &StoredRows, end: usize, length: usize) -> Option<()> {
+        assert_eq!(self.shape.sinks, 0, "sinks of a layer that begins with a file");
+        let StoredRows { start, ref positions } = *rows;
+        let bytes = self.shape.rows_bytes(positions.len())?;
+        let is_there = end <= positions.end && start.checked_add(bytes)? <= length;
+        is_there.then(|| {
+            let oldest = positions.start.max(end.saturating_sub(self.ring.capacity())).min(end);
+            self.ring.resume(oldest, end);
+            self.mapped =
+                (Area { place: Place::Mapped, start, capacity: positions.len(), bytes }, positions.start);
+        })
     }
 }

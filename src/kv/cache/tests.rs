@@ -254,6 +254,33 @@ proptest! {
     }
 }
 
+/// What lies in a file is never written.
+#[test]
+#[should_panic(expected = "position 1 lies in a file")]
+fn a_position_in_a_file_cannot_be_replaced() {
+    let all = LayerShape {
+        streams: 1,
+        kv_heads: 1,
+        head_dim: 1,
+        capacity: 4,
+        window: None,
+        sinks: 0,
+        kv_type: KvType::F32,
+        state: 0,
+    };
+    let shape = Shape { layers: vec![all], positions: 4, branches: BranchShape::default() };
+    let mut cache = Cache::new(&shape).unwrap();
+    let file: Vec<u8> = [1.0f32, 2.0, 3.0].into_iter().flat_map(f32::to_le_bytes).collect();
+    let rows = |end| move |_: (usize, &LayerShape)| Some(StoredRows { start: 0, positions: 0..end });
+    assert!(!cache.map_prefix(std::sync::Arc::new(file.clone()), 2, rows(4)), "a row more than the file has");
+    assert!((cache.end(), cache.mapped_bytes()) == (0, 0));
+    assert!(cache.map_prefix(std::sync::Arc::new(file), 2, rows(3)));
+    let mut row = [0.0];
+    cache.load(0, (Sequence::Trunk, 1), &mut row);
+    assert!((cache.end(), cache.mapped_bytes(), row) == (2, 12, [2.0]));
+    cache.store(&Kernels::best(), 0, (Sequence::Trunk, 1), &[&[5.0]]);
+}
+
 /// Two layers with states beside one that keeps all.
 #[test]
 fn a_state_goes_on_or_begins_anew() {

@@ -5,7 +5,7 @@
 //! # The format
 //!
 //! ```text
-//! "siskinKV"  version u32 (1)
+//! "siskinKV"  version u32 (2)
 //! model u64                                          a fingerprint of it
 //! program u32 + bytes                                what computed the rows: numbers differ between programs and instruction sets
 //! layers u32, and for each:
@@ -14,13 +14,15 @@
 //! ids u32 each
 //! checksum u64                                       of all before
 //! for each layer:
+//!     zeros up to a multiple of 64 bytes from the beginning of the file
 //!     rows of positions first..tokens, [streams][kv_heads][positions][head_dim], in the layer's type
 //!     state f32 each
 //! logits f32 each
 //! checksum u64                                       of all since the last one
 //! ```
 //!
-//! Everything is little-endian and lies without gaps, so that the length of a file follows from its header. Checksums are XXH3, 64 bits: they find
+//! Everything is little-endian and lies without other gaps, so that the length of a file follows from its header. Rows lie as a cache has them, and are used
+//! where they lie: they begin at a cache line, though whoever reads them asks for no alignment. Checksums are XXH3, 64 bits: they find
 //! damage, not malice. The type of a layer is the name of a [`KvType`](super::KvType), with zeros behind it. `first` is the oldest position that a
 //! layer still holds, for layers that see only a window. `batched` is the number of tokens at the beginning that were run in batches, not one by one,
 //! which rounds differently.
@@ -28,7 +30,8 @@
 //! # What is promised
 //!
 //! A file is hostile until proven: every length is compared with the bytes that are there before it is used, sums and products are checked, and
-//! nothing is allocated. A cache that rows were copied to whose checksum is wrong is empty again.
+//! nothing is allocated. Rows are used only if their checksum is right; what changes afterwards is read as other numbers, and never outside of the
+//! file.
 
 mod error;
 mod head;
@@ -45,7 +48,10 @@ pub use write::{Contents, write};
 use xxhash_rust::xxh3::Xxh3;
 
 const MAGIC: &[u8; 8] = b"siskinKV";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// Rows of a layer begin at a multiple of so many bytes.
+const ALIGNMENT: usize = 64;
 
 /// Bytes by which such a file is known.
 pub const MAGIC_BYTES: usize = MAGIC.len();

@@ -1,34 +1,55 @@
 //! Reads a cache.
 
 use super::head::Head;
-use super::{Error, Origin};
+use super::{ALIGNMENT, Error, Origin, checksum};
 use crate::kv::Cache;
+use crate::kv::cache::{Shared, StoredRows};
 use crate::kv::shape::LayerShape;
+use std::fmt;
 use std::ops::Range;
-use xxhash_rust::xxh3::Xxh3;
+use std::sync::Arc;
 
 /// A file whose header is sound and fits a cache.
-#[derive(Debug)]
-pub struct Stored<'a> {
-    bytes: &'a [u8],
+pub struct Stored {
+    bytes: Shared,
     head: Head,
 }
 
-impl<'a> Stored<'a> {
+impl fmt::Debug for Stored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stored({} tokens in {} bytes)", self.len(), self.bytes().len())
+    }
+}
+
+/// Where a file has a layer.
+struct Place {
+    /// The oldest position.
+    first: usize,
+    rows: Range<usize>,
+    state: Range<usize>,
+}
+
+impl Stored {
     /// Looks at the header of a file: whether a cache of this origin can go on from it, and whether the file is as long as it should be.
     ///
     /// # Errors
     ///
     /// If not, and why.
-    pub fn open(bytes: &'a [u8], origin: &Origin, cache: &Cache) -> Result<Stored<'a>, Error> {
-        let head = Head::read(bytes)?;
-        head.check(bytes, origin, cache)?;
+    pub fn open(bytes: Shared, origin: &Origin, cache: &Cache) -> Result<Stored, Error> {
+        let file = (*bytes).as_ref();
+        let head = Head::read(file)?;
+        head.check(file, origin, cache)?;
+        let found = file.len() as u64;
         let stored = Stored { bytes, head };
-        let (found, expected) = (bytes.len() as u64, stored.length(cache)?);
+        let expected = stored.length(cache)?;
         if found != expected {
             return Err(Error::Length { found, expected });
         }
         Ok(stored)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        (*self.bytes).as_ref()
     }
 
     /// Tokens.
@@ -42,8 +63,8 @@ impl<'a> Stored<'a> {
     }
 
     /// The tokens that the rows are of.
-    pub fn tokens(&self) -> impl ExactSizeIterator<Item = u32> + 'a {
-        let (ids, _) = self.bytes[self.head.tokens.clone()].as_chunks::<4>();
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = u32> {
+        let (ids, _) = self.bytes()[self.head.tokens.clone()].as_chunks::<4>();
         ids.iter().map(|id| u32::from_le_bytes(*id))
     }
 
@@ -58,17 +79,17 @@ impl<'a> Stored<'a> {
     }
 
     /// How many of the first `count` tokens a cache can go on from: all, or none where a layer no longer has what the next token would see, or has a
-    /// state that no token can be taken out of, or the cache is too short.
+    /// state that no token can be taken out of, or the cache is too short or has sinks.
     ///
     /// # Errors
     ///
     /// If the header makes no sense.
     pub fn usable(&self, count: usize, cache: &Cache) -> Result<usize, Error> {
         let fits = |(index, shape): (usize, &LayerShape)| -> Result<bool, Error> {
-            let first = self.head.layer(self.bytes, index)?.first as usize;
+            let first = self.head.layer(self.bytes(), index)?.first as usize;
             let oldest = shape.window.map_or(0, |window| count.saturating_add(1).saturating_sub(window));
             let holds = oldest >= count || first <= oldest && count - oldest <= cache.capacity(index);
-            Ok(holds && (shape.state == 0 || count == self.len()))
+            Ok(holds && shape.sinks == 0 && (shape.state == 0 || count == self.len()))
         };
         let mut fit = true;
         for layer in cache.layers().enumerate() {
@@ -77,92 +98,69 @@ impl<'a> Stored<'a> {
         Ok(if fit && count <= self.len() && count <= cache.end() + cache.free() { count } else { 0 })
     }
 
-    /// Copies the rows of the first `count` tokens, which are [`Stored::usable`], to a cache, whatever that held before, and the logits to
-    /// `logits` if there are as many and all tokens are asked for; whether that was so. The bytes of the file are gone through once, from front
-    /// to back; `done` is told which are no longer needed.
+    /// Lets a cache have the first `count` tokens, which are [`Stored::usable`], instead of what it held. Their rows stay in the file, which lives as long as
+    /// the cache reads there; states are copied, and the logits to `logits` if there are as many and all tokens are asked for; whether that was so.
     ///
     /// # Errors
     ///
-    /// If the data are damaged; then the cache is empty.
-    pub fn restore(
-        &self,
-        count: usize,
-        cache: &mut Cache,
-        logits: &mut [f32],
-        mut done: impl FnMut(Range<usize>),
-    ) -> Result<bool, Error> {
-        cache.truncate(0);
-        let (mut hash, mut at) = (Xxh3::new(), self.head.end);
-        let layers = cache.layers().len();
-        for index in 0..layers {
-            let end = at + self.layer_bytes(index, cache)?;
-            self.restore_layer((index, count), &self.bytes[at..end], &mut hash, cache)?;
-            done(at..end);
-            at = end;
-        }
-        let (stored, sum) = self.bytes[at..].split_at(self.head.logits * 4);
-        hash.update(stored);
-        if sum != hash.digest().to_le_bytes() {
-            cache.truncate(0);
-            return Err(Error::Damaged { part: "data" });
-        }
-        cache.resume(count, |index, capacity| {
-            self.kept(index, count, capacity).map_or(count, |kept| kept.start)
+    /// If the data are damaged; the cache stays as it was. If the file changes meanwhile, the cache may be empty.
+    pub fn restore(&self, count: usize, cache: &mut Cache, logits: &mut [f32]) -> Result<bool, Error> {
+        self.check()?;
+        let mut end = self.head.end;
+        let is_there = cache.map_prefix(Arc::clone(&self.bytes), count, |layer| {
+            let place = self.place(layer, end).ok()?;
+            end = place.state.end;
+            Some(StoredRows { start: place.rows.start, positions: place.first..self.len() })
         });
+        if !is_there {
+            return Err(Error::Shape);
+        }
+        if count == self.len() {
+            self.restore_states(cache)?;
+        }
         let complete = count == self.len() && logits.len() == self.head.logits;
         if complete {
-            fill(logits, stored);
+            fill(logits, &self.bytes()[end..]);
         }
         Ok(complete)
     }
 
-    /// The positions of a layer to copy, of the first `count`: those that are stored, as far as there is room.
-    fn kept(&self, index: usize, count: usize, capacity: usize) -> Result<Range<usize>, Error> {
-        let first = self.head.layer(self.bytes, index)?.first as usize;
-        Ok(first.max(count.saturating_sub(capacity)).min(count)..count)
-    }
-
-    fn restore_layer(
-        &self,
-        (index, count): (usize, usize),
-        data: &[u8],
-        hash: &mut Xxh3,
-        cache: &mut Cache,
-    ) -> Result<(), Error> {
-        let Some(&shape) = cache.layers().nth(index) else { return Ok(()) };
-        let first = self.head.layer(self.bytes, index)?.first as usize;
-        let kept = self.kept(index, count, cache.capacity(index))?;
-        let (rows, state) = data.split_at(data.len() - shape.state * 4);
-        let row = shape.kv_type.format().row_bytes(shape.head_dim).unwrap_or(0);
-        let all = (self.len() - first) * row;
-        for (head, rows) in rows.chunks_exact(all.max(1)).enumerate() {
-            hash.update(rows);
-            let of = (head / shape.kv_heads, head % shape.kv_heads);
-            // what is kept begins at or after the first position, unless nothing is
-            let from = kept.start.saturating_sub(first) * row;
-            cache.fill_rows(index, of, kept.clone(), &rows[from..from + kept.len() * row]);
-        }
-        hash.update(state);
-        if count == self.len() {
-            fill(cache.trunk_state_mut(index), state);
+    /// Copies the states of all layers.
+    fn restore_states(&self, cache: &mut Cache) -> Result<(), Error> {
+        let (mut end, layers) = (self.head.end, cache.layers().len());
+        for index in 0..layers {
+            let Some(shape) = cache.layers().nth(index).copied() else { break };
+            let place = self.place((index, &shape), end)?;
+            fill(cache.trunk_state_mut(index), &self.bytes()[place.state.clone()]);
+            end = place.state.end;
         }
         Ok(())
     }
 
-    /// Bytes of a layer.
-    fn layer_bytes(&self, index: usize, cache: &Cache) -> Result<usize, Error> {
-        let first = self.head.layer(self.bytes, index)?.first as usize;
-        let shape = cache.layers().nth(index).ok_or(Error::Shape)?;
-        let rows = shape.rows_bytes(self.len() - first);
-        let state = shape.state.checked_mul(4);
-        rows.zip(state).and_then(|(rows, state)| rows.checked_add(state)).ok_or(Error::Shape)
+    /// Compares the checksum of the data.
+    fn check(&self) -> Result<(), Error> {
+        let data = self.bytes()[self.head.end..].split_last_chunk();
+        let is_sound = data.is_some_and(|(data, sum)| checksum(data).to_le_bytes() == *sum);
+        if is_sound { Ok(()) } else { Err(Error::Damaged { part: "data" }) }
+    }
+
+    /// Where a layer lies, if the one before it ends at byte `end`.
+    fn place(&self, (index, shape): (usize, &LayerShape), end: usize) -> Result<Place, Error> {
+        let first = self.head.layer(self.bytes(), index)?.first as usize;
+        let place = || {
+            let start = end.checked_next_multiple_of(ALIGNMENT)?;
+            let rows = start..start.checked_add(shape.rows_bytes(self.len() - first)?)?;
+            let state = rows.end..rows.end.checked_add(shape.state.checked_mul(4)?)?;
+            Some(Place { first, rows, state })
+        };
+        place().ok_or(Error::Shape)
     }
 
     /// Bytes that the file should have.
     fn length(&self, cache: &Cache) -> Result<u64, Error> {
-        let fixed = (self.head.end as u64).saturating_add(self.head.logits as u64 * 4 + 8);
-        (0..cache.layers().len())
-            .try_fold(fixed, |sum, index| Ok(sum.saturating_add(self.layer_bytes(index, cache)? as u64)))
+        let mut layers = cache.layers().enumerate();
+        let end = layers.try_fold(self.head.end, |end, layer| Ok(self.place(layer, end)?.state.end))?;
+        Ok((end as u64).saturating_add(self.head.logits as u64 * 4 + 8))
     }
 }
 

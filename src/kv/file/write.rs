@@ -1,7 +1,7 @@
 //! Writes a cache.
 
 use super::head::{type_name, window};
-use super::{MAGIC, Origin, VERSION};
+use super::{ALIGNMENT, MAGIC, Origin, VERSION};
 use crate::kv::Cache;
 use std::io::{self, Write};
 use xxhash_rust::xxh3::Xxh3;
@@ -28,12 +28,21 @@ const CHUNK: usize = 256;
 struct Hashing<W> {
     out: W,
     hash: Xxh3,
+    /// Bytes written.
+    length: usize,
 }
 
 impl<W: Write> Hashing<W> {
     fn bytes(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.hash.update(bytes);
+        self.length += bytes.len();
         self.out.write_all(bytes)
+    }
+
+    /// Zeros up to where rows may begin.
+    fn align(&mut self) -> io::Result<()> {
+        let zeros = self.length.next_multiple_of(ALIGNMENT) - self.length;
+        self.bytes(&[0; ALIGNMENT][..zeros])
     }
 
     fn u32(&mut self, value: usize) -> io::Result<()> {
@@ -58,8 +67,9 @@ impl<W: Write> Hashing<W> {
     /// Writes the checksum of what came since the last one.
     fn checksum(&mut self) -> io::Result<()> {
         let sum = self.hash.digest();
+        self.bytes(&sum.to_le_bytes())?;
         self.hash.reset();
-        self.out.write_all(&sum.to_le_bytes())
+        Ok(())
     }
 }
 
@@ -75,11 +85,12 @@ impl<W: Write> Hashing<W> {
 pub fn write(contents: Contents<'_>, out: impl Write) -> io::Result<()> {
     let Contents { cache, tokens, logits, .. } = contents;
     assert_eq!(tokens.len(), cache.end(), "tokens of a cache");
-    let mut out = Hashing { out, hash: Xxh3::new() };
+    let mut out = Hashing { out, hash: Xxh3::new(), length: 0 };
     head(contents, &mut out)?;
     out.words(tokens, u32::to_le_bytes)?;
     out.checksum()?;
     for (index, shape) in cache.layers().enumerate() {
+        out.align()?;
         for of in (0..shape.streams).flat_map(|stream| (0..shape.kv_heads).map(move |head| (stream, head))) {
             for rows in cache.held_rows(index, of, cache.held(index)) {
                 out.bytes(rows)?;

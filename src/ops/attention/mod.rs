@@ -12,6 +12,7 @@ mod tile;
 use super::Cpu;
 use single::{PART, Partials};
 use siskin_simd::Format;
+use std::ops::Range;
 use tile::Tile;
 
 /// How the values of a token divide into heads.
@@ -85,8 +86,18 @@ impl<'a> Span<'a> {
 }
 
 /// Runs of positions that a token sees at most: of what all sequences begin with and of what is its own, each before and after a ring's wrap, and
-/// what a ring keeps of its beginning.
+/// what lies before a ring, which is what it keeps of its beginning or what a file has. How positions are divided into runs changes no result.
 pub const SPANS: usize = 5;
+
+/// Positions `positions` of spans that follow each other.
+fn cut(spans: [Span<'_>; SPANS], positions: Range<usize>, row_bytes: usize) -> [Span<'_>; SPANS] {
+    let mut before = 0;
+    spans.map(|span| {
+        let (from, to) = (positions.start.saturating_sub(before), positions.end.saturating_sub(before));
+        before += span.len(row_bytes);
+        span.cut(from, to, row_bytes)
+    })
+}
 
 /// What attention needs beside its inputs and results; allocated once.
 pub struct Workspace {

@@ -2,10 +2,9 @@
 //! parts are put together at the end (flash decoding: Dao et al. 2023). The cuts depend on positions only, so the number of threads
 //! does not change a bit of the result.
 
-use super::{Heads, SPANS, Scoring, Span, Workspace};
+use super::{Heads, SPANS, Scoring, Span, Workspace, cut};
 use crate::ops::Cpu;
 use siskin_simd::{Format, Kernels};
-use std::ops::Range;
 
 /// Positions that one thread works on at a time.
 pub(super) const PART: usize = 512;
@@ -78,16 +77,6 @@ pub(super) fn attend<'a>(
     for (head, out) in out.chunks_exact_mut(dim).enumerate() {
         combine(kernels, partials, heads, scoring, head, out);
     }
-}
-
-/// Positions `positions` of spans that follow each other.
-fn cut(spans: [Span<'_>; SPANS], positions: Range<usize>, row_bytes: usize) -> [Span<'_>; SPANS] {
-    let mut before = 0;
-    spans.map(|span| {
-        let (from, to) = (positions.start.saturating_sub(before), positions.end.saturating_sub(before));
-        before += span.len(row_bytes);
-        span.cut(from, to, row_bytes)
-    })
 }
 
 /// One query over spans: `out = softmax(K q) V`; the result is the largest score and the sum of the exponentials.

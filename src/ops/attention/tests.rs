@@ -154,6 +154,26 @@ proptest! {
     }
 }
 
+/// Wherever the runs begin and end, and however few positions they have: the same bits.
+#[test]
+fn runs_change_no_bit() {
+    let heads = Heads { heads: 4, kv_heads: 2, head_dim: 32 };
+    for format in [Format::F32, Format::F16, Format::Q8_0, Format::Q4_0] {
+        for (window, batch, positions) in
+            [(None, 1, 70), (None, 1, PART + 9), (None, 40, 70), (Some(20), 40, 70)]
+        {
+            let scoring = Scoring { window, ..Scoring::default() };
+            let found = |split: usize| {
+                check_stored(format, Isa::best(), heads, scoring, (batch, positions, split), 2)
+            };
+            let whole = found(0);
+            for split in [1, 5, 31, 32, 33, 66, positions] {
+                assert_eq!(found(split), whole, "{}, {positions} positions, {split}", format.name());
+            }
+        }
+    }
+}
+
 #[test]
 fn long_windows_with_sinks_in_parts() {
     let heads = Heads { heads: 4, kv_heads: 2, head_dim: 16 };

@@ -7,9 +7,10 @@
 //! out /= sum of the weights
 //! ```
 //!
-//! Every lane is computed by itself, in an order that depends on the keys only: what else is in the tile changes nothing.
+//! Every lane is computed by itself, in an order that depends on the keys only: neither what else is in the tile changes anything, nor how keys are divided
+//! into runs, of which a block may hold several.
 
-use super::{Heads, PART, SPANS, Scoring, Span};
+use super::{Heads, PART, SPANS, Scoring, Span, cut};
 use siskin_simd::{Format, Kernels, LANES};
 
 /// Keys of a block: with their values as floats, what stays in a first-level cache beside the rest.
@@ -94,17 +95,9 @@ impl Tile {
                 *seen = (scoring.first(end), end);
             }
             // lanes are in the order of their tokens: the first sees the oldest keys
-            let (oldest, mut start) = (self.seen[0].0, 0);
-            for span in spans {
-                let length = span.len(row_bytes).min(positions - start);
-                let skipped = oldest.saturating_sub(start).min(length);
-                let span = span.cut(skipped, length, row_bytes);
-                start += skipped;
-                let bytes = BLOCK * row_bytes;
-                for (keys, values) in span.keys.chunks(bytes).zip(span.values.chunks(bytes)) {
-                    self.add_block(kernels, (heads, format, scoring.soft_cap), start, keys, values);
-                    start += keys.len() / row_bytes;
-                }
+            for start in (self.seen[0].0..positions).step_by(BLOCK) {
+                let block = cut(spans, start..positions.min(start + BLOCK), row_bytes);
+                self.add_block(kernels, (heads, format, scoring.soft_cap), start, block);
             }
             for (i, sum) in self.sum.iter_mut().enumerate() {
                 *sum = scoring.with_sink(lane(i).1, self.max[i], *sum);
@@ -133,12 +126,11 @@ impl Tile {
         kernels: &Kernels,
         (heads, format, soft_cap): (Heads, Format, Option<f32>),
         start: usize,
-        keys: &[u8],
-        values: &[u8],
+        block: [Span<'_>; SPANS],
     ) {
-        let count = keys.len() / heads.row_bytes(format);
+        let count = block.iter().map(|span| span.len(heads.row_bytes(format))).sum::<usize>();
         let (rows, scores) = (&mut self.rows[..count * heads.head_dim], &mut self.scores[..count * LANES]);
-        kernels.widen(format, keys, rows);
+        widen(kernels, (format, heads), block.map(|span| span.keys), rows);
         scores.fill(0.0);
         kernels.accumulate(rows, &self.queries, scores);
         if let Some(cap) = soft_cap {
@@ -153,7 +145,7 @@ impl Tile {
         }
         kernels.softmax_tile(scores, &mut self.max, &mut self.sum, &mut self.scale);
         kernels.scale_columns(&mut self.out, &self.scale);
-        kernels.widen(format, values, rows);
+        widen(kernels, (format, heads), block.map(|span| span.values), rows);
         kernels.accumulate_transposed(rows, scores, &mut self.out);
     }
 
@@ -166,5 +158,13 @@ impl Tile {
                 *out = row[i] / self.sum[i];
             }
         }
+    }
+}
+
+/// Floats of the rows of a block, which lie in several runs.
+fn widen(kernels: &Kernels, (format, heads): (Format, Heads), runs: [&[u8]; SPANS], mut out: &mut [f32]) {
+    for run in runs.into_iter().filter(|run| !run.is_empty()) {
+        let values = run.len() / heads.row_bytes(format) * heads.head_dim;
+        kernels.widen(format, run, out.split_off_mut(..values).expect("as many rows as positions"));
     }
 }
