@@ -7,7 +7,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let model = Model::builtin()?;
     let prompt = "The little dog wanted to";
     for count in [1, 2, 4, 8] {
-        let options = Options { max_tokens: 20, branches: count, ..Options::default() };
+        let options = Options { max_tokens: 20, branches: count, beams: true, ..Options::default() };
         let mut session = model.session(prompt, &options)?;
         let mut beams = Beams::new(count);
         beams.length_penalty = 0.0;

@@ -43,10 +43,11 @@ fn number(object: &Value, name: &str) -> u64 {
 #[test]
 fn the_plan_is_what_a_run_takes() {
     let (siskin, model) = (Siskin::new(), model());
-    let jobs: [(&[&str], &[&str]); 4] = [
+    let jobs: [(&[&str], &[&str]); 5] = [
         (&["-n", "20"], &["-n", "20"]),
         (&["-n", "9", "--kv-type", "f32"], &["-n", "9", "--kv-type", "f32"]),
-        (&["-n", "5", "--best-of", "3"], &["-n", "5", "--beams", "3"]),
+        (&["-n", "5", "--best-of", "3"], &["-n", "5", "--best-of", "3"]),
+        (&["-n", "25", "--beams", "3"], &["-n", "25", "--beams", "3"]),
         (&["-n", "50", "--window", "40", "--sinks", "2"], &["--window", "40", "--sinks", "2"]),
     ];
     for (flags, planned_flags) in jobs {

@@ -11,7 +11,7 @@ use siskin::kv::shape::BranchShape;
 use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::ops::Cpu;
 use siskin::sample;
-use siskin::search::{self, Beams, Continuation, Found, Node};
+use siskin::search::{self, Beams, Continuation, Found};
 use siskin::session::{Error, Extent, Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
@@ -19,6 +19,8 @@ use siskin_simd::Kernels;
 use siskin_tools::meter;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 #[global_allocator]
 static ALLOCATOR: meter::Counting = meter::Counting;
@@ -234,20 +236,32 @@ impl<'m> Search<'m> {
         assert!((planned..=most).contains(&peak), "{:?}: {peak}, not {planned} to {most}", self.options);
     }
 
-    /// Beams have no samplers, but candidates and a tree of what was followed, both known to the byte; it grows by doubling, from four nodes on.
+    /// Beams have no samplers, but candidates, and the tokens of all that is followed: reserved at the beginning, however long they become.
     fn beams(&self) {
         let beams = Beams::new(self.count());
-        let (found, peak, _) = self.run(|session| search::beams(session, &beams, |_| {}));
-        let kept = self.count() * (self.tokenizer.eog().len() + 1).max(2);
-        // twice as many come together before the worse half goes, and the best are copied
-        let candidates = 3 * kept * size_of::<(usize, u32, f64, f64)>();
-        let tree = found.tree.len().next_power_of_two().max(4) * size_of::<Node>();
-        let least = self.logits() + candidates + tree;
-        // of the continuations there are those of now and the next ones, and while the tree grows its former half
-        let besides =
-            2 * self.structures() + HELD + tree / 2 + found_bytes(found.continuations.iter().map(of));
-        let most = least + besides;
-        assert!((least..=most).contains(&peak), "{:?}: {peak}, not {least} to {most}", self.options);
+        let (found, peak, planned) = self.run(|session| search::beams(session, &beams, |_| {}));
+        // tokens with the ones before them; candidates for 15 ends, twice as many as are kept; the sequences of now and the next ones
+        let one = self.options.max_tokens * 2 * size_of::<u32>()
+            + 2 * 16 * size_of::<(usize, u32, f64, f64)>()
+            + 2 * size_of::<(u32, f64)>()
+            + size_of::<usize>()
+            + size_of::<u32>();
+        assert_eq!(planned, self.logits() + self.count() * one);
+        // of the continuations there are those of now and the next ones
+        let most = planned + 2 * self.structures() + HELD + found_bytes(found.continuations.iter().map(of));
+        assert!((planned..=most).contains(&peak), "{:?}: {peak}, not {planned} to {most}", self.options);
+    }
+
+    /// What a search takes beside its plan, if it is cancelled after the first step.
+    fn besides(&self, max_tokens: usize) -> usize {
+        let cancelled = Arc::new(AtomicBool::new(false));
+        let options = Options { max_tokens, cancelled: Some(cancelled.clone()), ..self.options.clone() };
+        let search = Search { options, ..*self };
+        let beams = Beams::new(self.count());
+        let cancel = |_| cancelled.store(true, Ordering::Relaxed);
+        let (found, peak, planned) = search.run(|session| search::beams(session, &beams, cancel));
+        assert!(found.continuations.iter().all(|found| found.tokens.len() == 1) && found.tree.is_empty());
+        peak.checked_sub(planned).expect("no less than planned")
     }
 }
 
@@ -256,9 +270,12 @@ fn searches() {
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     for (count, max_tokens) in [(1, 3), (2, 7), (4, 12), (4, 60), (9, 30), (16, 30)] {
-        let options = Options { max_tokens, branches: count, ..Options::default() };
+        let options = Options { max_tokens, branches: count, beams: true, ..Options::default() };
         let mut search = Search { model: &model, tokenizer: &tokenizer, options };
         search.beams();
+        // to the byte: what is not planned does not depend on how long a search may become
+        assert_eq!(search.besides(2), search.besides(max_tokens * 6));
+        search.options.beams = false;
         for sampling in samplers() {
             search.options.sampling = sampling;
             search.samples();

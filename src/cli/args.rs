@@ -442,9 +442,12 @@ pub struct Plan {
     /// Endless text
     #[command(flatten)]
     pub window: WindowArgs,
-    /// Continuations that are followed at once, by --beams or --best-of
+    /// Continuations that are followed at once
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024), conflicts_with = "window")]
     pub beams: Option<u32>,
+    /// Continuations that are sampled at once
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024), conflicts_with_all = ["window", "beams"])]
+    pub best_of: Option<u32>,
     /// How keys and values are stored
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = KvTypeArg::F16)]
     pub kv_type: KvTypeArg,

@@ -43,6 +43,7 @@ impl Asked {
         let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
         options.window = args.window.window();
         options.branches = search::branches(&args.search)?;
+        options.beams = args.search.beams.is_some();
         #[cfg(feature = "grammar")]
         {
             options.grammar = args.grammar.grammar()?;

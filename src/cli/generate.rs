@@ -131,7 +131,7 @@ impl Run<'_> {
     /// Prints several continuations, the best first.
     fn search(&self, session: &mut Session<'_>, answer: &mut Answer) -> Result<Outcome, CliError> {
         self.prefill(session, None)?;
-        let found = search::run(&self.args.ask.search, session)?.continuations;
+        let found = search::run(&self.args.ask.search, false, session)?.continuations;
         let Some(best) = found.first() else {
             return Err(CliError::Failed("no continuation has ended. Try more beams or more tokens".into()));
         };

@@ -21,6 +21,7 @@ pub fn session(
     Options {
         max_tokens: stop.max_tokens.unwrap_or(max_tokens),
         branches: 0,
+        beams: false,
         context: run.context,
         window: None,
         kv_type: run.kv_type.into(),

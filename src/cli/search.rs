@@ -29,12 +29,12 @@ pub fn branches(args: &SearchArgs) -> Result<usize, CliError> {
     Ok(branches as usize)
 }
 
-/// Searches; keeps as many continuations as are asked for, the best first, and all of the tree.
-pub fn run(args: &SearchArgs, session: &mut Session<'_>) -> Result<Found, CliError> {
+/// Searches; keeps as many continuations as are asked for, the best first, and of beams all of their tree if it is wanted.
+pub fn run(args: &SearchArgs, tree: bool, session: &mut Session<'_>) -> Result<Found, CliError> {
     let bar = progress::decode(session.room());
     let progress = |tokens: usize| bar.set_position(tokens as u64);
     let found = match (args.beams, args.best_of) {
-        (Some(count), _) => search::beams(session, &beams(args, count as usize), progress),
+        (Some(count), _) => search::beams(session, &beams(args, count as usize, tree), progress),
         (None, count) => search::samples(session, count.unwrap_or(1) as usize, progress),
     };
     bar.finish_and_clear();
@@ -43,8 +43,9 @@ pub fn run(args: &SearchArgs, session: &mut Session<'_>) -> Result<Found, CliErr
     Ok(found)
 }
 
-fn beams(args: &SearchArgs, count: usize) -> Beams {
+fn beams(args: &SearchArgs, count: usize, tree: bool) -> Beams {
     let mut beams = Beams::new(count);
+    beams.tree = tree;
     beams.length_penalty = args.length_penalty;
     beams.early_stopping = match args.early_stop {
         EarlyStopArg::Full => EarlyStopping::Full,

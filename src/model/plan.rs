@@ -60,7 +60,7 @@ pub struct Plan {
     pub kv: usize,
     /// Activations, scores and logits.
     pub scratch: usize,
-    /// Logits and candidates of a search over branches, while it runs.
+    /// Logits, candidates and tokens of a search over branches, while it runs.
     pub search: usize,
     /// What the model keeps beside the file: vectors as floats, and where everything is.
     pub tables: usize,

@@ -34,6 +34,7 @@
 //!   prefixes that partial selection finds are those of a full sort, up to the rounding of f64 sums.
 //! - Unusable logits are a named [`Error`], never a token.
 
+pub(crate) mod best;
 mod blocks;
 mod candidates;
 mod distribution;

@@ -14,9 +14,11 @@
 #[cfg(test)]
 mod tests;
 
-use super::best::{Best, Candidate};
 use super::score;
+use super::tree::Tree;
 use crate::sample;
+use crate::sample::best::{Best, Candidate};
+use crate::session::Paths;
 use crate::stop::Reason;
 use crate::tokenizer::TokenId;
 
@@ -32,12 +34,14 @@ pub struct Beams {
     pub length_penalty: f32,
     /// When enough has been found.
     pub early_stopping: EarlyStopping,
+    /// Keep every token that was followed, for [`Found::tree`](super::Found::tree). The tree grows with the text, and is not part of the plan.
+    pub tree: bool,
 }
 
 impl Beams {
     /// So many beams, scored by their mean log-probability, until nothing better is to be expected.
     pub fn new(count: usize) -> Beams {
-        Beams { count, length_penalty: 1.0, early_stopping: EarlyStopping::Likely }
+        Beams { count, length_penalty: 1.0, early_stopping: EarlyStopping::Likely, tree: false }
     }
 }
 
@@ -51,21 +55,6 @@ pub enum EarlyStopping {
     Likely,
     /// When no sequence can beat the worst hypothesis any more, however long it becomes. transformers: `"never"`.
     Never,
-}
-
-/// A token that a search followed or ended with.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Node {
-    /// The node before it; none for a first token.
-    pub parent: Option<usize>,
-    /// The token.
-    pub token: TokenId,
-    /// Natural logarithm of its probability.
-    pub logprob: f64,
-    /// The same of the continuation up to here.
-    pub sum: f64,
-    /// Whether a continuation ends here.
-    pub ends: bool,
 }
 
 /// Answers what comes next.
@@ -111,7 +100,6 @@ pub(super) trait Language {
 /// A sequence that has ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Hypothesis {
-    pub node: usize,
     pub tokens: Vec<TokenId>,
     pub text: String,
     pub logprob: f64,
@@ -123,93 +111,94 @@ pub(super) struct Hypothesis {
 pub(super) struct Search<'l, L> {
     language: &'l mut L,
     beams: Beams,
-    /// All that was followed, and the sequences of now: their last nodes.
-    pub nodes: Vec<Node>,
-    running: Vec<usize>,
+    paths: Paths,
     /// At most as many as beams, the best first.
     pub hypotheses: Vec<Hypothesis>,
     best: Best,
+    /// All that was followed, if it is wanted.
+    pub tree: Option<Tree>,
 }
 
 impl<'l, L: Language> Search<'l, L> {
     pub fn new(language: &'l mut L, beams: Beams) -> Search<'l, L> {
-        // Even if all tokens that end a sequence are among the best of each, enough others are left to go on with.
-        let candidates = beams.count.saturating_mul(language.ends().saturating_add(1).max(2));
-        let best = Best::new(candidates);
-        Search { language, beams, nodes: Vec::new(), running: Vec::new(), hypotheses: Vec::new(), best }
+        let paths = Paths::new(beams.count, language.longest());
+        let best = Paths::candidates(beams.count, language.ends());
+        let tree = beams.tree.then(Tree::default);
+        Search { language, beams, paths, hypotheses: Vec::new(), best, tree }
     }
 
     /// Searches to the end. `progress` is told how long sequences are.
     pub fn run(&mut self, mut progress: impl FnMut(usize)) -> Result<(), L::Error> {
-        let mut len = 0;
-        let (mut parents, mut tokens) = (Vec::new(), Vec::new());
-        loop {
+        for len in 1.. {
             if self.language.is_cancelled() {
-                self.cancel();
-                return Ok(());
+                self.cancel(len - 1);
+                break;
             }
-            let candidates = self.candidates(&parents, &tokens, len)?;
-            len += 1;
-            (parents, tokens) = self.follow(&candidates)?;
+            self.look(len - 1)?;
+            self.follow(len)?;
             progress(len);
-            if tokens.is_empty() || self.is_done(len) {
-                return Ok(());
+            if self.paths.len() == 0 || self.is_done(len) {
+                break;
             }
         }
+        Ok(())
     }
 
-    /// The best ways to go on, the best first.
-    fn candidates(
-        &mut self,
-        parents: &[usize],
-        tokens: &[TokenId],
-        len: usize,
-    ) -> Result<Vec<Candidate>, L::Error> {
+    /// Finds the best ways to go on from sequences of `len` tokens.
+    fn look(&mut self, len: usize) -> Result<(), L::Error> {
+        let (parents, tokens) = self.paths.steps();
         self.language.advance(parents, tokens)?;
         let position = self.language.start() + len;
         self.best.clear();
-        for i in 0..tokens.len().max(1) {
-            let sum = self.running.get(i).map_or(0.0, |&node| self.nodes[node].sum);
-            self.best.add(i, sum, (self.language.logits(i), self.language.allowed(i)), position)?;
+        for i in 0..self.paths.len().max(1) {
+            let next = (self.language.logits(i), self.language.allowed(i));
+            self.best.add(i, self.paths.sum(i), next, position)?;
         }
-        Ok(self.best.sorted().to_vec())
+        Ok(())
     }
 
-    /// Makes the best candidates the sequences of now, and those that end hypotheses. Returns what the language is to go on with.
-    fn follow(&mut self, candidates: &[Candidate]) -> Result<(Vec<usize>, Vec<TokenId>), L::Error> {
-        let (mut parents, mut tokens, mut running) = (Vec::new(), Vec::new(), Vec::new());
-        for (rank, candidate) in candidates.iter().enumerate() {
-            if running.len() == self.beams.count {
+    /// Makes the best candidates the sequences of now, of `len` tokens, and those that end hypotheses.
+    fn follow(&mut self, len: usize) -> Result<(), L::Error> {
+        self.paths.begin();
+        let (mut best, mut following) = (std::mem::take(&mut self.best), 0);
+        for (rank, &candidate) in best.sorted().iter().enumerate() {
+            if following == self.beams.count {
                 break;
             }
-            let parent = self.running.get(candidate.parent).copied();
-            let &Candidate { token, logprob, sum, .. } = candidate;
-            let node = Node { parent, token, logprob, sum, ends: false };
-            match self.language.end(candidate.parent, token, logprob)? {
+            let Candidate { parent, token, logprob, sum } = candidate;
+            match self.language.end(parent, token, logprob)? {
                 None => {
-                    running.push(self.nodes.len());
-                    self.nodes.push(node);
-                    parents.push(candidate.parent);
-                    tokens.push(token);
+                    following = self.paths.follow(parent, token, sum);
+                    self.tree.iter_mut().for_each(|tree| tree.follow(candidate));
                 }
-                Some(ended) if rank < self.beams.count => self.finish(node, ended),
+                Some(ended) if rank < self.beams.count => {
+                    self.tree.iter_mut().for_each(|tree| tree.end(candidate));
+                    self.finish((parent, Some(token)), (len, sum), ended);
+                }
                 Some(_) => {}
             }
         }
-        self.running = running;
-        Ok((parents, tokens))
+        self.best = best;
+        self.paths.advance();
+        self.tree.iter_mut().for_each(Tree::advance);
+        Ok(())
     }
 
-    /// Adds a hypothesis, if it is one of the best.
-    fn finish(&mut self, node: Node, (reason, text): (Reason, String)) {
-        let index = self.nodes.len();
-        self.nodes.push(Node { ends: true, ..node });
-        let tokens = self.sequence(node);
-        let score = score(node.sum, tokens.len(), self.beams.length_penalty);
+    /// Adds a hypothesis of `len` tokens, those of a sequence and a last one, if it is one of the best.
+    fn finish(
+        &mut self,
+        (sequence, last): (usize, Option<TokenId>),
+        (len, sum): (usize, f64),
+        (reason, text): (Reason, String),
+    ) {
+        let score = score(sum, len, self.beams.length_penalty);
         let at = self.hypotheses.partition_point(|better| better.score >= score);
-        self.hypotheses
-            .insert(at, Hypothesis { node: index, tokens, text, logprob: node.sum, score, reason });
-        self.hypotheses.truncate(self.beams.count);
+        if at < self.beams.count {
+            let mut tokens = self.paths.sequence(sequence);
+            tokens.extend(last);
+            self.hypotheses.truncate(self.beams.count - 1);
+            self.hypotheses.insert(at, Hypothesis { tokens, text, logprob: sum, score, reason });
+        }
     }
 
     /// Whether nothing that follows is wanted, with sequences of `len` tokens.
@@ -221,24 +210,15 @@ impl<'l, L: Language> Search<'l, L> {
             EarlyStopping::Never if length_penalty > 0.0 => self.language.longest(),
             EarlyStopping::Never | EarlyStopping::Likely => len,
         };
-        let best = self.running.first().map_or(f64::NEG_INFINITY, |&node| self.nodes[node].sum);
-        score(best, len, length_penalty) <= worst.score
+        score(self.paths.sum(0), len, length_penalty) <= worst.score
     }
 
-    /// What is running ends here.
-    fn cancel(&mut self) {
-        for (i, index) in std::mem::take(&mut self.running).into_iter().enumerate() {
+    /// What is running, sequences of `len` tokens, ends here.
+    fn cancel(&mut self, len: usize) {
+        for i in 0..self.paths.len() {
             let text = self.language.text(i);
-            self.finish(self.nodes[index], (Reason::Cancelled, text));
+            self.finish((i, None), (len, self.paths.sum(i)), (Reason::Cancelled, text));
         }
-    }
-
-    /// The tokens from the beginning up to a node.
-    fn sequence(&self, last: Node) -> Vec<TokenId> {
-        let before = std::iter::successors(last.parent, |&node| self.nodes[node].parent);
-        let mut tokens: Vec<_> = before.map(|node| self.nodes[node].token).collect();
-        tokens.reverse();
-        tokens.push(last.token);
-        tokens
+        self.tree.iter_mut().for_each(Tree::end_all);
     }
 }

@@ -25,7 +25,7 @@ pub fn beams(
     }
     let mut search = Search::new(&mut branches, *options);
     search.run(progress)?;
-    let (hypotheses, tree) = (search.hypotheses, search.nodes);
+    let (hypotheses, tree) = (search.hypotheses, search.tree.map_or_else(Vec::new, |tree| tree.nodes));
     let continuations = hypotheses.into_iter().map(|found| {
         let super::beam::Hypothesis { tokens, text, logprob, score, reason, .. } = found;
         Continuation { tokens, text, logprob, score, reason }

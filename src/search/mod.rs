@@ -4,15 +4,16 @@
 //! once for all of them. Called by whoever has a [`Session`] with room for branches ([`crate::session::Options::branches`]).
 
 mod beam;
-mod best;
 mod branches;
 mod samples;
 mod track;
+mod tree;
 
-pub use beam::{Beams, EarlyStopping, Node};
+pub use beam::{Beams, EarlyStopping};
 pub use branches::{beams, samples};
 pub(crate) use samples::Sample;
 pub(crate) use track::Track;
+pub use tree::Node;
 
 use crate::session::Session;
 use crate::stop::Reason;
@@ -38,7 +39,7 @@ pub struct Continuation {
 pub struct Found {
     /// The best first.
     pub continuations: Vec<Continuation>,
-    /// Every token that was kept on the way, as a tree: a node comes after its parent. Of samples there is none.
+    /// Every token that was kept on the way, as a tree: a node comes after its parent. Only of beams that are to have one ([`Beams::tree`]).
     pub tree: Vec<Node>,
 }
 

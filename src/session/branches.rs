@@ -47,8 +47,7 @@ impl Session<'_> {
     pub(crate) fn advance_branches(&mut self, parents: &[usize], tokens: &[TokenId], logits: &mut [f32]) {
         let start = Instant::now();
         self.decoder.rearrange(parents);
-        let tokens: Vec<_> = tokens.iter().copied().enumerate().collect();
-        self.decoder.forward_branches(&tokens);
+        self.decoder.forward_runs(tokens.iter().map(std::slice::from_ref).enumerate());
         self.decoder.logits_of(0..tokens.len(), logits);
         self.timing.decode += start.elapsed();
         self.timing.decode_tokens += tokens.len();

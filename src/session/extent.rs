@@ -1,7 +1,7 @@
 //! How much a session has room for, and what memory it takes, before it is made.
 
 use super::seen::Seen;
-use super::{Allowed, Error, Options, Window, check_length, context};
+use super::{Allowed, Error, Options, Paths, Window, check_length, context};
 use crate::kv::shape::BranchShape;
 use crate::model::{Job, Model, Plan};
 use crate::stop;
@@ -90,8 +90,15 @@ impl Extent {
         let candidates = options.sampling.clone().within(self.longest()).scratch_bytes(vocabulary);
         let logits = vocabulary.checked_mul(size_of::<f32>())?;
         let session = self.session_bytes(longest, Allowed::bytes(vocabulary, options), options)?;
-        // a sample has the tokens of all that it goes on from
-        let history = self.longest().checked_mul(size_of::<TokenId>())?;
+        let search = match (branches.count, options.beams) {
+            (0, _) => 0,
+            (count, true) => Paths::bytes(count, branches.positions)?,
+            // a sample has the tokens of all that it goes on from
+            (count, false) => {
+                let history = self.longest().checked_mul(size_of::<TokenId>())?;
+                candidates.checked_add(history)?.checked_mul(count)?
+            }
+        };
         let job = Job {
             positions,
             sinks,
@@ -100,9 +107,7 @@ impl Extent {
             kv_type: options.kv_type,
             threads,
             sampler_bytes: candidates.checked_add(session)?,
-            search_bytes: branches
-                .count
-                .checked_mul(logits.checked_add(candidates)?.checked_add(history)?)?,
+            search_bytes: branches.count.checked_mul(logits)?.checked_add(search)?,
         };
         Plan::new(model, job)
     }

@@ -16,6 +16,9 @@ pub struct Options {
     pub max_tokens: usize,
     /// Continuations that a search can follow at once, each with room for `max_tokens`; 0 for a session that generates one.
     pub branches: usize,
+    /// The continuations are those of a beam search ([`crate::search::beams`]), for which memory is planned then; otherwise of samples
+    /// ([`crate::search::samples`]).
+    pub beams: bool,
     /// Positions to use of the model's context; `None` for all that it was trained with.
     pub context: Option<usize>,
     /// Go on when so many positions are used up, without an end, in the memory of these; `None` ends with the context. A prompt may be longer: its
@@ -49,6 +52,7 @@ impl Default for Options {
         Options {
             max_tokens: 256,
             branches: 0,
+            beams: false,
             context: None,
             window: None,
             kv_type: KvType::F16,

@@ -112,7 +112,8 @@ impl Job {
         (sampling.temperature, sampling.top_k) = (0.8, 40);
         let options = Options {
             max_tokens: if args.window.window.is_some() { usize::MAX } else { args.max_tokens },
-            branches: args.beams.unwrap_or(0) as usize,
+            branches: args.beams.or(args.best_of).unwrap_or(0) as usize,
+            beams: args.beams.is_some(),
             context: args.context,
             window: args.window.window(),
             kv_type: setup::kv_type(model, args.kv_type)?,

@@ -45,7 +45,8 @@ fn job(report: &Report<'_>) -> String {
         (0, None) => format!("{} tokens of prompt and answer", job.extent.positions),
         (count, _) => {
             let (prompt, tail) = (job.extent.positions, branches.positions);
-            format!("{prompt} tokens of prompt, {count} beams of {tail} tokens")
+            let what = if job.options.beams { "beams" } else { "samples" };
+            format!("{prompt} tokens of prompt, {count} {what} of {tail} tokens")
         }
     };
     let (context, kv_type, threads) = (job.context, job.options.kv_type.name(), job.threads);
@@ -80,7 +81,7 @@ fn owned(report: &Report<'_>, out: &mut Table) {
     }
     out.item(plan.scratch as u64, &format!("scratch          batches of {} tokens", plan.batch));
     if plan.search > 0 {
-        out.item(plan.search as u64, "search           logits of all beams");
+        out.item(plan.search as u64, "search           logits and tokens of all continuations");
     }
     out.item(plan.tables as u64, "tables           norms, biases, where everything is");
     let about = if footprint.tokenizer.exact { "" } else { "estimated" };

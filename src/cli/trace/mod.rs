@@ -206,7 +206,7 @@ impl<'a> Tracer<'a> {
         let given = Given { tokens: &self.prompt, prompt: self.prompt.len(), from: self.prompt.len() };
         given.follow(&mut session, self.prompt.len(), self.parts.tokenizer, self.wanted)?;
         let before = session.stage_times();
-        let found = search::run(&self.args.ask.search, &mut session)?;
+        let found = search::run(&self.args.ask.search, true, &mut session)?;
         Ok((run, found, session.timing(), load, since(&session, before)))
     }
 }

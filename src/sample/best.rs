@@ -1,15 +1,14 @@
 //! The best of many numbers that come row by row, without sorting them; for beam search.
 
-use crate::sample;
-use crate::tokenizer::TokenId;
+use super::{Error, log_sum_exp};
 use std::cmp::Ordering;
 
 /// A sequence that could go on with a token.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Candidate {
+pub(crate) struct Candidate {
     /// Which of the sequences.
     pub parent: usize,
-    pub token: TokenId,
+    pub token: u32,
     /// Natural logarithm of the token's probability.
     pub logprob: f64,
     /// The same of the whole sequence.
@@ -24,8 +23,8 @@ impl Candidate {
 }
 
 /// The `count` best candidates of those seen so far. Takes linear time: once twice as many have come as are kept, the worse half goes.
-#[derive(Debug)]
-pub(super) struct Best {
+#[derive(Debug, Default)]
+pub(crate) struct Best {
     count: usize,
     list: Vec<Candidate>,
     /// A sum that has to be reached.
@@ -33,8 +32,14 @@ pub(super) struct Best {
 }
 
 impl Best {
-    pub fn new(count: usize) -> Best {
-        Best { count, list: Vec::with_capacity(2 * count), floor: f64::NEG_INFINITY }
+    /// With memory for the best `room` of them, or for `count` if that is more.
+    pub fn new(count: usize, room: usize) -> Best {
+        Best { count, list: Vec::with_capacity(2 * count.max(room)), floor: f64::NEG_INFINITY }
+    }
+
+    /// Bytes that [`Best::new`] allocates for so much room; `None` if that does not fit in `usize`.
+    pub fn bytes(room: usize) -> Option<usize> {
+        room.checked_mul(2 * size_of::<Candidate>())
     }
 
     pub fn clear(&mut self) {
@@ -54,17 +59,17 @@ impl Best {
         sum: f64,
         (logits, allowed): (&[f32], Option<&[u32]>),
         position: usize,
-    ) -> Result<(), sample::Error> {
-        let is_allowed = |token: TokenId| {
+    ) -> Result<(), Error> {
+        let is_allowed = |token: u32| {
             let contains = |words: &[u32]| {
                 words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
             };
             allowed.is_none_or(contains)
         };
-        let normalizer = sample::log_sum_exp(logits, position as u64)?;
+        let normalizer = log_sum_exp(logits, position as u64)?;
         for (token, &logit) in logits.iter().enumerate() {
             let logprob = f64::from(logit) - normalizer;
-            let token = token as TokenId;
+            let token = token as u32;
             if sum + logprob >= self.floor && logit > f32::NEG_INFINITY && is_allowed(token) {
                 self.push(Candidate { parent, token, logprob, sum: sum + logprob });
             }
@@ -100,7 +105,7 @@ mod tests {
             rows in prop::collection::vec(prop::collection::vec(-9i8..9, 30), 1..5),
             count in 1usize..20,
         ) {
-            let mut best = Best::new(count);
+            let mut best = Best::new(count, 0);
             let mut all = Vec::new();
             for (parent, row) in rows.iter().enumerate() {
                 // many are equal
@@ -109,7 +114,7 @@ mod tests {
                 best.add(parent, sum, (&logits, None), 0).unwrap();
                 let total: f64 = logits.iter().map(|&x| f64::from(x).exp()).sum();
                 for (token, &logit) in logits.iter().enumerate() {
-                    all.push((sum + (f64::from(logit).exp() / total).ln(), parent, token as TokenId));
+                    all.push((sum + (f64::from(logit).exp() / total).ln(), parent, token as u32));
                 }
             }
             all.sort_by(|a, b| b.0.total_cmp(&a.0));
