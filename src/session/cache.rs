@@ -102,7 +102,8 @@ impl Session<'_> {
     }
 
     /// Begins with what a file of [`Session::save`] has of a prompt, and returns how many tokens that are: [`Session::prefill`] runs the rest. 0 if
-    /// there is no such file, or it has too little to go on from. What the session held before is forgotten, unless the file is not used at all.
+    /// there is no such file, or it has too little to go on from. What the session held before is forgotten, unless the file is not used at all. Keys and
+    /// values are read where they lie in the file, which stays mapped as long as the session holds some of them ([`Session::mapped_bytes`]).
     ///
     /// # Errors
     ///
@@ -137,7 +138,7 @@ impl Session<'_> {
         self.decoder.mapped_bytes()
     }
 
-    /// Empties the session, of which nothing else changes.
+    /// Forgets the tokens that were run.
     fn forget(&mut self) {
         self.seen.truncate(0);
         self.batched = 0;
@@ -172,7 +173,11 @@ impl Session<'_> {
         }
         // all of it is about to be read, for its checksum
         file.prefault(0..file.len());
-        let complete = self.decoder.restore(&stored, count).map_err(unusable)?;
+        let restored = self.decoder.restore(&stored, count).map_err(unusable);
+        if restored.is_err() && self.decoder.position() == 0 {
+            self.forget();
+        }
+        let complete = restored?;
         self.seen.truncate(0);
         for token in stored.tokens().take(count) {
             self.seen.extend(&[token]);
