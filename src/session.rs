@@ -34,6 +34,7 @@ pub use error::Error;
 pub use extent::Extent;
 pub use options::Options;
 pub(crate) use paths::Paths;
+pub use replace::replace;
 use seen::Seen;
 pub use steps::{Generated, Steps};
 pub use window::{Window, WindowError};

@@ -140,6 +140,21 @@ fn a_saved_conversation_goes_on() {
     assert_eq!(chat(&siskin, &[], "/load object.json\nHow are you?\n").ok(), format!("{second}\n"));
 }
 
+/// A second name of the file still has the old conversation: it was not written over.
+#[test]
+fn saving_replaces_the_file_in_one_step() {
+    let siskin = Siskin::new();
+    let path = |name: &str| siskin.dir.path().join(name);
+    siskin.file("talk.json", b"[]\n");
+    std::fs::hard_link(path("talk.json"), path("before.json")).expect("a second name");
+    chat(&siskin, &[], "Hello\n/save talk.json\n").ok();
+    assert_eq!(std::fs::read(path("before.json")).expect("the old file"), b"[]\n");
+    let saved = std::fs::read_to_string(path("talk.json")).expect("the new file");
+    assert!(saved.contains("Hello") && saved.ends_with("]\n"), "{saved}");
+    let names = std::fs::read_dir(siskin.dir.path()).expect("a folder").map(|entry| entry.expect("a file"));
+    assert!(names.map(|entry| entry.file_name()).all(|name| !name.to_string_lossy().ends_with(".new")));
+}
+
 #[test]
 fn commands_write_to_stderr() {
     let run = chat(&Siskin::new(), &[], "/help\n/stats\n//quit\n/quit\nnever sent\n");

@@ -151,9 +151,9 @@ fn mistakes() {
         let [flag, path] = file(&siskin, flag, name, text);
         generate_in(&siskin, &[&flag, &path]).fails(2, words);
     };
-    refused("--json-schema", "a.json", "{", &["JSON schema: not JSON", "line 1"]);
-    refused("--json-schema", "b.json", "{\"type\": \"nothing\"}", &["JSON schema: ", "nothing"]);
-    refused("--grammar", "c.lark", "start: other", &["Lark grammar: ", "other"]);
+    refused("--json-schema", "a.json", "{", &["JSON schema: not JSON", "line 1", ". Try "]);
+    refused("--json-schema", "b.json", "{\"type\": \"nothing\"}", &["JSON schema: ", "nothing", ". Try "]);
+    refused("--grammar", "c.lark", "start: other", &["Lark grammar: ", "other", "\nTry "]);
     refused(
         "--grammar",
         "d.gbnf",
@@ -166,7 +166,7 @@ fn mistakes() {
         "start: A\nA: \"a\" & \"b\"",
         &["found nothing that may follow after 0 tokens"],
     );
-    generate(&["--regex-output", "(a"]).fails(2, &["regular expression: ", "unclosed group"]);
+    generate(&["--regex-output", "(a"]).fails(2, &["regular expression: ", "unclosed group", "Try "]);
     generate(&["--regex-output", "a", "--grammar", "b"]).fails(2, &["cannot be used with"]);
     generate(&["--json-schema", "nowhere.json"]).fails(1, &["nowhere.json: cannot read it"]);
 }

@@ -80,7 +80,7 @@ fn settings_that_make_no_sense_are_named() {
         (&["--typical", "0"], &["typical", "found 0", "Try"]),
         (&["--top-n-sigma=-1"], &["top-n-sigma", "found -1", "Try"]),
         (&["--xtc-probability", "2"], &["xtc probability", "found 2", "Try"]),
-        (&["--xtc-threshold", "0"], &["xtc threshold", "found 0", "Try"]),
+        (&["--xtc-probability", "1", "--xtc-threshold", "0"], &["xtc threshold", "found 0", "Try"]),
         (&["--repeat-penalty", "0"], &["repetition penalty", "found 0", "Try"]),
         (&["--presence-penalty", "inf"], &["presence penalty", "found inf", "Try"]),
         (&["--mirostat", "2", "--mirostat-tau", "0"], &["mirostat tau", "found 0", "Try"]),
@@ -95,4 +95,57 @@ fn settings_that_make_no_sense_are_named() {
     for (flags, parts) in wrong {
         generate(flags).fails(2, parts);
     }
+}
+
+/// A flag that only says how a step works is no use without the one that turns it on, and names it; a setting of the file waits for it.
+#[test]
+fn flags_that_need_another_name_it() {
+    let siskin = Siskin::new();
+    let pairs = [
+        ("xtc-threshold", "xtc-probability", "0.2"),
+        ("dynatemp-exponent", "dynatemp-range", "2"),
+        ("mirostat-tau", "mirostat", "2"),
+        ("mirostat-eta", "mirostat", "1"),
+        ("dry-base", "dry-multiplier", "2"),
+        ("dry-allowed-length", "dry-multiplier", "2"),
+        ("dry-last-n", "dry-multiplier", "2"),
+        ("dry-sequence-breaker", "dry-multiplier", "a"),
+        ("repeat-last-n", "repeat-penalty", "9"),
+        ("length-penalty", "beams", "2"),
+        ("early-stop", "beams", "never"),
+        ("stop-window", "stop-below-mean", "2"),
+    ];
+    let mut settings = String::new();
+    for (flag, needs, value) in pairs {
+        let option = format!("--{flag}={value}");
+        siskin.run(["generate", &option, "x"]).fails(2, &[&format!("--{needs} <")]);
+        settings += &format!("{flag} = \"{value}\"\n");
+    }
+    siskin.file("siskin.toml", settings.as_bytes());
+    let model = util::model();
+    let model = model.to_str().expect("a UTF-8 path");
+    siskin.run(["--config", "siskin.toml", "generate", "-m", model, "-n", "1", "x"]).ok();
+}
+
+/// Of a group, one is enough, on the command line or in the file.
+#[test]
+fn any_penalty_may_look_back() {
+    let siskin = Siskin::new();
+    for penalty in ["repeat-penalty", "presence-penalty", "frequency-penalty"] {
+        let option = format!("--{penalty}=1.5");
+        let missing = ["generate", "-m", "missing.gguf", &option, "--repeat-last-n", "9", "x"];
+        siskin.run(missing).fails(1, &["missing.gguf"]);
+        siskin.file("siskin.toml", format!("{penalty} = 1.5\nrepeat-last-n = 9\n").as_bytes());
+        let shown = siskin.run(["--config", "siskin.toml", "config", "--json", "generate"]).json();
+        assert_eq!(shown["commands"]["generate"]["repeat-last-n"]["source"], "file", "{shown}");
+    }
+}
+
+/// Beams leave no choice: the message has the flags that were given, and no other.
+#[test]
+fn beams_name_the_sampler_flags_that_are_too_much() {
+    let run = Siskin::new().run(["generate", "--beams", "2", "--mirostat", "2", "--temp", "0.5", "x"]);
+    let (message, _) = run.stderr.split_once("Usage").expect("how to use it");
+    assert_eq!(message.matches(" --").count() + message.matches("'--").count(), 3, "{message}");
+    run.fails(2, &["--beams <N>", "--mirostat <N>", "--temp <T>"]);
 }

@@ -4,6 +4,7 @@ use super::ask_args::AskArgs;
 #[cfg(feature = "grammar")]
 pub use super::grammar_args::GrammarArgs;
 pub use super::perplexity_args::Perplexity;
+use super::sample_args::SAMPLE_FLAGS;
 pub use super::sample_args::SampleArgs;
 pub use super::trace_args::Trace;
 use super::window_args::WindowArgs;
@@ -267,7 +268,7 @@ fn duration(text: &str) -> Result<Duration, String> {
 pub struct SearchArgs {
     /// Beam search: follow the N likeliest continuations side by side, instead of choosing token by token
     #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..=1024))]
-    #[arg(conflicts_with_all = ["best_of", "SampleArgs", "window"])]
+    #[arg(conflicts_with_all = SAMPLE_FLAGS.into_iter().chain(["best_of", "window"]))]
     pub beams: Option<u32>,
     /// Divide the log-probability of a continuation by its length to the power of A: 0 favours short ones, above 1 long ones
     #[arg(long, value_name = "A", default_value_t = 1.0, requires = "beams")]

@@ -147,6 +147,20 @@ impl fmt::Debug for Constraint {
     }
 }
 
+/// What to try when the compiler refuses a grammar.
+fn hint(kind: Kind) -> &'static str {
+    match kind {
+        Kind::JsonSchema => "Try without what is named here: not all of JSON Schema is supported",
+        Kind::Regex => {
+            "Try a backslash before special characters that stand for themselves, and no look-around"
+        }
+        Kind::Lark => {
+            "Try a rule `start: ...`, and a definition of every name: `name: ...` of a rule, `NAME: ...` of a token"
+        }
+        Kind::Gbnf => "Try a grammar of fewer or simpler rules",
+    }
+}
+
 /// A mistake in a grammar. A regular expression is a word of a grammar to the compiler, which the caller has not written.
 fn invalid(kind: Kind, message: &str) -> Error {
     let mut reason = words(message);
@@ -155,7 +169,7 @@ fn invalid(kind: Kind, message: &str) -> Error {
         let start = reason.find("(in regex): ").map_or(0, |at| at + "(in regex): ".len());
         reason = reason.get(start..end).unwrap_or(&reason).to_owned();
     }
-    Error::Invalid { kind, reason }
+    Error::Invalid { kind, reason, hint: hint(kind) }
 }
 
 /// Whether the compiler's message says that no token may follow; it has no other way to say so.

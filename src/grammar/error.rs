@@ -7,12 +7,14 @@ use super::Kind;
 #[non_exhaustive]
 pub enum Error {
     /// The grammar is none, or one that is not supported.
-    #[error("{kind}: {reason}")]
+    #[error("{kind}: {reason}{}{hint}", separator(.reason))]
     Invalid {
         /// What it was read as.
         kind: Kind,
         /// What is wrong, in the words of the compiler; over several lines where it points into the text.
         reason: String,
+        /// What to try.
+        hint: &'static str,
     },
     /// A grammar in GBNF has a mistake.
     #[error("GBNF grammar, line {line}: found {found}, expected {expected}")]
@@ -61,4 +63,9 @@ pub enum Error {
         /// Its id.
         token: u32,
     },
+}
+
+/// What stands between a reason and the hint: a drawing has its own lines.
+fn separator(reason: &str) -> &'static str {
+    if reason.contains('\n') { "\n" } else { ". " }
 }

@@ -120,7 +120,11 @@ impl Grammar {
 
 /// A schema with what siskin wants of blanks.
 fn schema(text: &str) -> Result<Value, Error> {
-    let invalid = |reason: String| Error::Invalid { kind: Kind::JsonSchema, reason };
+    let invalid = |reason: String| Error::Invalid {
+        kind: Kind::JsonSchema,
+        reason,
+        hint: r#"Try {"type": "object"}, and add to it"#,
+    };
     let value = serde_json::from_str(text).map_err(|error| invalid(format!("not JSON: {error}")))?;
     let blanks = json!({ "whitespace_flexible": false, "item_separator": ", ?", "key_separator": ": ?" });
     match value {
@@ -129,6 +133,6 @@ fn schema(text: &str) -> Result<Value, Error> {
             Ok(Value::Object(schema))
         }
         Value::Bool(true) => Ok(json!({ "x-guidance": blanks })),
-        other => Err(invalid(format!("found {other}, expected an object. Try {{\"type\": \"object\"}}"))),
+        other => Err(invalid(format!("found {other}, expected an object"))),
     }
 }

@@ -241,6 +241,9 @@ fn what_is_no_grammar_is_refused() {
     for grammar in each {
         let error = Constraint::new(&grammar, &BYTES).expect_err("a mistake").to_string();
         assert!(error.starts_with(&grammar.kind().to_string()) && !error.contains("backtrace"), "{error}");
+        let (reason, hint) = error.rsplit_once("Try ").expect("a hint");
+        let lines = reason.trim_end().lines().count();
+        assert!(reason.ends_with(if lines > 1 { "\n" } else { ". " }) && !hint.contains('\n'), "{error}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! A file that takes the place of another in one step.
+//! A file that takes the place of another in one step; called by prompt caches, and by the command for conversations.
 //!
 //! It is written under a name of its own beside the other one, `.NAME.PROCESS.new`, and locked meanwhile. What a killed process left under such a name
 //! nobody holds a lock on: whoever writes next deletes it.
@@ -7,8 +7,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::Path;
 
-/// Writes a file beside `path` and gives it that name, once it is whole and on disk.
-pub(super) fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
+/// Writes a file beside `path` and gives it that name, once it is whole and on disk: whoever reads `path` finds the old file or the new one, and after
+/// a failure the old one stays. The new file is readable for its owner only. Where `path` is a link, the file behind it is replaced.
+///
+/// # Errors
+/// When `write` fails, or the file cannot be made or named.
+pub fn replace(path: &Path, write: impl FnOnce(&File) -> io::Result<()>) -> io::Result<()> {
     // behind a link, the file itself
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_string_lossy();

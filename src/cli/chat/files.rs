@@ -3,8 +3,9 @@
 use super::super::{CliError, input};
 use serde::Deserialize;
 use siskin::chat::Message;
+use siskin::session::replace;
 use std::fs::{self, File};
-use std::io::BufReader;
+use std::io::{BufReader, Write};
 use std::path::{Path, PathBuf};
 
 /// What a file may hold.
@@ -37,14 +38,18 @@ pub fn check(path: &Path) -> Result<(), CliError> {
     Ok(())
 }
 
-/// Writes a conversation, if there is nothing else under this name.
+/// Writes a conversation, if there is nothing else under this name. What was saved there before stays until the new one is whole.
 pub fn save(path: &Path, messages: &[Message]) -> Result<(), CliError> {
     check(path)?;
     let failed = |error: &dyn std::fmt::Display| {
         CliError::Failed(format!("{}: cannot write it: {error}", path.display()))
     };
     let json = serde_json::to_string_pretty(messages).map_err(|error| failed(&error))?;
-    fs::write(path, json + "\n").map_err(|error| failed(&error))
+    let write = |mut file: &File| file.write_all(json.as_bytes()).and_then(|()| file.write_all(b"\n"));
+    let is_stream = fs::metadata(path).is_ok_and(|found| !found.is_file());
+    let written =
+        if is_stream { File::create(path).and_then(|file| write(&file)) } else { replace(path, write) };
+    written.map_err(|error| failed(&error))
 }
 
 /// Reads a conversation.

@@ -115,7 +115,9 @@ fn drop_idle(command: &Command, given: &[Id], held: &mut Vec<Active<'_>>) {
         let before = held.len();
         held.retain(|active| {
             let needs = missing(command, &active.tokens);
-            needs.iter().all(|name| always.contains(name) || there.contains(name))
+            // Of a group, any will do.
+            let is_there = |name: &str| there.iter().any(|other| other == name);
+            needs.iter().all(|name| always.contains(name) || name.split('|').any(is_there))
         });
         if held.len() == before {
             return;
