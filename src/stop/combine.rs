@@ -14,8 +14,9 @@ pub fn any(conditions: impl IntoIterator<Item = Box<dyn Condition>>) -> Any {
 
 /// A condition that holds once each of several has held, at the same time or one after the other.
 ///
-/// The text ends where the last of them ends it, and the reason is that one's. A condition that has held is not asked again. All of
-/// none never holds.
+/// The text ends where the last of them ends it, and the reason is that one's: of those that hold after the same token, the one that is complete at
+/// the latest byte; of these the one that removes most; of these the one given first. A condition that has held is not asked again. All of none
+/// never holds.
 ///
 /// ```
 /// use siskin::stop::{MaxTokens, Options, Reason, Sentences, Stops, Token, all};
@@ -68,6 +69,15 @@ impl Any {
     pub fn conditions(&self) -> impl ExactSizeIterator<Item = &dyn Condition> {
         self.conditions.iter().map(|condition| &**condition)
     }
+
+    /// How many of the last bytes a hit after `before` may remove.
+    pub(super) fn hold_after(&self, keep_stop: bool, before: &Before) -> usize {
+        // Below the minimum of tokens, none ends the generation before another one.
+        if !before.armed {
+            return self.hold(keep_stop);
+        }
+        self.hold_beside(keep_stop, &|next| self.foresee(next, before))
+    }
 }
 
 impl Condition for Any {
@@ -82,6 +92,14 @@ impl Condition for Any {
 
     fn hold(&self, keep_stop: bool) -> usize {
         self.conditions.iter().map(|condition| condition.hold(keep_stop)).max().unwrap_or(0)
+    }
+
+    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
+        self.conditions.iter().filter_map(|condition| condition.foresee(next, before)).min()
+    }
+
+    fn hold_beside(&self, keep_stop: bool, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        self.conditions.iter().map(|condition| condition.hold_beside(keep_stop, first)).max().unwrap_or(0)
     }
 
     fn between(&mut self, before: &Before) -> Option<Reason> {

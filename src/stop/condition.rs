@@ -153,6 +153,20 @@ pub trait Condition: Duplicate + Send + Sync {
         0
     }
 
+    /// Whether it would certainly hold if these bytes came next, in any tokens: after how many of them. `None` where it would not, or does
+    /// not know. Only asked where a hit would end the generation.
+    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
+        let _ = (next, before);
+        None
+    }
+
+    /// As [`hold`](Self::hold), beside other conditions: `first` tells after how many of the bytes it is given any of them would hold, this one
+    /// too. What another one always comes before need not be held.
+    fn hold_beside(&self, keep_stop: bool, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        let _ = first;
+        self.hold(keep_stop)
+    }
+
     /// Asked between tokens, also before the first: a reason to generate no other one. `before` is what came before the next.
     fn between(&mut self, before: &Before) -> Option<Reason> {
         let _ = before;

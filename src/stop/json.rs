@@ -35,15 +35,8 @@ impl Json {
 
     /// Moves over `byte`; whether it ends a value.
     fn step(&mut self, byte: u8) -> bool {
-        self.string = match (self.string, byte) {
-            (InString::Escape, _) => InString::Yes,
-            (InString::Yes, b'\\') => InString::Escape,
-            (InString::Yes, b'"') => InString::No,
-            (InString::Yes, _) => InString::Yes,
-            (InString::No, b'"') if !self.open.is_empty() => InString::Yes,
-            (InString::No, _) => return self.bracket(byte),
-        };
-        false
+        let is_outside = self.string.step(byte, !self.open.is_empty());
+        is_outside && self.bracket(byte)
     }
 
     fn bracket(&mut self, byte: u8) -> bool {
@@ -61,6 +54,64 @@ impl Json {
     }
 }
 
+impl InString {
+    /// Moves over `byte`; whether it is outside of strings, which begin in a value only.
+    fn step(&mut self, byte: u8, in_value: bool) -> bool {
+        let was = *self;
+        *self = match (was, byte) {
+            (InString::Escape, _) => InString::Yes,
+            (InString::Yes, b'\\') => InString::Escape,
+            (InString::Yes, b'"') => InString::No,
+            (InString::Yes, _) => InString::Yes,
+            (InString::No, b'"') if in_value => InString::Yes,
+            (InString::No, _) => InString::No,
+        };
+        was == InString::No && *self == InString::No
+    }
+}
+
+/// Brackets that can be foreseen to open.
+const AHEAD: usize = 16;
+
+/// A value that would go on: its brackets that are still open, and those that would be new.
+struct Ahead<'a> {
+    open: &'a [u8],
+    new: [u8; AHEAD],
+    count: usize,
+    string: InString,
+}
+
+impl Ahead<'_> {
+    /// As [`Json::step`]; `None` where there are too many brackets to tell.
+    fn step(&mut self, byte: u8) -> Option<bool> {
+        let in_value = self.count + self.open.len() > 0;
+        if !self.string.step(byte, in_value) {
+            return Some(false);
+        }
+        match byte {
+            b'{' | b'[' => {
+                *self.new.get_mut(self.count)? = if byte == b'{' { b'}' } else { b']' };
+                self.count += 1;
+            }
+            b'}' | b']' if self.last() == Some(byte) => {
+                match self.count {
+                    0 => self.open = &self.open[..self.open.len() - 1],
+                    _ => self.count -= 1,
+                }
+                return Some(self.count + self.open.len() == 0);
+            }
+            b'}' | b']' => (self.open, self.count) = (&[], 0),
+            _ => {}
+        }
+        Some(false)
+    }
+
+    /// The bracket that would close the innermost one.
+    fn last(&self) -> Option<u8> {
+        self.new[..self.count].last().or(self.open.last()).copied()
+    }
+}
+
 impl Condition for Json {
     fn name(&self) -> &'static str {
         "json"
@@ -70,6 +121,17 @@ impl Condition for Json {
         for (at, &byte) in (before.bytes + 1..).zip(token.piece) {
             if self.step(byte) && before.armed {
                 return Some(Hit { at, from: at, to: at, reason: Reason::Json });
+            }
+        }
+        None
+    }
+
+    fn foresee(&self, next: &[u8], _: &Before) -> Option<usize> {
+        let mut ahead = Ahead { open: &self.open, new: [0; AHEAD], count: 0, string: self.string };
+        for (used, &byte) in (1..).zip(next) {
+            match ahead.step(byte)? {
+                true => return Some(used),
+                false => {}
             }
         }
         None

@@ -82,6 +82,11 @@ impl Condition for Bytes {
         holds.then_some(Hit { at: limit, from: whole, to: whole, reason: Reason::Bytes { n: self.n } })
     }
 
+    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
+        // Beyond the limit it holds at the end of the next token, wherever that is.
+        self.n.checked_sub(before.bytes).filter(|room| (1..=next.len()).contains(room))
+    }
+
     fn hold(&self, _: bool) -> usize {
         self.chars.pending()
     }

@@ -56,6 +56,11 @@ impl Condition for Lines {
         None
     }
 
+    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
+        let hit = self.clone().see(&Token::new(0, next), before)?;
+        Some(hit.at - before.bytes)
+    }
+
     fn hold(&self, keep_stop: bool) -> usize {
         usize::from(!keep_stop && self.carriage && self.text && self.done + 1 >= self.n)
     }
@@ -127,6 +132,11 @@ impl Condition for Paragraphs {
             }
         }
         None
+    }
+
+    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
+        let hit = self.clone().see(&Token::new(0, next), before)?;
+        Some(hit.at - before.bytes)
     }
 
     fn hold(&self, keep_stop: bool) -> usize {

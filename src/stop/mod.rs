@@ -36,8 +36,9 @@
 //! chosen all the same counts, and has no text.
 //!
 //! # Hold-back
-//! Text is held back as long as one of the conditions, by itself, may still remove it, and no longer; held text is printed when the
-//! generation ends otherwise.
+//! Text is held back as long as something that may come next would remove it, and no longer: a stop text that cannot become complete before another
+//! condition holds is not waited for. Two kinds are judged by what each condition would remove by itself, which may be more: regular expressions, and
+//! conditions that all have to hold. Held text is printed when the generation ends otherwise.
 //! What is printed and where it ends depends on the bytes alone, not on how tokens cut them.
 
 mod chars;
@@ -150,7 +151,7 @@ impl Stops {
             self.held.clear();
             return Some(hit.reason);
         }
-        let hold = self.conditions.hold(self.options.rules.keep_stop);
+        let hold = self.conditions.hold_after(self.options.rules.keep_stop, &self.before());
         self.release((self.printed + self.held.len()).saturating_sub(hold), out);
         self.check()
     }

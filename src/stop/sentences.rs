@@ -203,6 +203,11 @@ impl Condition for Sentences {
         None
     }
 
+    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
+        let hit = self.clone().see(&Token::new(0, next), before)?;
+        Some(hit.at - before.bytes)
+    }
+
     fn hold(&self, _: bool) -> usize {
         let back = match self.place {
             _ if self.done + 1 < self.n => 0,

@@ -2,7 +2,7 @@
 //!
 //! Each text has a Knuth-Morris-Pratt automaton, whose state is how many of the text's first bytes the stream
 //! ends with (D. E. Knuth, J. H. Morris and V. R. Pratt, "Fast pattern matching in strings", 1977). The states
-//! say everything: a full one is a match, and the largest is how many bytes have to be held back. The held bytes
+//! say everything: a full one is a match, and the largest is how many bytes have to be held back, unless another match always comes first. The held bytes
 //! are then by definition the beginning of a known text, so not even a buffer for them is needed.
 
 use super::{Before, Condition, Error, Hit, Reason, Token};
@@ -15,7 +15,8 @@ use std::fmt;
 /// - The match is the one that is complete first. Of several that end at the same byte, the longest (which
 ///   starts first); of equal texts, the one given first. So no text has to be generated only to see whether a
 ///   longer stop text might follow.
-/// - What is held back is the longest end of the stream that is the beginning of a stop text, never more.
+/// - What is held back is the longest end of the stream that is the beginning of a stop text, never more: of texts that can become complete,
+///   which a text that has another one inside of it cannot.
 /// - Neither the stop text nor anything after it is ever emitted.
 /// - Time is linear in the bytes pushed, times the number of stop texts. Nothing allocates but the output.
 ///
@@ -86,6 +87,11 @@ impl StopTexts {
         self.held().len
     }
 
+    /// After how many of the `next` bytes a text would be complete, at the earliest.
+    fn first(&self, next: &[u8]) -> Option<usize> {
+        self.texts.iter().filter_map(|automaton| automaton.first(next)).min()
+    }
+
     /// Ends the stream: appends to `out` the bytes held back, as no more can follow them. After a match: nothing.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.release(self.held(), &[], 0, out);
@@ -110,9 +116,15 @@ impl StopTexts {
         found
     }
 
-    /// The longest end of the stream that is the beginning of a stop text.
+    /// The longest end of the stream that is the beginning of a stop text, of those that can become complete before any other is.
     fn held(&self) -> Held {
-        let all = self.texts.iter().enumerate().map(|(text, automaton)| Held { text, len: automaton.state });
+        self.held_before(&|next| self.first(next))
+    }
+
+    /// Likewise, where `first` tells after how many bytes something ends the stream.
+    fn held_before(&self, first: &dyn Fn(&[u8]) -> Option<usize>) -> Held {
+        let all = self.texts.iter().enumerate();
+        let all = all.map(|(text, automaton)| Held { text, len: automaton.longest_before(first) });
         all.max_by_key(|held| held.len).unwrap_or_default()
     }
 
@@ -149,8 +161,16 @@ impl Condition for StopTexts {
         None
     }
 
+    fn foresee(&self, next: &[u8], _: &Before) -> Option<usize> {
+        self.first(next)
+    }
+
     fn hold(&self, keep_stop: bool) -> usize {
         if keep_stop { 0 } else { self.held_len() }
+    }
+
+    fn hold_beside(&self, keep_stop: bool, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        if keep_stop { 0 } else { self.held_before(first).len }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -197,12 +217,35 @@ impl Automaton {
 
     /// Moves over `byte`; whether the whole text has now been seen.
     fn step(&mut self, byte: u8) -> bool {
-        while self.state > 0 && self.text.get(self.state) != Some(&byte) {
-            self.state = self.borders[self.state];
-        }
-        if self.text.get(self.state) == Some(&byte) {
-            self.state += 1;
-        }
+        self.state = self.after(self.state, byte);
         self.state == self.text.len()
+    }
+
+    /// The state that `byte` leads to from `state`.
+    fn after(&self, mut state: usize, byte: u8) -> usize {
+        while state > 0 && self.text.get(state) != Some(&byte) {
+            state = self.borders[state];
+        }
+        state + usize::from(self.text.get(state) == Some(&byte))
+    }
+
+    /// After how many of the `next` bytes the text is complete.
+    fn first(&self, next: &[u8]) -> Option<usize> {
+        let mut state = self.state;
+        let complete = |&byte: &u8| {
+            state = self.after(state, byte);
+            state == self.text.len()
+        };
+        next.iter().position(complete).map(|i| i + 1)
+    }
+
+    /// The longest beginning of the text that the stream ends with and that can still become all of it before something ends the stream: what
+    /// `first` says of the bytes that lack.
+    fn longest_before(&self, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        let mut state = self.state;
+        while state > 0 && first(&self.text[state..]).is_some_and(|at| at < self.text.len() - state) {
+            state = self.borders[state];
+        }
+        state
     }
 }

@@ -7,6 +7,8 @@ mod limits;
 mod regex;
 mod sentences;
 mod texts;
+mod ties;
+mod together;
 
 /// Cuts `stream` after byte `i` wherever bit `i` of `cuts` is set.
 pub(super) fn cut(stream: &[u8], cuts: u128) -> Vec<&[u8]> {

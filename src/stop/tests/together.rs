@@ -1,0 +1,187 @@
+//! Conditions beside each other: what is printed and when, against all that may come next, and which of them wins.
+
+use super::cut;
+use crate::stop::{Any, Before, Condition, Options, Rules, Stops, Token};
+use proptest::prelude::*;
+use siskin_tools::emulated;
+
+/// What texts are made of, and what may come next.
+const LETTERS: &[&str] = &["a", "b", "A", ".", " ", "\n", "\r", "{", "}"];
+/// Stop texts, of which some have others inside of them, or what other conditions stop at.
+const TEXTS: &[&str] = &["ab", "aba", "b", "a\nb", "{}a", "\n\n", " A", "a. ", "bAa"];
+
+/// Everything of up to two letters, as one token; where tokens count, also in two, behind enough empty ones to have as many as there must be, and with
+/// those in between.
+fn continuations(options: &Options) -> Vec<Vec<Vec<u8>>> {
+    let letters = || LETTERS.iter().map(|letter| letter.as_bytes().to_vec());
+    let pairs = || letters().flat_map(|a| letters().map(move |b| [a.clone(), b]));
+    let whole = letters().chain(pairs().map(|pair| pair.concat()));
+    if options.rules.min_tokens == 0 {
+        return whole.map(|token| vec![token]).collect();
+    }
+    let none = vec![Vec::new(); 4];
+    let behind = |token: Vec<u8>| [&none[..], &[token]].concat();
+    let apart = |[a, b]: [Vec<u8>; 2]| [vec![a.clone(), b.clone()], [&[a], &none[..], &[b]].concat()];
+    whole.flat_map(|token| [vec![token.clone()], behind(token)]).chain(pairs().flat_map(apart)).collect()
+}
+
+/// Conditions that have seen some tokens, and nothing that holds text back.
+#[derive(Clone)]
+struct Plain<'a> {
+    options: &'a Options,
+    conditions: Any,
+    before: Before,
+}
+
+impl<'a> Plain<'a> {
+    fn new(options: &'a Options) -> Plain<'a> {
+        Plain { options, conditions: options.conditions().unwrap(), before: Before::default() }
+    }
+
+    /// Where the text ends, if this token ends it.
+    fn see(&mut self, piece: &[u8]) -> Option<usize> {
+        self.before.armed = self.before.tokens + 1 >= self.options.rules.min_tokens;
+        let hit = self.conditions.see(&Token::new(1, piece), &self.before).filter(|_| self.before.armed);
+        self.before.tokens += 1;
+        self.before.bytes += piece.len();
+        hit.map(|hit| if self.options.rules.keep_stop { hit.to } else { hit.from })
+    }
+
+    /// The longest text that nothing that may come next makes shorter.
+    fn safe(&self, next: &[Vec<Vec<u8>>]) -> usize {
+        let end = |tokens: &Vec<Vec<u8>>| {
+            let mut copy = self.clone();
+            tokens.iter().find_map(|piece| copy.see(piece))
+        };
+        next.iter().filter_map(end).min().unwrap_or(usize::MAX).min(self.before.bytes)
+    }
+}
+
+/// Gives `pieces` to conditions and compares what is printed after each with what is safe by `expected`.
+fn compare(options: &Options, pieces: &[&[u8]], expected: &dyn Fn(&[&[u8]], &Plain<'_>) -> usize) {
+    let (mut stops, mut plain, mut out) = (Stops::new(options.clone()).unwrap(), Plain::new(options), vec![]);
+    for (count, piece) in (1..).zip(pieces) {
+        let stopped = stops.step(&Token::new(1, piece), &mut out).is_some();
+        let end = plain.see(piece);
+        assert_eq!(stopped, end.is_some(), "{pieces:?} {options:?}");
+        let printed = end.unwrap_or_else(|| expected(&pieces[..count], &plain));
+        assert_eq!(out, pieces[..count].concat()[..printed], "{:?} {options:?}", &pieces[..count]);
+        if stopped {
+            return;
+        }
+    }
+}
+
+/// Some conditions of every kind that looks at text, but for expressions.
+fn options() -> impl Strategy<Value = Options> {
+    let texts = prop::sample::subsequence(TEXTS, 0..4);
+    let count = || prop::option::of(1usize..3);
+    let counts = (count(), count(), count(), prop::option::of(3usize..12), any::<bool>());
+    (texts, counts, any::<bool>(), prop_oneof![2 => Just(0usize), 1 => 1usize..5]).prop_map(
+        |(texts, (sentences, paragraphs, lines, bytes, json), keep_stop, min_tokens)| {
+            let rules = Rules {
+                sentences,
+                paragraphs,
+                lines,
+                bytes,
+                json,
+                keep_stop,
+                min_tokens,
+                ..Rules::default()
+            };
+            Options { texts: texts.into_iter().map(String::from).collect(), rules, ..Options::default() }
+        },
+    )
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop::collection::vec(prop::sample::select(LETTERS), 0..9).prop_map(|parts| parts.concat())
+}
+
+/// Each of the conditions alone.
+fn alone(options: &Options) -> Vec<Options> {
+    let Rules { sentences, paragraphs, lines, bytes, json, keep_stop, .. } = options.rules;
+    let with = |set: &dyn Fn(&mut Options)| {
+        let mut one = Options { rules: Rules { keep_stop, ..Rules::default() }, ..Options::default() };
+        set(&mut one);
+        one
+    };
+    let texts = options.texts.iter().map(|text| with(&|one| one.texts = vec![text.clone()]));
+    let rules = [
+        with(&|one| one.rules.sentences = sentences),
+        with(&|one| one.rules.paragraphs = paragraphs),
+        with(&|one| one.rules.lines = lines),
+        with(&|one| one.rules.bytes = bytes),
+        with(&|one| one.rules.json = json),
+    ];
+    #[cfg(feature = "regex")]
+    let regexes =
+        options.rules.regexes.iter().map(|regex| with(&|one| one.rules.regexes = vec![regex.clone()]));
+    #[cfg(not(feature = "regex"))]
+    let regexes = std::iter::empty();
+    texts.chain(rules).chain(regexes).collect()
+}
+
+/// What is safe from each condition that has not held yet, by itself.
+fn safe_from_each(each: &[Options], pieces: &[&[u8]], next: &[Vec<Vec<u8>>]) -> usize {
+    let safe = |options: &Options| {
+        let mut plain = Plain::new(options);
+        let has_held = pieces.iter().any(|piece| plain.see(piece).is_some());
+        if has_held { usize::MAX } else { plain.safe(next) }
+    };
+    each.iter().map(safe).min().unwrap_or(usize::MAX).min(pieces.concat().len())
+}
+
+fn cases(native: u32) -> ProptestConfig {
+    ProptestConfig::with_cases(if emulated() { native / 8 } else { native })
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    /// Of several conditions of which one is enough: neither more nor less than what no continuation removes.
+    #[test]
+    fn any_of_them_prints_all_that_is_safe(options in options(), text in text(), cuts: u128) {
+        let (bytes, next) = (text.as_bytes(), continuations(&options));
+        for pieces in [cut(bytes, cuts), bytes.chunks(1).collect()] {
+            compare(&options, &pieces, &|_, plain| plain.safe(&next));
+        }
+    }
+
+    /// Of several that all have to hold: what none of those that are to come removes by itself, which is never more than what is safe.
+    #[test]
+    fn all_of_them_print_what_each_leaves(mut options in options(), text in text(), cuts: u128) {
+        (options.rules.all, options.rules.min_tokens) = (true, 0);
+        let (each, next) = (alone(&options), continuations(&options));
+        compare(&options, &cut(text.as_bytes(), cuts), &|pieces, plain| {
+            let printed = safe_from_each(&each, pieces, &next);
+            assert!(printed <= plain.safe(&next), "{pieces:?} {options:?}");
+            printed
+        });
+    }
+}
+
+#[cfg(feature = "regex")]
+proptest! {
+    #![proptest_config(cases(32))]
+
+    /// Beside an expression: at least what is safe from each, and never more than what is safe from all.
+    #[test]
+    fn beside_an_expression(mut options in options(), text in text(), cuts: u128, regex in prop::sample::select(vec!["a+b", r"\bA", "b.", "(?m)^a"])) {
+        options.rules.regexes.push(regex.into());
+        options.rules.min_tokens = 0;
+        let (each, next) = (alone(&options), continuations(&options));
+        let (mut stops, mut plain, mut out) = (Stops::new(options.clone()).unwrap(), Plain::new(&options), vec![]);
+        let pieces = cut(text.as_bytes(), cuts);
+        for count in 1..=pieces.len() {
+            let reason = stops.step(&Token::new(1, pieces[count - 1]), &mut out);
+            prop_assert_eq!(reason.is_some(), plain.see(pieces[count - 1]).is_some());
+            if reason.is_some() {
+                return Ok(());
+            }
+            let seen = &pieces[..count];
+            let range = safe_from_each(&each, seen, &next)..=plain.safe(&next);
+            prop_assert!(range.contains(&out.len()), "{} {:?} {:?}", out.len(), range, seen);
+        }
+    }
+}
