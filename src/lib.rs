@@ -50,8 +50,8 @@
 //! - Only [`gguf`] sees file offsets; after a file is opened, nothing in it can cause a panic.
 //! - [`ops`] knows no cache, [`model`] no text, [`session`] no terminal.
 //! - `unsafe` lives in `simd/`, `gguf/map.rs`, `gguf/fault.rs` and `threads.rs` only.
-//! - Nothing allocates per token, except for the texts and stop conditions of searches, for the texts of batches as they grow, and where text is held
-//!   to a grammar.
+//! - Nothing allocates per token, except for the texts of searches and batches as they grow, where a search has stop conditions, and where text is held to
+//!   a grammar.
 //! - A result depends on the instruction set and on whether tokens run alone or in batches of four and more, which round differently (of a
 //!   mixture, the tokens of an expert count); never on the number of threads, nor in a [`batch`] on what else is in it.
 

@@ -9,6 +9,7 @@ use siskin::kv::KvType;
 use siskin::model::Model;
 use siskin::ops::Cpu;
 use siskin::sample;
+use siskin::search::{self, Beams};
 use siskin::session::{Options, Session, Window};
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
@@ -19,7 +20,10 @@ use siskin_tools::meter;
 static ALLOCATOR: meter::Counting = meter::Counting;
 
 fn main() {
-    meter::main(&[("a_step_allocates_nothing", a_step_allocates_nothing)]);
+    meter::main(&[
+        ("a_step_allocates_nothing", a_step_allocates_nothing),
+        ("beams_allocate_for_texts_alone", beams_allocate_for_texts_alone),
+    ]);
 }
 
 /// Every condition, none of which comes to hold.
@@ -72,4 +76,27 @@ fn steps(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], options: &Options
     });
     assert!(session.ended().is_some() && text.len() > 100, "{text}");
     assert_eq!(memory.allocations, 0, "in 100 steps with keys and values as {}", options.kv_type.name());
+}
+
+/// Twice as many steps of a beam search ask for memory no more often, but where a text outgrows what it has.
+fn beams_allocate_for_texts_alone() {
+    let file = Gguf::open(&util::model()).expect("the model opens");
+    let model = Model::load(&file).expect("it is a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
+    let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
+    const BEAMS: usize = 4;
+    let allocations = |max_tokens: usize| {
+        let options =
+            Options { max_tokens, branches: BEAMS, beams: true, ignore_eos: true, ..Options::default() };
+        let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
+        let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session");
+        session.prefill(&prompt, |_| {}, None).expect("prefill");
+        let search = || search::beams(&mut session, &Beams::new(BEAMS), |_| {});
+        let (found, memory) = meter::measure(search);
+        assert_eq!(found.expect("continuations").continuations[0].tokens.len(), max_tokens);
+        memory.allocations
+    };
+    let (short, long) = (allocations(50), allocations(100));
+    // the texts of now and of the next step, twice as long
+    assert!(long <= short + 2 * 2 * BEAMS, "{short} and {long} allocations");
 }

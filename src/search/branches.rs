@@ -23,6 +23,7 @@ pub fn beams(
     if let Some(found) = branches.nothing_to_do() {
         return Ok(found);
     }
+    branches.reserve();
     let mut search = Search::new(&mut branches, *options);
     search.run(progress)?;
     let (hypotheses, tree) = (search.hypotheses, search.tree.map_or_else(Vec::new, |tree| tree.nodes));
@@ -94,8 +95,10 @@ struct Branches<'s, 'm> {
     vocabulary: usize,
     logits: Vec<f32>,
     tracks: Vec<Track>,
-    /// Those that go on, of the step that is being taken.
+    /// Those that go on, of the step that is being taken, and behind them those that nobody needs, to be used again.
     next: Vec<Track>,
+    /// How many go on.
+    going: usize,
 }
 
 impl<'s, 'm> Branches<'s, 'm> {
@@ -108,7 +111,7 @@ impl<'s, 'm> Branches<'s, 'm> {
         let logits = Vec::with_capacity(count * vocabulary);
         let tracks =
             vec![Track::new(Stops::new(session.conditions().clone())?, session.first_allowed().clone())];
-        Ok(Branches { session, count, vocabulary, logits, tracks, next: Vec::new() })
+        Ok(Branches { session, count, vocabulary, logits, tracks, next: Vec::new(), going: 0 })
     }
 
     /// One continuation without tokens, where no token may be generated.
@@ -116,6 +119,22 @@ impl<'s, 'm> Branches<'s, 'm> {
         let reason = self.tracks[0].ended()?;
         let none = Continuation { tokens: Vec::new(), text: String::new(), logprob: 0.0, score: 0.0, reason };
         Some(Found { continuations: vec![none], tree: Vec::new() })
+    }
+
+    /// Makes room for the sequences of now and the next ones.
+    fn reserve(&mut self) {
+        self.tracks.reserve_exact(self.count - self.tracks.len());
+        self.next.reserve_exact(self.count);
+    }
+
+    /// What a sequence has come to, to go on by itself.
+    fn copy_of(&mut self, sequence: usize) -> &mut Track {
+        let from = &self.tracks[sequence];
+        match self.next.get_mut(self.going) {
+            Some(track) => track.copy_from(from),
+            None => self.next.push(from.clone()),
+        }
+        &mut self.next[self.going]
     }
 
     /// Runs a token of each sequence, or without any begins with what the prompt's logits say.
@@ -142,7 +161,7 @@ impl Language for Branches<'_, '_> {
         self.run(parents, tokens);
         if !tokens.is_empty() {
             std::mem::swap(&mut self.tracks, &mut self.next);
-            self.next.clear();
+            self.going = 0;
         }
         for (track, logits) in self.tracks.iter_mut().zip(self.logits.chunks_exact(self.vocabulary)) {
             track.look(logits)?;
@@ -164,13 +183,12 @@ impl Language for Branches<'_, '_> {
         token: TokenId,
         logprob: f64,
     ) -> Result<Option<(Reason, String)>, Error> {
-        let mut track = self.tracks[parent].clone();
-        let reason = track.step(self.session.tokenizer(), token, logprob)?;
-        if reason.is_none() {
-            self.next.push(track);
-            return Ok(None);
-        }
-        Ok(reason.map(|reason| (reason, track.text())))
+        let tokenizer = self.session.tokenizer();
+        let track = self.copy_of(parent);
+        let reason = track.step(tokenizer, token, logprob)?;
+        let ended = reason.map(|reason| (reason, track.text()));
+        self.going += usize::from(ended.is_none());
+        Ok(ended)
     }
 
     fn text(&self, sequence: usize) -> String {

@@ -24,6 +24,14 @@ impl Track {
         Track { stops, allowed, certain: Vec::new(), piece: Vec::new(), entropy: None }
     }
 
+    /// Becomes what another one is that began in the same way. Memory that is there is used again; stop conditions and a grammar are cloned.
+    pub fn copy_from(&mut self, other: &Track) {
+        self.stops.copy_from(&other.stops);
+        self.allowed.clone_from(&other.allowed);
+        self.certain.clone_from(&other.certain);
+        self.entropy = other.entropy;
+    }
+
     /// Whether a condition wants to know the probabilities of tokens.
     pub fn needs_logprob(&self) -> bool {
         self.stops.needs().logprob

@@ -5,7 +5,7 @@ use crate::stop;
 use crate::tokenizer::{TokenId, Tokenizer};
 use std::time::Instant;
 
-impl Session<'_> {
+impl<'m> Session<'m> {
     /// Tokens that there is room for: of each branch, or behind those that were run.
     pub fn room(&self) -> usize {
         match self.plan.branches.count {
@@ -18,7 +18,7 @@ impl Session<'_> {
         &self.options
     }
 
-    pub(crate) fn tokenizer(&self) -> &Tokenizer {
+    pub(crate) fn tokenizer(&self) -> &'m Tokenizer {
         self.tokenizer
     }
 

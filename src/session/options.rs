@@ -16,8 +16,7 @@ pub struct Options {
     pub max_tokens: usize,
     /// Continuations that a search can follow at once, each with room for `max_tokens`; 0 for a session that generates one.
     pub branches: usize,
-    /// The continuations are those of a beam search ([`crate::search::beams`]), for which memory is planned then; otherwise of samples
-    /// ([`crate::search::samples`]).
+    /// The continuations are those of a beam search, for which memory is planned then; otherwise they are samples.
     pub beams: bool,
     /// Positions to use of the model's context; `None` for all that it was trained with.
     pub context: Option<usize>,

@@ -65,6 +65,11 @@ pub struct Any {
 }
 
 impl Any {
+    /// Becomes what another one is.
+    pub(super) fn copy_from(&mut self, other: &Any) {
+        self.conditions.clone_from(&other.conditions);
+    }
+
     /// The conditions, in the order given.
     pub fn conditions(&self) -> impl ExactSizeIterator<Item = &dyn Condition> {
         self.conditions.iter().map(|condition| &**condition)

@@ -135,6 +135,13 @@ impl Stops {
         Ok(Stops { options, conditions, generated: 0, printed: 0, held: Vec::with_capacity(RESERVED) })
     }
 
+    /// Goes on from where another one is that has the same options. Memory that is there is used again; conditions are cloned.
+    pub(crate) fn copy_from(&mut self, other: &Stops) {
+        self.conditions.copy_from(&other.conditions);
+        (self.generated, self.printed) = (other.generated, other.printed);
+        self.held.clone_from(&other.held);
+    }
+
     /// Takes a generated token, and appends to `out` what can be printed now. Returns why to stop, if so. Must not be called again
     /// after that.
     pub fn step(&mut self, token: &Token<'_>, out: &mut Vec<u8>) -> Option<Reason> {
