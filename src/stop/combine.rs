@@ -1,7 +1,7 @@
 //! Conditions made of conditions, and of closures.
 
 use super::condition::Described;
-use super::{Before, Condition, Hit, Needs, Reason, Token};
+use super::{Before, Condition, Foreseen, Hit, Needs, Reason, Token};
 use std::fmt;
 
 /// A condition that holds when the first of several does; [`Stops`](super::Stops) keeps its own conditions in one.
@@ -81,7 +81,7 @@ impl Any {
         if !before.armed {
             return self.hold(keep_stop);
         }
-        self.hold_beside(keep_stop, &|next| self.foresee(next, before))
+        self.hold_beside(keep_stop, before, &|next| self.foresee(next, before).after())
     }
 }
 
@@ -99,12 +99,17 @@ impl Condition for Any {
         self.conditions.iter().map(|condition| condition.hold(keep_stop)).max().unwrap_or(0)
     }
 
-    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
-        self.conditions.iter().filter_map(|condition| condition.foresee(next, before)).min()
+    fn foresee(&self, next: &[u8], before: &Before) -> Foreseen {
+        let each = || self.conditions.iter().map(|condition| condition.foresee(next, before));
+        match each().filter_map(Foreseen::after).min() {
+            None if each().any(|seen| seen == Foreseen::Unknown) => Foreseen::Unknown,
+            first => first.into(),
+        }
     }
 
-    fn hold_beside(&self, keep_stop: bool, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
-        self.conditions.iter().map(|condition| condition.hold_beside(keep_stop, first)).max().unwrap_or(0)
+    fn hold_beside(&self, keep_stop: bool, before: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        let holds = self.conditions.iter().map(|condition| condition.hold_beside(keep_stop, before, first));
+        holds.max().unwrap_or(0)
     }
 
     fn between(&mut self, before: &Before) -> Option<Reason> {
@@ -158,6 +163,29 @@ impl Condition for All {
 
     fn hold(&self, keep_stop: bool) -> usize {
         self.waiting().map(|condition| condition.hold(keep_stop)).max().unwrap_or(0)
+    }
+
+    fn foresee(&self, next: &[u8], before: &Before) -> Foreseen {
+        let each = || self.waiting().map(|condition| condition.foresee(next, before));
+        if each().any(|seen| seen == Foreseen::No) {
+            return Foreseen::No;
+        }
+        let last = each().map(Foreseen::after).try_fold(0, |last, after| Some(last.max(after?)));
+        last.map_or(Foreseen::Unknown, Foreseen::After)
+    }
+
+    /// The last of them ends the text. So it is too late for one that has held before, and none counts while another certainly does not hold.
+    fn hold_beside(&self, keep_stop: bool, before: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        let holds = self.waiting().map(|condition| {
+            let too_late = |next: &[u8]| match self.foresee(next, before) {
+                Foreseen::No => Some(0),
+                Foreseen::After(_) | Foreseen::Unknown => {
+                    first(next).into_iter().chain(condition.foresee(next, before).after()).min()
+                }
+            };
+            condition.hold_beside(keep_stop, before, &too_late)
+        });
+        holds.max().unwrap_or(0)
     }
 
     fn between(&mut self, before: &Before) -> Option<Reason> {

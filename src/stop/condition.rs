@@ -80,6 +80,34 @@ impl Hit {
     }
 }
 
+/// What a condition says of bytes that may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreseen {
+    /// It would hold after so many of them, or sooner.
+    After(usize),
+    /// It would not hold.
+    No,
+    /// That depends on more than the bytes.
+    Unknown,
+}
+
+impl Foreseen {
+    /// After how many bytes it certainly holds.
+    pub fn after(self) -> Option<usize> {
+        match self {
+            Foreseen::After(bytes) => Some(bytes),
+            Foreseen::No | Foreseen::Unknown => None,
+        }
+    }
+}
+
+/// After so many bytes, or not.
+impl From<Option<usize>> for Foreseen {
+    fn from(after: Option<usize>) -> Foreseen {
+        after.map_or(Foreseen::No, Foreseen::After)
+    }
+}
+
 /// What conditions want to know of each token, beyond its id and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs {
@@ -153,17 +181,17 @@ pub trait Condition: Duplicate + Send + Sync {
         0
     }
 
-    /// Whether it would certainly hold if these bytes came next, in any tokens: after how many of them. `None` where it would not, or does
-    /// not know. Only asked where a hit would end the generation.
-    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
+    /// Whether it would hold if these bytes came next, in any tokens. Only asked where a hit would end the generation, or count for
+    /// [`all`](super::all).
+    fn foresee(&self, next: &[u8], before: &Before) -> Foreseen {
         let _ = (next, before);
-        None
+        Foreseen::Unknown
     }
 
-    /// As [`hold`](Self::hold), beside other conditions: `first` tells after how many of the bytes it is given any of them would hold, this one
-    /// too. What another one always comes before need not be held.
-    fn hold_beside(&self, keep_stop: bool, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
-        let _ = first;
+    /// As [`hold`](Self::hold), beside other conditions: `first` tells after how many of the bytes that it is given it would be too late, because the
+    /// text ends or this condition does not end it any more. What can only be removed later than that need not be held.
+    fn hold_beside(&self, keep_stop: bool, before: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        let _ = (before, first);
         self.hold(keep_stop)
     }
 

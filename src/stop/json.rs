@@ -1,6 +1,6 @@
 //! Stopping after a JSON value.
 
-use super::{Before, Condition, Hit, Reason, Token};
+use super::{Before, Condition, Foreseen, Hit, Reason, Token};
 use std::fmt;
 
 /// Nesting that is reserved for; deeper values allocate.
@@ -126,15 +126,16 @@ impl Condition for Json {
         None
     }
 
-    fn foresee(&self, next: &[u8], _: &Before) -> Option<usize> {
+    fn foresee(&self, next: &[u8], _: &Before) -> Foreseen {
         let mut ahead = Ahead { open: &self.open, new: [0; AHEAD], count: 0, string: self.string };
         for (used, &byte) in (1..).zip(next) {
-            match ahead.step(byte)? {
-                true => return Some(used),
-                false => {}
+            match ahead.step(byte) {
+                Some(true) => return Foreseen::After(used),
+                Some(false) => {}
+                None => return Foreseen::Unknown,
             }
         }
-        None
+        Foreseen::No
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

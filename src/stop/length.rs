@@ -1,7 +1,7 @@
 //! Stopping after so many tokens or bytes.
 
 use super::chars::Chars;
-use super::{Before, Condition, Error, Hit, Reason, Token};
+use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token};
 use std::fmt;
 
 /// Stops after `n` tokens, the last of which is printed. For [`all`](super::all) and the like; a generation's own limit is
@@ -82,9 +82,12 @@ impl Condition for Bytes {
         holds.then_some(Hit { at: limit, from: whole, to: whole, reason: Reason::Bytes { n: self.n } })
     }
 
-    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
-        // Beyond the limit it holds at the end of the next token, wherever that is.
-        self.n.checked_sub(before.bytes).filter(|room| (1..=next.len()).contains(room))
+    fn foresee(&self, next: &[u8], before: &Before) -> Foreseen {
+        match self.n.saturating_sub(before.bytes) {
+            // Beyond the limit it holds at the end of the next token, wherever that is.
+            0 => Foreseen::Unknown,
+            room => Some(room).filter(|room| *room <= next.len()).into(),
+        }
     }
 
     fn hold(&self, _: bool) -> usize {

@@ -3,7 +3,7 @@
 //! A line end is `\n` or `\r\n`. A line counts if it has anything but spaces, tabs and carriage returns: answers often begin with blank
 //! lines. A paragraph is lines that count one after the other; a blank line ends it.
 
-use super::{Before, Condition, Error, Hit, Reason, Token};
+use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token};
 use std::fmt;
 
 /// Stops after `n` lines with text in them. The line end of the last one is the stop text.
@@ -56,9 +56,9 @@ impl Condition for Lines {
         None
     }
 
-    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
-        let hit = self.clone().see(&Token::new(0, next), before)?;
-        Some(hit.at - before.bytes)
+    fn foresee(&self, next: &[u8], before: &Before) -> Foreseen {
+        let hit = self.clone().see(&Token::new(0, next), before);
+        hit.map(|hit| hit.at - before.bytes).into()
     }
 
     fn hold(&self, keep_stop: bool) -> usize {
@@ -134,9 +134,9 @@ impl Condition for Paragraphs {
         None
     }
 
-    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
-        let hit = self.clone().see(&Token::new(0, next), before)?;
-        Some(hit.at - before.bytes)
+    fn foresee(&self, next: &[u8], before: &Before) -> Foreseen {
+        let hit = self.clone().see(&Token::new(0, next), before);
+        hit.map(|hit| hit.at - before.bytes).into()
     }
 
     fn hold(&self, keep_stop: bool) -> usize {
@@ -146,6 +146,13 @@ impl Condition for Paragraphs {
             Gap::Carriage => 1,
             Gap::Outside | Gap::Inside => 0,
         }
+    }
+
+    /// Behind a carriage return, two line ends have to come before anything else ends the text; otherwise the next byte decides.
+    fn hold_beside(&self, keep_stop: bool, _: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+        let needs = b"\n\n";
+        let comes_before = || first(needs).is_some_and(|at| at < needs.len());
+        if self.gap == Gap::Carriage && comes_before() { 0 } else { self.hold(keep_stop) }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -37,8 +37,9 @@
 //!
 //! # Hold-back
 //! Text is held back as long as something that may come next would remove it, and no longer: a stop text that cannot become complete before another
-//! condition holds is not waited for. Two kinds are judged by what each condition would remove by itself, which may be more: regular expressions, and
-//! conditions that all have to hold. Held text is printed when the generation ends otherwise.
+//! condition holds, or that would not be the last of all, is not waited for. Some things are judged by what a condition would remove by itself, which may
+//! be more: matches of regular expressions; the white space at the end of a sentence, paragraph or line of several conditions that all have to hold;
+//! and with [`Rules::keep_stop`] that at the end of a sentence. Held text is printed when the generation ends otherwise.
 //! What is printed and where it ends depends on the bytes alone, not on how tokens cut them.
 
 mod chars;
@@ -61,7 +62,7 @@ mod texts;
 mod time;
 
 pub use combine::{All, Any, When, all, any, when};
-pub use condition::{Before, Condition, Duplicate, Hit, Needs, Token};
+pub use condition::{Before, Condition, Duplicate, Foreseen, Hit, Needs, Token};
 pub use confidence::{Below, BelowMean, Entropy};
 pub use error::Error;
 pub use json::Json;

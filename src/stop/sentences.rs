@@ -1,7 +1,7 @@
 //! Stopping after sentences, by a rule that needs no model and no language.
 
 use super::chars::{Chars, Unit};
-use super::{Before, Condition, Error, Hit, Reason, Token};
+use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token};
 use std::fmt;
 
 /// Abbreviations that never end a sentence: what they belong to comes after them.
@@ -203,9 +203,9 @@ impl Condition for Sentences {
         None
     }
 
-    fn foresee(&self, next: &[u8], before: &Before) -> Option<usize> {
-        let hit = self.clone().see(&Token::new(0, next), before)?;
-        Some(hit.at - before.bytes)
+    fn foresee(&self, next: &[u8], before: &Before) -> Foreseen {
+        let hit = self.clone().see(&Token::new(0, next), before);
+        hit.map(|hit| hit.at - before.bytes).into()
     }
 
     fn hold(&self, _: bool) -> usize {

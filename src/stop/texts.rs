@@ -5,7 +5,7 @@
 //! say everything: a full one is a match, and the largest is how many bytes have to be held back, unless another match always comes first. The held bytes
 //! are then by definition the beginning of a known text, so not even a buffer for them is needed.
 
-use super::{Before, Condition, Error, Hit, Reason, Token};
+use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token};
 use std::fmt;
 
 /// A matcher of several stop texts over a stream of bytes, with hold-back.
@@ -161,15 +161,15 @@ impl Condition for StopTexts {
         None
     }
 
-    fn foresee(&self, next: &[u8], _: &Before) -> Option<usize> {
-        self.first(next)
+    fn foresee(&self, next: &[u8], _: &Before) -> Foreseen {
+        self.first(next).into()
     }
 
     fn hold(&self, keep_stop: bool) -> usize {
         if keep_stop { 0 } else { self.held_len() }
     }
 
-    fn hold_beside(&self, keep_stop: bool, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+    fn hold_beside(&self, keep_stop: bool, _: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
         if keep_stop { 0 } else { self.held_before(first).len }
     }
 
