@@ -2,10 +2,9 @@
 
 use siskin_simd::{Work, widest};
 
-/// Logits that are looked at side by side. A block of f64 weights, 512 bytes, stays in the first-level cache.
+/// Logits that are looked at side by side, each with a running sum of its own: the same number on every CPU, and enough that the compiler makes
+/// one loop of terms and sums, with vectors of any width.
 pub(super) const BLOCK: usize = 64;
-/// Running sums of a block: enough for the widest vector registers, and the same number on every CPU.
-pub(super) const LANES: usize = 8;
 
 /// Logits that come in blocks; -inf stands where there is none.
 pub(super) trait Blocks {
@@ -15,10 +14,18 @@ pub(super) trait Blocks {
     /// One of them. Every logit is in one block.
     fn block(&self, index: usize) -> [f32; BLOCK];
 
-    /// The sums of `term`'s values over all logits, each by [`LANES`] running sums that are added at the end.
+    /// All of them as they stand in memory, if they do: the same blocks, in less time.
+    fn plain(&self) -> Option<&[f32]> {
+        None
+    }
+
+    /// The sums of `term`'s values over all logits, each by [`BLOCK`] running sums that are added at the end.
     #[inline]
     fn sums_of<const N: usize>(&self, term: impl Fn(f32) -> [f64; N]) -> [f64; N] {
-        widest(Sum { blocks: self, term })
+        match self.plain() {
+            Some(logits) => widest(Sum { blocks: logits, term }),
+            None => widest(Sum { blocks: self, term }),
+        }
     }
 
     /// The sum of `term` over all logits, likewise.
@@ -30,18 +37,15 @@ pub(super) trait Blocks {
 
     /// The largest logit; -inf if there is none.
     fn largest(&self) -> f32 {
-        let mut peaks = [f32::NEG_INFINITY; 2 * LANES];
-        for index in 0..self.blocks() {
-            for lanes in self.block(index).as_chunks::<{ 2 * LANES }>().0 {
-                peaks.iter_mut().zip(lanes).for_each(|(peak, &x)| *peak = if x > *peak { x } else { *peak });
-            }
-        }
-        peaks.into_iter().fold(f32::NEG_INFINITY, f32::max)
+        widest(Largest(self))
     }
 
     /// How many logits are above -inf.
     fn count(&self) -> f64 {
-        self.sum_of(one_if_finite)
+        match self.plain() {
+            Some(logits) => widest(Count(logits)),
+            None => widest(Count(self)),
+        }
     }
 }
 
@@ -60,25 +64,53 @@ struct Sum<'a, B: ?Sized, F> {
 impl<const N: usize, B: Blocks + ?Sized, F: Fn(f32) -> [f64; N]> Work for Sum<'_, B, F> {
     type Output = [f64; N];
 
-    /// Terms are computed a block at a time and then added: two loops without a branch or a dependency between neighbours, which the
-    /// compiler turns into vector code of any width, with the same result.
+    /// A loop without a branch or a dependency between neighbours, which the compiler turns into vector code of any width, with the same result.
     #[inline(always)]
     fn run(self) -> [f64; N] {
-        let mut sums = [[0.0; LANES]; N];
+        let mut sums = [[0.0; BLOCK]; N];
         for index in 0..self.blocks.blocks() {
             let block = self.blocks.block(index);
-            let mut terms = [[0.0; BLOCK]; N];
             for i in 0..BLOCK {
                 let term = (self.term)(block[i]);
-                (0..N).for_each(|n| terms[n][i] = term[n]);
-            }
-            for n in 0..N {
-                for lanes in terms[n].as_chunks::<LANES>().0 {
-                    (0..LANES).for_each(|lane| sums[n][lane] += lanes[lane]);
-                }
+                (0..N).for_each(|n| sums[n][i] += term[n]);
             }
         }
         sums.map(|lanes| lanes.iter().sum())
+    }
+}
+
+/// The largest of all logits of some blocks.
+struct Largest<'a, B: ?Sized>(&'a B);
+
+impl<B: Blocks + ?Sized> Work for Largest<'_, B> {
+    type Output = f32;
+
+    #[inline(always)]
+    fn run(self) -> f32 {
+        let mut peaks = [f32::NEG_INFINITY; BLOCK / 2];
+        for index in 0..self.0.blocks() {
+            for lanes in self.0.block(index).as_chunks::<{ BLOCK / 2 }>().0 {
+                peaks.iter_mut().zip(lanes).for_each(|(peak, &x)| *peak = if x > *peak { x } else { *peak });
+            }
+        }
+        peaks.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    }
+}
+
+/// How many logits of some blocks are above -inf.
+struct Count<'a, B: ?Sized>(&'a B);
+
+impl<B: Blocks + ?Sized> Work for Count<'_, B> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let mut counts = [0u32; BLOCK];
+        for index in 0..self.0.blocks() {
+            let block = self.0.block(index);
+            (0..BLOCK).for_each(|i| counts[i] += u32::from(block[i] > f32::NEG_INFINITY));
+        }
+        counts.into_iter().map(f64::from).sum()
     }
 }
 

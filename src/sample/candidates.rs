@@ -119,6 +119,11 @@ impl Candidates {
         moments
     }
 
+    /// How many there are.
+    pub(super) fn count(&self, source: &Source<'_>) -> f64 {
+        if self.whole { source.count() } else { self.list.len() as f64 }
+    }
+
     /// Makes a list of every logit above `floor`, if there is none yet; the total stays as it is.
     pub(super) fn collect_above(&mut self, source: &Source<'_>, floor: f32) {
         if !self.whole {
@@ -129,6 +134,44 @@ impl Candidates {
             self.list.push(entry);
             floor
         });
+    }
+
+    /// Makes a list that holds the best of the order by some key, up to a mass of `target`, if there is none yet. All of them lie less than
+    /// `width` below the peak, in units of the temperature. What lies at or below `useless` may be missing.
+    ///
+    /// `found` tells the mass that a list certainly has in common with the beginning of the order, when it has all logits above a floor. Mostly a few tokens near the
+    /// peak are enough, so they are looked at first.
+    pub(super) fn collect_best(
+        &mut self,
+        source: &Source<'_>,
+        (width, target): (f64, f64),
+        useless: f32,
+        found: impl Fn(&[Entry], f32) -> f64,
+    ) {
+        if !std::mem::take(&mut self.whole) {
+            return;
+        }
+        let mut above = f32::INFINITY;
+        for share in [0.25, 0.5, 1.0] {
+            let floor = self.weights.below_peak(width * share).max(useless);
+            source.for_each_above(floor, |entry| {
+                if entry.logit > floor && entry.logit <= above {
+                    self.list.push(entry);
+                }
+                floor
+            });
+            // A little more than enough, because sums are rounded.
+            if floor == useless || found(&self.list, floor) > target * (1.0 + 1e-9) {
+                return;
+            }
+            above = floor;
+        }
+    }
+
+    /// Makes a list that holds the likeliest up to a share `p` of the mass `total`, likewise.
+    pub(super) fn collect_likeliest(&mut self, source: &Source<'_>, (p, total): (f64, f64), useless: f32) {
+        let (weights, width) = (self.weights, Weights::width(p, source.vocab(), total));
+        self.collect_best(source, (width, p * total), useless, |list, _| weights.sum(list));
     }
 
     /// Keeps the `k` best (all, if there are fewer); `k` must be at least 1.

@@ -8,7 +8,7 @@ use super::blocks::{Blocks, one_if_finite};
 use super::candidates::{Candidates, Entry, rank, token_of};
 use super::edits::Touched;
 use super::options::Dynamic;
-use super::softmax::{Moments, exp, ln};
+use super::softmax::{Moments, Weights, exp, ln};
 use super::source::Source;
 
 /// top-n-sigma: those with `x_i >= max x - n * sigma`, where sigma is the standard deviation of all finite logits.
@@ -42,11 +42,17 @@ pub(super) fn typical(candidates: &mut Candidates, source: &Source<'_>, p: f64) 
     // `-ln p_i - H` is `mean - exponent_i`: the logarithm of the total cancels out.
     let Moments { total, mean, .. } = candidates.moments(source);
     let weights = candidates.weights;
+    let off = |logit: f32| (mean - weights.exponent(logit)).abs();
     // All in the best `p` of the mass are at most this far off, so that whoever is further is not needed.
-    let floor = weights.floor(p, source.vocab(), total);
-    let furthest = (mean - weights.exponent(floor)).max(-mean);
-    candidates.collect_above(source, weights.below_peak(furthest - mean + 1e-6));
-    let off = |entry: &Entry| ((mean - weights.exponent(entry.logit)).abs().to_bits(), rank(entry));
+    let furthest = (mean + Weights::width(p, source.vocab(), total)).max(-mean);
+    let width = furthest - mean + 1e-6;
+    // Of those above a floor, those that are nearer than the floor are the nearest of all.
+    let nearest = |list: &[Entry], floor: f32| {
+        let nearer = list.iter().filter(|entry| off(entry.logit) < mean - weights.exponent(floor));
+        nearer.map(|entry| weights.of(entry.logit)).sum()
+    };
+    candidates.collect_best(source, (width, p * total), f32::NEG_INFINITY, nearest);
+    let off = |entry: &Entry| (off(entry.logit).to_bits(), rank(entry));
     let n = candidates.select_mass(p * total, off);
     candidates.list.truncate(n);
     candidates.settle();
@@ -58,8 +64,7 @@ pub(super) fn typical(candidates: &mut Candidates, source: &Source<'_>, p: f64) 
 /// A. Holtzman et al., "The curious case of neural text degeneration", 2019, arXiv:1904.09751, section 3.1.
 pub(super) fn top_p(candidates: &mut Candidates, source: &Source<'_>, p: f64, useless: f32) {
     let total = candidates.total(source);
-    let floor = candidates.weights.floor(p, source.vocab(), total);
-    candidates.collect_above(source, floor.max(useless));
+    candidates.collect_likeliest(source, (p, total), useless);
     let n = candidates.select_mass(p * total, rank);
     candidates.list.truncate(n);
     candidates.settle();
@@ -87,28 +92,45 @@ pub(super) fn top_choices(
     threshold: f32,
     excluded: &mut Touched,
 ) {
-    let threshold = f64::from(threshold) * candidates.total(source);
+    let threshold = deciding_weight(candidates, source, f64::from(threshold));
     let weights = candidates.weights;
     let mut last = None;
     excluded.list.clear();
-    let mut see = |entry: &Entry| {
+    for_each_of_weight(candidates, source, threshold, |entry| {
         if weights.of(entry.logit) >= threshold {
-            last = last.max(Some(rank(entry)));
+            last = last.max(Some(rank(&entry)));
             excluded.list.push((entry.token, f32::NEG_INFINITY));
         }
-    };
-    if candidates.is_whole() {
-        // A little lower than the logarithm says, which rounds.
-        let floor = weights.below_peak(1e-6 - ln(threshold.min(1.0)));
-        source.for_each_above(floor, |entry| {
-            see(&entry);
-            floor
-        });
-    } else {
-        candidates.list.iter().for_each(see);
-    }
+    });
     excluded.list.retain(|(token, _)| last.map(token_of) != Some(*token));
     excluded.settle(|_, _| {});
+}
+
+/// A weight that the same candidates reach as reach the `share` of the total: one that is known roughly, unless a candidate lies in between.
+fn deciding_weight(candidates: &mut Candidates, source: &Source<'_>, share: f64) -> f64 {
+    if !candidates.is_whole() {
+        return share * candidates.total(source);
+    }
+    let (low, high) = candidates.weights.bounds(source);
+    let weights = candidates.weights;
+    let mut is_certain = true;
+    for_each_of_weight(candidates, source, share * low, |entry| {
+        is_certain &= weights.of(entry.logit) >= share * high;
+    });
+    share * if is_certain { low } else { candidates.total(source) }
+}
+
+/// Calls `see` for every candidate that weighs `weight` or more, and perhaps for others.
+fn for_each_of_weight(candidates: &Candidates, source: &Source<'_>, weight: f64, mut see: impl FnMut(Entry)) {
+    if !candidates.is_whole() {
+        return candidates.list.iter().copied().for_each(see);
+    }
+    // A little lower than the logarithm says, which rounds.
+    let floor = candidates.weights.below_peak(1e-6 - ln(weight.min(1.0)));
+    source.for_each_above(floor, |entry| {
+        see(entry);
+        floor
+    });
 }
 
 /// Temperature: divides every logit by `temperature`. Removes nothing, changes what is likely.
@@ -129,11 +151,11 @@ pub(super) fn dynamic_temperature(
     temperature: f32,
     dynamic: Dynamic,
 ) {
-    let moments = candidates.moments(source);
-    if moments.count < 2.0 {
+    let count = candidates.count(source);
+    if count < 2.0 {
         return;
     }
-    let normalized = (moments.entropy() / ln(moments.count)).min(1.0);
+    let normalized = (candidates.moments(source).entropy() / ln(count)).min(1.0);
     let power =
         if normalized > 0.0 { exp(f64::from(dynamic.exponent) * ln(normalized).min(0.0)) } else { 0.0 };
     let (middle, range) = (f64::from(temperature), f64::from(dynamic.range));
@@ -149,7 +171,7 @@ pub(super) fn dynamic_temperature(
 /// uniform. It is also what top-p with `p = u` keeps last.
 pub(super) fn draw(candidates: &mut Candidates, source: &Source<'_>, u: f64) -> (Entry, f64) {
     let total = candidates.total(source);
-    candidates.collect_above(source, candidates.weights.floor(u, source.vocab(), total));
+    candidates.collect_likeliest(source, (u, total), f32::NEG_INFINITY);
     let n = candidates.select_mass(u * total, rank);
     let entry = candidates.list[n - 1];
     (entry, candidates.weights.of(entry.logit) / total)

@@ -1,9 +1,10 @@
 //! The first look at the logits of a position: are they usable, and which is the largest? Called by the sampler.
 
 use super::Error;
+use siskin_simd::{Work, widest};
 
-/// Lanes that are scanned side by side, enough for the widest vector registers.
-const LANES: usize = 16;
+/// Lanes that are scanned side by side: two of the widest vector registers.
+const LANES: usize = 32;
 
 /// The largest logit.
 ///
@@ -11,7 +12,7 @@ const LANES: usize = 16;
 /// [`Error::NotANumber`] or [`Error::Infinite`] for the lowest token id whose logit is NaN or +inf;
 /// [`Error::NothingFinite`] when every logit is -inf.
 pub(super) fn peak(logits: &[f32], position: u64) -> Result<f32, Error> {
-    let (peak, usable) = largest(logits);
+    let (peak, usable) = widest(Largest(logits));
     if !usable {
         return Err(first_unusable(logits, position));
     }
@@ -21,20 +22,27 @@ pub(super) fn peak(logits: &[f32], position: u64) -> Result<f32, Error> {
     Ok(peak)
 }
 
-/// The largest logit, and whether all of them are below +inf (which no NaN is).
-fn largest(logits: &[f32]) -> (f32, bool) {
-    let mut peaks = [f32::NEG_INFINITY; LANES];
-    let mut usable = [true; LANES];
-    let mut look = |lane: usize, logit: f32| {
-        peaks[lane] = if logit > peaks[lane] { logit } else { peaks[lane] };
-        usable[lane] &= logit < f32::INFINITY;
-    };
-    let (chunks, rest) = logits.as_chunks::<LANES>();
-    for chunk in chunks {
-        (0..LANES).for_each(|lane| look(lane, chunk[lane]));
+/// The search for the largest logit; also tells whether all of them are below +inf (which no NaN is).
+struct Largest<'a>(&'a [f32]);
+
+impl Work for Largest<'_> {
+    type Output = (f32, bool);
+
+    #[inline(always)]
+    fn run(self) -> (f32, bool) {
+        let mut peaks = [f32::NEG_INFINITY; LANES];
+        let mut usable = [true; LANES];
+        let (chunks, rest) = self.0.as_chunks::<LANES>();
+        for chunk in chunks {
+            let chunk = *chunk;
+            (0..LANES).for_each(|lane| {
+                peaks[lane] = if chunk[lane] > peaks[lane] { chunk[lane] } else { peaks[lane] };
+                usable[lane] &= chunk[lane] < f32::INFINITY;
+            });
+        }
+        let peak = peaks.iter().chain(rest).fold(f32::NEG_INFINITY, |peak, &logit| peak.max(logit));
+        (peak, usable == [true; LANES] && rest.iter().all(|logit| *logit < f32::INFINITY))
     }
-    rest.iter().enumerate().for_each(|(lane, &logit)| look(lane, logit));
-    (peaks.into_iter().fold(f32::NEG_INFINITY, f32::max), !usable.contains(&false))
 }
 
 #[cold]

@@ -4,8 +4,9 @@
 //! multiplications only, and [`Weights::sum`] adds in one fixed order: given the same logits, every CPU and
 //! every C library yields the same bits, which the platform's own `exp` does not promise.
 
-use super::blocks::{Blocks, one_if_finite};
-use std::f64::consts::{LOG2_E, SQRT_2};
+use super::blocks::{BLOCK, Blocks};
+use siskin_simd::{Work, widest};
+use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
 
 /// The exponential weights of logits at one temperature, scaled so that the largest is 1.
 #[derive(Debug, Clone, Copy)]
@@ -23,8 +24,6 @@ pub(super) struct Moments {
     pub(super) total: f64,
     /// The mean exponent, each counted by its probability.
     pub(super) mean: f64,
-    /// How many logits are above -inf.
-    pub(super) count: f64,
 }
 
 impl Moments {
@@ -67,22 +66,39 @@ impl Weights {
         (f64::from(logit) - self.peak) * self.beta
     }
 
+    /// The weight of one logit as a power of 2, for sums of at least 1: what weighs nothing gets a power that makes no difference there.
+    #[inline(always)]
+    fn power_of(self, logit: f32) -> f64 {
+        let y = (f64::from(logit) - self.peak) * (self.beta * LOG2_E);
+        if y > SMALLEST_POWER { y } else { SMALLEST_POWER }
+    }
+
     /// The weight of all `logits`, in `[1, count]` when the peak is one of them.
     #[inline]
     pub(super) fn sum(self, logits: &(impl Blocks + ?Sized)) -> f64 {
-        logits.sum_of(|logit| self.of(logit))
+        logits.sum_of(|logit| power(self.power_of(logit)))
+    }
+
+    /// Numbers that the sum of all `logits` lies between, at a quarter of the time that the sum takes.
+    pub(super) fn bounds(self, logits: &(impl Blocks + ?Sized)) -> (f64, f64) {
+        // Single precision is not enough for other temperatures, nor for more logits.
+        if !(1e-3..1e3).contains(&self.beta) || logits.blocks() > 1 << 13 {
+            let sum = self.sum(logits);
+            return (sum, sum);
+        }
+        let sum = widest(Rough { logits, peak: self.peak as f32, beta: (self.beta * LOG2_E) as f32 });
+        (sum * (1.0 - ROUGHNESS), sum * (1.0 + ROUGHNESS))
     }
 
     /// What one pass over all `logits` tells.
     pub(super) fn moments(self, logits: &(impl Blocks + ?Sized)) -> Moments {
         let term = |logit| {
-            let x = self.exponent(logit);
-            let weight = exp(x);
-            // The second keeps -inf out of the product.
-            [weight, weight * x.max(SMALLEST), one_if_finite(logit)]
+            let y = self.power_of(logit);
+            let weight = power(y);
+            [weight, weight * y]
         };
-        let [total, weighted, count] = logits.sums_of(term);
-        Moments { total, mean: weighted / total, count }
+        let [total, weighted] = logits.sums_of(term);
+        Moments { total, mean: weighted / total * LN_2 }
     }
 
     /// `ln softmax(logits)[i]` (natural log) for the logit `i`, when all logits together weigh `total`.
@@ -90,14 +106,14 @@ impl Weights {
         (self.exponent(logit) - ln(total)) as f32
     }
 
-    /// A logit that everything in the best `fraction` of the mass lies above, for `count` logits weighing `total`.
+    /// How far below the peak, in units of the temperature, everything in the best `fraction` of the mass lies at most, for `count` logits
+    /// weighing `total`.
     ///
     /// All logits below `peak - T * w` weigh less than `count * e^-w` together. With
     /// `w = ln(count / ((1 - fraction) * total))` that is `(1 - fraction) * total`, so the logits above hold
     /// `fraction * total` without them. The small addition to `w` covers the rounding of the sums.
-    pub(super) fn floor(self, fraction: f64, count: usize, total: f64) -> f32 {
-        let width = ln(count as f64 / ((1.0 - fraction) * total)) + 1e-6;
-        self.below_peak(width)
+    pub(super) fn width(fraction: f64, count: usize, total: f64) -> f64 {
+        ln(count as f64 / ((1.0 - fraction) * total)) + 1e-6
     }
 
     /// The largest f32 that certainly lies under `peak - T * width`.
@@ -113,8 +129,9 @@ impl Weights {
 
 /// Below this, `e^x` counts as 0: added to a sum of at least 1 it would change nothing.
 const SMALLEST: f64 = -700.0;
-/// `1.5 * 2^52`: adding it leaves the nearest integer in the low bits of an f64.
-const ROUND: f64 = 6_755_399_441_055_744.0;
+const SMALLEST_POWER: f64 = SMALLEST * LOG2_E;
+/// `1.5 * 2^52 + 1023`: adding it leaves the nearest integer, biased as an exponent is, in the low bits of an f64.
+const ROUND: f64 = 6_755_399_441_055_744.0 + 1023.0;
 /// `ln 2` in two parts; the first has 32 trailing zero bits, so that `k * LN_2_HIGH` is exact.
 const LN_2_HIGH: f64 = f64::from_bits(0x3FE6_2E42_FEE0_0000);
 const LN_2_LOW: f64 = f64::from_bits(0x3DEA_39EF_3579_3C76);
@@ -131,19 +148,63 @@ const QUARTER_POWER: [f64; 7] = [
 
 /// `e^x` for `x <= 0`, within a relative error of `1e-14 + 4e-16 |x|`, the latter no more than rounding `x` costs; exactly 1 at 0 and exactly 0
 /// under [`SMALLEST`].
+#[inline(always)]
+pub(super) fn exp(x: f64) -> f64 {
+    if x < SMALLEST { 0.0 } else { power(x * LOG2_E) }
+}
+
+/// `2^y` for `-1022 <= y <= 0`.
 ///
-/// `e^x = 2^k 2^f` with an integer `k` and `|f| <= 1/2`; `2^f` is the fourth power of a polynomial, which is off by less than 6e-15, and
+/// It is `2^k 2^f` with an integer `k` and `|f| <= 1/2`; `2^f` is the fourth power of a polynomial, which is off by less than 6e-15, and
 /// `2^k` is written into the exponent bits (W. J. Cody and W. Waite, "Software Manual for the Elementary Functions", 1980). No branch and no
 /// table, so that the compiler can run it on several logits at once: this is what sampling from a whole vocabulary spends its time on.
 #[inline(always)]
-pub(super) fn exp(x: f64) -> f64 {
-    let y = x * LOG2_E;
+fn power(y: f64) -> f64 {
     let shifted = y + ROUND;
     let f = y - (shifted - ROUND);
-    let quarter = QUARTER_POWER.iter().fold(0.0, |sum, c| sum * f + c) * f + 1.0;
+    let [first, rest @ ..] = QUARTER_POWER;
+    let quarter = rest.iter().fold(first, |sum, c| sum * f + c) * f + 1.0;
     let half = quarter * quarter;
-    let two_k = f64::from_bits(shifted.to_bits().wrapping_add(1023) << 52);
-    if x < SMALLEST { 0.0 } else { half * half * two_k }
+    half * half * f64::from_bits(shifted.to_bits() << 52)
+}
+
+/// The most by which [`Rough`] is off, relatively: its polynomial by 5e-5, exponents down to -127 rounded to single precision by 4e-5, and the sum of
+/// up to 2^13 terms in each of [`BLOCK`] lanes by 5e-4.
+const ROUGHNESS: f64 = 1e-3;
+
+/// A sum of weights in single precision, for decisions that hardly ever need more.
+struct Rough<'a, B: ?Sized> {
+    logits: &'a B,
+    peak: f32,
+    /// The inverse temperature, for powers of 2.
+    beta: f32,
+}
+
+impl<B: Blocks + ?Sized> Work for Rough<'_, B> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn run(self) -> f64 {
+        let mut sums = [0.0; BLOCK];
+        for index in 0..self.logits.blocks() {
+            let block = self.logits.block(index);
+            (0..BLOCK).for_each(|i| sums[i] += rough_power((block[i] - self.peak) * self.beta));
+        }
+        sums.into_iter().map(f64::from).sum()
+    }
+}
+
+/// `2^y` for `y <= 0` as [`power`], by a Taylor polynomial in single precision; never less than `2^-126`.
+#[inline(always)]
+fn rough_power(y: f32) -> f32 {
+    const ROUND: f32 = 12_582_912.0 + 127.0;
+    const FIRST: f32 = 0.009_618_129;
+    const REST: [f32; 3] = [0.055_504_11, 0.240_226_5, std::f32::consts::LN_2];
+    let y = if y > -126.0 { y } else { -126.0 };
+    let shifted = y + ROUND;
+    let f = y - (shifted - ROUND);
+    let fraction = REST.iter().fold(FIRST, |sum, c| sum * f + c) * f + 1.0;
+    fraction * f32::from_bits(shifted.to_bits() << 23)
 }
 
 /// `ln x` for normal `x > 0`, within `2e-15` and a relative error of as much; the same bits on every CPU.
@@ -194,11 +255,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn bounds_are_no_wider_than_they_say() {
+        let logits: Vec<f32> =
+            (0..500_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 20) as f32 / 128.0).collect();
+        for temperature in [1e-4, 0.01, 0.7, 1.0, 30.0, 900.0, 1e5] {
+            let weights = Weights::new(32.0, temperature);
+            let (sum, (low, high)) = (weights.sum(logits.as_slice()), weights.bounds(logits.as_slice()));
+            assert!(low <= sum && sum <= high && high <= low * 1.0021, "{low} {sum} {high}");
+        }
+    }
+
     proptest! {
         #[test]
         fn exp_is_as_near_as_it_says(x in prop_oneof![SMALLEST..0.0, -1.0..0.0]) {
             let (expected, bound) = (x.exp(), 1e-14 + 4e-16 * x.abs());
             prop_assert!((exp(x) - expected).abs() <= bound * expected, "{} {}", exp(x), expected);
+        }
+
+        #[test]
+        fn sums_lie_within_their_bounds(
+            mut logits in prop::collection::vec(prop_oneof![-90.0f32..0.0, -1.0f32..0.0, Just(f32::NEG_INFINITY)], 1..300),
+            temperature in 1e-4f32..2e3,
+            peak in -1e3f32..1e3,
+        ) {
+            logits.iter_mut().for_each(|logit| *logit += peak);
+            let weights = Weights::new(logits.iter().copied().fold(peak, f32::max), temperature);
+            logits.push(weights.peak as f32);
+            let (sum, (low, high)) = (weights.sum(logits.as_slice()), weights.bounds(logits.as_slice()));
+            prop_assert!(low <= sum && sum <= high, "{low} {sum} {high}");
         }
 
         #[test]
@@ -216,7 +301,7 @@ mod tests {
             logits.sort_by(|a, b| b.total_cmp(a));
             let weights = Weights::new(logits[0], temperature);
             let total = weights.sum(logits.as_slice());
-            let floor = weights.floor(fraction, logits.len(), total);
+            let floor = weights.below_peak(Weights::width(fraction, logits.len(), total));
             let mut mass = 0.0;
             for &logit in &logits {
                 prop_assert!(logit > floor || mass >= fraction * total, "{logit} {floor}");

@@ -4,6 +4,7 @@
 use super::blocks::{BLOCK, Blocks};
 use super::candidates::{Entry, rank};
 use super::edits::{Edits, Touched};
+use siskin_simd::{Work, widest};
 
 /// Tokens of a word of a bit set.
 const WORD: usize = u32::BITS as usize;
@@ -49,19 +50,8 @@ impl<'a> Source<'a> {
     /// Calls `take` for every logit above `floor`; `take` returns the floor from there on.
     ///
     /// First the model's own, in order of token id; then the changed ones, also those that equal the floor, because their id may be lower.
-    /// Few logits pass. So the common case, a whole word that does not, is tested without a branch per logit.
-    pub(super) fn for_each_above(&self, mut floor: f32, mut take: impl FnMut(Entry) -> f32) {
-        for (index, chunk) in self.logits.chunks(WORD).enumerate() {
-            if !chunk.iter().fold(false, |any, &logit| any | (logit > floor)) {
-                continue;
-            }
-            let word = self.unchanged(index);
-            for (token, &logit) in (index * WORD..).zip(chunk) {
-                if logit > floor && word >> (token % WORD) & 1 == 1 {
-                    floor = take(Entry { token: token as u32, logit });
-                }
-            }
-        }
+    pub(super) fn for_each_above(&self, floor: f32, mut take: impl FnMut(Entry) -> f32) {
+        let mut floor = widest(Above { source: self, floor, take: &mut take });
         for &entry in self.edits.entries() {
             if entry.logit > floor.next_down() && self.allows(entry.token) {
                 floor = take(entry);
@@ -102,10 +92,52 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The search for the model's own logits above a floor; gives the floor at its end.
+struct Above<'a, 's, F> {
+    source: &'a Source<'s>,
+    floor: f32,
+    take: F,
+}
+
+impl<F: FnMut(Entry) -> f32> Work for Above<'_, '_, F> {
+    type Output = f32;
+
+    /// Few logits pass. So words are compared as a whole: without a branch for each logit, and without a bit for each where none passes.
+    #[inline(always)]
+    fn run(mut self) -> f32 {
+        for (index, chunk) in self.source.logits.chunks(WORD).enumerate() {
+            if !chunk.iter().fold(false, |any, &logit| any | (logit > self.floor)) {
+                continue;
+            }
+            let mut word = self.source.unchanged(index) & above(chunk, self.floor);
+            while word != 0 {
+                let bit = word.trailing_zeros() as usize;
+                word &= word - 1;
+                // The floor may have been raised.
+                if chunk[bit] > self.floor {
+                    self.floor = (self.take)(Entry { token: (index * WORD + bit) as u32, logit: chunk[bit] });
+                }
+            }
+        }
+        self.floor
+    }
+}
+
+/// A bit for each of up to 32 logits: whether it is above `floor`.
+#[inline(always)]
+fn above(chunk: &[f32], floor: f32) -> u32 {
+    let bit = |(i, &logit): (usize, &f32)| u32::from(logit > floor) << i;
+    chunk.iter().enumerate().map(bit).fold(0, |word, bit| word | bit)
+}
+
 impl Blocks for Source<'_> {
     #[inline(always)]
     fn blocks(&self) -> usize {
         self.logits.blocks() + self.edits.entries().len().div_ceil(BLOCK)
+    }
+
+    fn plain(&self) -> Option<&[f32]> {
+        (self.allowed.is_none() && self.edits.entries().is_empty()).then_some(self.logits)
     }
 
     #[inline(always)]
