@@ -18,6 +18,7 @@ mod seen;
 mod steps;
 mod window;
 
+use crate::kv::KvType;
 use crate::machine;
 use crate::model::{Decoder, Model, Plan, StageTimes};
 use crate::ops::{Cpu, STEADY_BATCH};
@@ -173,11 +174,7 @@ impl<'m> Session<'m> {
         options: &Options,
     ) -> Result<Self, Error> {
         Window::check(options, model)?;
-        let vocabulary = model.weights().vocabulary();
-        if tokenizer.len() > vocabulary {
-            return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
-        }
-        options.kv_type.check(model.config().heads.head_dim)?;
+        let vocabulary = check_model(model, tokenizer, options.kv_type)?;
         let mut options = options.clone();
         options.sampling = options.sampling.within(extent.longest());
         let (prefill_threads, decode_threads) = threads(&options, cpu.team.threads());
@@ -551,6 +548,16 @@ pub(crate) fn stop_options(options: &Options, context: usize, prompt_tokens: usi
 fn threads(options: &Options, all: usize) -> (usize, usize) {
     let within = |threads: Option<usize>| threads.unwrap_or(all).clamp(1, all);
     (within(options.prefill_threads), within(options.decode_threads))
+}
+
+/// Refuses a tokenizer of another model, and keys and values that heads do not fill; returns the vocabulary.
+pub(crate) fn check_model(model: &Model, tokenizer: &Tokenizer, kv_type: KvType) -> Result<usize, Error> {
+    let vocabulary = model.weights().vocabulary();
+    if tokenizer.len() > vocabulary {
+        return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
+    }
+    kv_type.check(model.config().heads.head_dim)?;
+    Ok(vocabulary)
 }
 
 /// Refuses a prompt that no generation can begin with.

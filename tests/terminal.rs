@@ -90,8 +90,8 @@ fn lines_are_as_wide_as_the_terminal() {
         table.map(|line| line.chars().count()).max().unwrap_or_default()
     };
     let trace = &["trace", "--temp", "0", "-n", "3", "Once upon a time"][..];
-    for (args, columns) in [(trace, [80, 90, 100]), (&["generate", "-h"], [50, 70, 90])] {
-        for columns in columns {
+    for args in [trace, &["generate", "-h"]] {
+        for columns in [80, 90] {
             let (columns, widest) = (usize::from(columns), widest(args, columns));
             assert!((columns - 12..=columns).contains(&widest), "{args:?}: {widest} of {columns}");
         }

@@ -39,7 +39,7 @@ pub use room::Room;
 use crate::machine;
 use crate::model::{Decoder, Model, Plan};
 use crate::ops::Cpu;
-use crate::session::{Error, Options, Timing};
+use crate::session::{Error, Options, Timing, check_model};
 use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 use slot::Slot;
@@ -111,11 +111,7 @@ impl<'m> Batch<'m> {
         cpu: Cpu,
         room: &Room,
     ) -> Result<Batch<'m>, Error> {
-        let vocabulary = model.weights().vocabulary();
-        if tokenizer.len() > vocabulary {
-            return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
-        }
-        room.kv_type().check(model.config().heads.head_dim)?;
+        let vocabulary = check_model(model, tokenizer, room.kv_type())?;
         let (positions, threads) = (room.positions(), cpu.team.threads());
         let plan = room.plan(model, threads).ok_or(Error::TooLarge { positions })?;
         machine::require(plan.owned()).map_err(|needed| Error::Memory { positions, needed })?;

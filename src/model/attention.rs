@@ -7,22 +7,50 @@
 //!
 //! Where the output is gated, `Wq h` is a query and a gate for each head, and what is found is multiplied with the gate's sigmoid.
 
+use super::Config;
 use super::decoder::{Decoder, Run};
 use super::scratch::parts;
 use super::weights::{Attention, HeadNorm};
 use crate::ops::{Activations, Cpu, Projection, Scoring, Span, attend, project, rows};
 use siskin_simd::Gate;
 
+/// What a layer computes of each of its tokens: queries, keys, values and what is found; where the output is gated, queries beside gates, and gates.
+struct Vectors<'a> {
+    q: &'a mut [f32],
+    k: &'a mut [f32],
+    v: &'a mut [f32],
+    attended: &'a mut [f32],
+    joint: &'a mut [f32],
+    gate: &'a mut [f32],
+}
+
+impl<'a> Vectors<'a> {
+    /// Those of `n` tokens, at the beginning of a buffer.
+    fn new(buffer: &'a mut [f32], config: &Config, n: usize) -> Vectors<'a> {
+        let (q_values, kv_values) = (config.q_values(), config.kv_values());
+        let gated = if config.output_gate { q_values } else { 0 };
+        let lengths = [q_values, kv_values, kv_values, q_values, 2 * gated, gated];
+        let [q, k, v, attended, joint, gate] = parts(buffer, lengths.map(|x| n * x));
+        Vectors { q, k, v, attended, joint, gate }
+    }
+}
+
 impl Decoder<'_> {
     /// `added = attention(h)`, of the tokens of all runs.
     pub(super) fn attention(&mut self, index: usize, weights: &Attention, runs: &[Run]) {
+        self.project_qkv(weights);
+        self.place(index, runs);
+        self.look_up(index, weights, runs);
+        self.project_attended(weights);
+    }
+
+    /// `q, k, v = Wq h, Wk h, Wv h`, and the heads of q and k normalized.
+    fn project_qkv(&mut self, weights: &Attention) {
         let (config, n) = (self.model.config(), self.rows);
-        let (embedding, q_values, kv_values) = (config.embedding, config.q_values(), config.kv_values());
+        let embedding = config.embedding;
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
-        let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
-        let gated = if config.output_gate { q_values } else { 0 };
-        let lengths = [q_values, kv_values, kv_values, q_values, 2 * gated, gated];
-        let [q, k, v, attended, joint, gate] = parts(&mut s.wide, lengths.map(|x| n * x));
+        let Vectors { q, k, v, joint, gate, .. } = Vectors::new(&mut s.wide, config, n);
+        let h = &s.h[..n * embedding];
         let wide_q = if config.output_gate { &mut *joint } else { &mut *q };
 
         let [wq, wk, wv] = [0, 1, 2].map(|i| weights.qkv[i].view());
@@ -37,13 +65,20 @@ impl Decoder<'_> {
         if config.output_gate {
             split(cpu, joint, config.heads.head_dim, q, gate);
         }
-        let widths = [q_values, kv_values];
+        let widths = [config.q_values(), config.kv_values()];
         for ((norm, x), cols) in weights.qk_norm.iter().zip([&mut *q, &mut *k]).zip(widths) {
             if let Some(HeadNorm { weight, width }) = norm {
                 rows::norm_in_place(cpu, config.norms.kind, x, (cols, *width), weight, config.norms.eps);
             }
         }
+    }
 
+    /// Turns queries and keys by their positions, and stores keys and values.
+    fn place(&mut self, index: usize, runs: &[Run]) {
+        let (config, n) = (self.model.config(), self.rows);
+        let (q_values, kv_values) = (config.q_values(), config.kv_values());
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let Vectors { q, k, v, .. } = Vectors::new(&mut s.wide, config, n);
         let (heads, of_layer) = (config.heads, config.layers[index]);
         let window = self.plan.window(&of_layer);
         let moved = s.sinks.moved(self.cache.end());
@@ -70,7 +105,15 @@ impl Decoder<'_> {
                 &[k, &v[row * kv_values..][..kv_values]],
             );
         }
+    }
 
+    /// What the queries of each run find in what its sequence has stored.
+    fn look_up(&mut self, index: usize, weights: &Attention, runs: &[Run]) {
+        let (config, n) = (self.model.config(), self.rows);
+        let (heads, q_values) = (config.heads, config.q_values());
+        let window = self.plan.window(&config.layers[index]);
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let Vectors { q, attended, .. } = Vectors::new(&mut s.wide, config, n);
         let cache = &self.cache;
         let scoring = Scoring { window, soft_cap: config.attention_cap, sinks: weights.sinks.as_deref() };
         let format = cache.kv_type(index).format();
@@ -84,8 +127,17 @@ impl Decoder<'_> {
             };
             let values = run.rows.start * q_values..run.rows.end * q_values;
             let (q, out) = (&q[values.clone()], &mut attended[values]);
-            attend(cpu, heads, format, scoring, q, spans, &mut s.attention, out);
+            attend(cpu, (heads, format), scoring, q, spans, &mut s.attention, out);
         }
+    }
+
+    /// `added = Wo attended`.
+    fn project_attended(&mut self, weights: &Attention) {
+        let (config, n) = (self.model.config(), self.rows);
+        let (embedding, q_values) = (config.embedding, config.q_values());
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let Vectors { attended, gate, .. } = Vectors::new(&mut s.wide, config, n);
+        let added = &mut s.added[..n * embedding];
         let attended = if config.output_gate {
             rows::gate(cpu, Gate::Sigmoid, gate, attended, q_values);
             gate

@@ -53,14 +53,7 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
     let session = Session::with_positions(&model, &tokenizer, cpu, positions, &options)?;
     let lines = Lines::new(!args.no_history)?;
     if lines.is_terminal() {
-        let capacity = session.plan().capacity;
-        let length = match session.plan().sinks {
-            Some(sinks) => {
-                format!("without an end: the first {sinks} and the last {} tokens stay", capacity - sinks)
-            }
-            None => format!("of up to {capacity} tokens"),
-        };
-        message(&format!("a conversation {length}. /help lists commands, Ctrl-D quits"));
+        greet(session.plan());
     }
     let mut talk = Talk {
         tokenizer: &tokenizer,
@@ -79,16 +72,18 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
         },
         windowed: options.window.is_some(),
     };
-    if let Some(path) = &args.load {
-        talk.load(path)?;
-    }
-    // now, and not after the last answer
-    args.save.as_deref().map_or(Ok(()), files::check)?;
-    let outcome = talk.run(lines)?;
-    if let Some(path) = &args.save {
-        talk.save(path)?;
-    }
-    Ok(outcome)
+    talk.run_between(args.load.as_deref(), args.save.as_deref(), lines)
+}
+
+/// Says how long the conversation may become, and what else there is.
+fn greet(plan: &Plan) {
+    let length = match plan.sinks {
+        Some(sinks) => {
+            format!("without an end: the first {sinks} and the last {} tokens stay", plan.capacity - sinks)
+        }
+        None => format!("of up to {} tokens", plan.capacity),
+    };
+    message(&format!("a conversation {length}. /help lists commands, Ctrl-D quits"));
 }
 
 /// How the last answer came about.
@@ -124,6 +119,21 @@ enum Next {
 }
 
 impl Talk<'_> {
+    /// The conversation, after one that was kept and before it is kept itself.
+    fn run_between(
+        &mut self,
+        load: Option<&Path>,
+        save: Option<&Path>,
+        lines: Lines,
+    ) -> Result<Outcome, CliError> {
+        load.map_or(Ok(()), |path| self.load(path))?;
+        // now, and not after the last answer
+        save.map_or(Ok(()), files::check)?;
+        let outcome = self.run(lines)?;
+        save.map_or(Ok(()), |path| self.save(path))?;
+        Ok(outcome)
+    }
+
     fn run(&mut self, mut lines: Lines) -> Result<Outcome, CliError> {
         // Ctrl-C twice in a row quits: at the prompt, or first in an answer and then at the prompt.
         let mut interrupted = false;

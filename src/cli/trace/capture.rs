@@ -146,18 +146,10 @@ pub fn unexpected(tokenizer: &Tokenizer, token: u32) -> Chosen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::trace::scores::tests::logits;
     use proptest::prelude::*;
 
-    /// Logits with ties and masked tokens, and which of them are allowed: half, few, or none.
-    fn logits() -> impl Strategy<Value = Vec<f32>> {
-        let logit = prop_oneof![
-            8 => -12.0f32..12.0,
-            3 => (-3i8..3).prop_map(f32::from),
-            1 => Just(f32::NEG_INFINITY),
-        ];
-        prop::collection::vec(logit, 1..400)
-    }
-
+    /// Which tokens are allowed: half, few, or none.
     fn words() -> impl Strategy<Value = Vec<u32>> {
         let word = prop_oneof![any::<u32>(), (0u32..32).prop_map(|bit| 1 << bit), Just(0)];
         prop::collection::vec(word, 13)

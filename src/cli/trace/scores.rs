@@ -109,12 +109,12 @@ pub fn further(allowed: Scores<'_>, likeliest: &[Scored]) -> Vec<Scored> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
     /// Logits with ties, both zeros and masked tokens.
-    fn logits() -> impl Strategy<Value = Vec<f32>> {
+    pub fn logits() -> impl Strategy<Value = Vec<f32>> {
         let logit = prop_oneof![
             8 => -12.0f32..12.0,
             3 => (-3i8..3).prop_map(f32::from),

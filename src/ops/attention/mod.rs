@@ -129,11 +129,9 @@ impl Workspace {
 /// # Panics
 ///
 /// If sizes do not fit.
-#[allow(clippy::too_many_arguments)]
 pub fn attend<'a>(
     cpu: &mut Cpu,
-    heads: Heads,
-    format: Format,
+    (heads, format): (Heads, Format),
     scoring: Scoring<'_>,
     q: &[f32],
     spans: impl Fn(usize) -> [Span<'a>; SPANS] + Sync,
@@ -143,7 +141,7 @@ pub fn attend<'a>(
     assert_eq!(q.len(), out.len(), "queries and results");
     let width = heads.heads * heads.head_dim;
     if q.len() == width {
-        return single::attend(cpu, heads, format, scoring, q, spans, workspace, out);
+        return single::attend(cpu, (heads, format), scoring, q, spans, workspace, out);
     }
     let (kernels, tokens) = (&cpu.kernels, tile::tokens(heads));
     let batch = q.len() / width;
@@ -152,7 +150,7 @@ pub fn attend<'a>(
         let q = &q[first * width..][..out.len()];
         for kv_head in 0..heads.kv_heads {
             let hidden = batch - first - q.len() / width;
-            tile.attend(kernels, heads, format, scoring, kv_head, q, (spans(kv_head), hidden), out);
+            tile.attend(kernels, (heads, format), scoring, q, (kv_head, spans(kv_head), hidden), out);
         }
     });
 }

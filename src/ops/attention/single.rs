@@ -29,11 +29,9 @@ impl Partials {
 }
 
 /// As [`super::attend`], for a batch of one.
-#[allow(clippy::too_many_arguments)]
 pub(super) fn attend<'a>(
     cpu: &mut Cpu,
-    heads: Heads,
-    format: Format,
+    (heads, format): (Heads, Format),
     scoring: Scoring<'_>,
     q: &[f32],
     spans: impl Fn(usize) -> [Span<'a>; SPANS] + Sync,

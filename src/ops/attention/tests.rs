@@ -96,7 +96,7 @@ fn check_stored(
     let mut cpu = Cpu { kernels: Kernels::new(isa).unwrap(), team: Team::new(threads).unwrap() };
     let mut workspace = Workspace::new(heads, positions, threads);
     let mut out = vec![f32::NAN; q.len()];
-    attend(&mut cpu, heads, format, scoring, &q, spans, &mut workspace, &mut out);
+    attend(&mut cpu, (heads, format), scoring, &q, spans, &mut workspace, &mut out);
     for (i, (got, expected)) in
         out.iter().zip(naive(heads, scoring, &q, &keys, &contents, positions)).enumerate()
     {

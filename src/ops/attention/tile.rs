@@ -68,16 +68,13 @@ impl Tile {
 
     /// Attention of the queries of one key-value head, for tokens whose rows of `heads x head_dim` values are `q` and `out`. The last `hidden`
     /// positions of the spans are hidden from the last token, and one more from each before it.
-    #[allow(clippy::too_many_arguments)]
     pub fn attend(
         &mut self,
         kernels: &Kernels,
-        heads: Heads,
-        format: Format,
+        (heads, format): (Heads, Format),
         scoring: Scoring<'_>,
-        kv_head: usize,
         q: &[f32],
-        (spans, hidden): ([Span<'_>; SPANS], usize),
+        (kv_head, spans, hidden): (usize, [Span<'_>; SPANS], usize),
         out: &mut [f32],
     ) {
         let row_bytes = heads.row_bytes(format);
