@@ -12,18 +12,43 @@ use super::weights::Experts;
 use crate::ops::{Activations, Projection, project, rows};
 use siskin_simd::Kernels;
 
+/// What a mixture keeps of its tokens.
+struct Vectors<'a> {
+    /// The router's, `n x experts`.
+    scores: &'a mut [f32],
+    /// Of the shared part, one for each token.
+    shares: &'a mut [f32],
+    /// Tokens of an expert, and its results: up to `n x embedding`.
+    gathered: &'a mut [f32],
+    results: &'a mut [f32],
+    /// What one part needs.
+    wide: &'a mut [f32],
+}
+
+impl<'a> Vectors<'a> {
+    fn new(buffer: &'a mut [f32], experts: usize, n: usize, embedding: usize) -> Vectors<'a> {
+        let lengths = [n * experts, n, n * embedding, n * embedding];
+        let (fixed, wide) = buffer.split_at_mut(lengths.iter().sum());
+        let [scores, shares, gathered, results] = parts(fixed, lengths);
+        Vectors { scores, shares, gathered, results, wide }
+    }
+}
+
 impl Decoder<'_> {
     /// `added = sum of experts(h)`.
     pub(super) fn experts(&mut self, weights: &Experts) {
-        let (model, n) = (self.model.config(), self.rows);
-        let Some(config) = model.experts else { return };
-        let embedding = model.embedding;
-        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
-        let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
-        let lengths = [n * config.count, n, n * embedding, n * embedding];
-        let (fixed, wide) = s.wide.split_at_mut(lengths.iter().sum());
-        let [scores, shares, gathered, results] = parts(fixed, lengths);
+        let Some(config) = self.model.config().experts else { return };
+        self.route(weights, config);
+        self.run_shared(weights, config);
+        self.add_chosen(weights, config);
+    }
 
+    /// Chooses the experts of each token.
+    fn route(&mut self, weights: &Experts, config: config::Experts) {
+        let (embedding, n) = (self.model.config().embedding, self.rows);
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let Vectors { scores, .. } = Vectors::new(&mut s.wide, config.count, n, embedding);
+        let h = &s.h[..n * embedding];
         let router = weights.router.view();
         let routed = Activations::new(cpu, h, embedding, &mut s.matmul, &[router]);
         project(cpu, routed, [Projection { matrix: router, out: &mut *scores }]);
@@ -36,7 +61,15 @@ impl Decoder<'_> {
         {
             choose(&cpu.kernels, config, scores, choices);
         }
+    }
 
+    /// `added` becomes what the part that all tokens go through adds, if there is one.
+    fn run_shared(&mut self, weights: &Experts, config: config::Experts) {
+        let (model, n) = (self.model.config(), self.rows);
+        let embedding = model.embedding;
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let Vectors { shares, wide, .. } = Vectors::new(&mut s.wide, config.count, n, embedding);
+        let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
         match &weights.shared {
             Some(shared) => run(cpu, model, &shared.part(), h, wide, &mut s.matmul, added),
             None => added.fill(0.0),
@@ -48,6 +81,16 @@ impl Decoder<'_> {
                 cpu.kernels.scale(added, 1.0 / (1.0 + (-*share).exp()));
             }
         }
+    }
+
+    /// Adds the results of the chosen experts, one expert after the other.
+    fn add_chosen(&mut self, weights: &Experts, config: config::Experts) {
+        let (model, n) = (self.model.config(), self.rows);
+        let embedding = model.embedding;
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let Vectors { gathered, results, wide, .. } = Vectors::new(&mut s.wide, config.count, n, embedding);
+        let (h, added) = (&s.h[..n * embedding], &mut s.added[..n * embedding]);
+        let choices = &mut s.choices[..n * config.used];
         for expert in 0..config.count {
             let members = members(choices, config.used, expert, &mut s.members);
             if members.is_empty() {
