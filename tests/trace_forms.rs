@@ -5,6 +5,8 @@ mod util;
 
 use serde_json::Value;
 use trace_util::{array, lines, of_type, run};
+#[cfg(target_os = "linux")]
+use util::terminal::{On, Terminal};
 use util::{Run, Siskin};
 
 /// Records by the grammar of RFC 4180.
@@ -295,28 +297,12 @@ stages
 /// The table on a terminal of so many columns.
 #[cfg(target_os = "linux")]
 fn on_a_terminal(columns: u16, flags: &[&str]) -> String {
-    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-    use rustix::termios::{Winsize, tcsetwinsize};
-    use std::io::Read;
-    let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a pseudo-terminal");
-    grantpt(&master).expect("it is ours");
-    unlockpt(&master).expect("it opens");
-    let size = Winsize { ws_row: 24, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&master, size).expect("it has a size");
-    let name = ptsname(&master, Vec::new()).expect("it has a name");
-    let screen = std::fs::OpenOptions::new().read(true).write(true).open(name.to_str().expect("UTF-8"));
-    let siskin = Siskin::new();
-    let model = util::model();
+    let (siskin, model) = (Siskin::new(), util::model());
     let mut command = siskin.command([&["trace", "-m", model.to_str().expect("UTF-8")], flags].concat());
-    command.env("NO_COLOR", "1").stdout(screen.expect("the other end"));
-    let mut child = command.spawn().expect("siskin starts");
-    // with it the last other end, but for the child's
-    drop(command);
-    let (mut bytes, mut master) = (Vec::new(), std::fs::File::from(master));
-    // a terminal that everybody has left says so with an error
-    let _ = master.read_to_end(&mut bytes);
-    assert!(child.wait().expect("siskin ends").success());
-    String::from_utf8(bytes).expect("UTF-8").replace("\r\n", "\n")
+    command.env("NO_COLOR", "1");
+    let (screen, run) = Terminal::start(command, On::Output, columns).watch();
+    run.ok();
+    screen.replace("\r\n", "\n")
 }
 
 /// The text of each stage is there as a whole, in the columns that there are.

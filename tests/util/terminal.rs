@@ -23,7 +23,7 @@ pub enum On {
 /// A terminal and the program that runs on it.
 pub struct Terminal {
     screen: File,
-    seen: String,
+    seen: Vec<u8>,
     child: Child,
 }
 
@@ -46,24 +46,31 @@ impl Terminal {
             On::Messages => command.stdout(Stdio::piped()).stderr(open()),
         };
         let child = command.spawn().expect("siskin starts");
-        Terminal { screen: File::from(master), seen: String::new(), child }
+        Terminal { screen: File::from(master), seen: Vec::new(), child }
     }
 
     /// More of what the screen shows; whether there was any before the program ended.
     fn read(&mut self) -> bool {
         let mut bytes = [0; 1024];
         let n = self.screen.read(&mut bytes).unwrap_or(0);
-        self.seen.push_str(&String::from_utf8_lossy(&bytes[..n]));
+        self.seen.extend(&bytes[..n]);
         n > 0
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.seen).into_owned()
     }
 
     /// Waits until the screen shows a text, and takes away all up to its end.
     pub fn wait_for(&mut self, text: &str) {
-        while !self.seen.contains(text) {
-            assert!(self.read(), "the program ended before it showed {text:?}: {:?}", self.seen);
-        }
-        let at = self.seen.find(text).expect("it was just seen") + text.len();
-        self.seen.drain(..at);
+        let find = |seen: &[u8]| seen.windows(text.len()).position(|part| part == text.as_bytes());
+        let at = loop {
+            if let Some(at) = find(&self.seen) {
+                break at;
+            }
+            assert!(self.read(), "the program ended before it showed {text:?}: {:?}", self.text());
+        };
+        self.seen.drain(..at + text.len());
     }
 
     pub fn press(&mut self, keys: &str) {
@@ -78,7 +85,7 @@ impl Terminal {
     /// Waits until the program ends; what the screen showed besides, and the run without it.
     pub fn watch(mut self) -> (String, Run) {
         while self.read() {}
-        (self.seen, Run::from(self.child.wait_with_output().expect("siskin ends")))
+        (self.text(), Run::from(self.child.wait_with_output().expect("siskin ends")))
     }
 
     pub fn end(self) -> Run {
