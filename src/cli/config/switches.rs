@@ -149,6 +149,6 @@ mod tests {
             let line_of: Vec<String> = line.iter().map(|token| (*token).to_owned()).collect();
             assert_eq!(resolved("generate", line), (line_of, Vec::new()), "{line:?}");
         }
-        assert_eq!(resolved("pull", &["-l", "--list=false"]), (Vec::new(), vec!["list".to_owned()]));
+        assert_eq!(resolved("inspect", &["-a", "--all=false"]), (Vec::new(), vec!["all".to_owned()]));
     }
 }
