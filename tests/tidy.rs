@@ -104,6 +104,7 @@ const OTHERS: &[&str] = &[
     "--path",
     "--profile",
     "--release",
+    "--profile",
     "--small",
     "--target",
     "--test",
