@@ -3,7 +3,7 @@
 mod util;
 
 use siskin::gguf::Gguf;
-use siskin::model::Model;
+use siskin::model::{Ahead, Model};
 use siskin::ops::Cpu;
 use siskin::session::{LogitSink, Options, Session, Window};
 use siskin::stop::Reason;
@@ -161,9 +161,32 @@ fn prefaulting_covers_the_weights() {
     let expected: usize = loaded.model.weights().in_order_of_use().iter().map(|bytes| bytes.len()).sum();
     assert!(expected > 1 << 20, "{expected}");
     for threads in [1, 2, 9] {
-        assert_eq!(loaded.model.prefault(threads, || false), expected, "{threads} threads");
-        assert_eq!(loaded.model.prefault(threads, || true), 0, "{threads} threads");
+        assert_eq!(loaded.model.prefault(threads, || Ahead::All), expected, "{threads} threads");
+        assert_eq!(loaded.model.prefault(threads, || Ahead::Nothing), 0, "{threads} threads");
+        // now all of it is in memory
+        assert_eq!(loaded.model.prefault(threads, || Ahead::OnDisk), 0, "{threads} threads");
     }
+}
+
+/// Weights that are not in memory are read from disk, and only those.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_on_disk_is_mapped_ahead() {
+    use rustix::fs::{Advice, fadvise};
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("model.gguf");
+    std::fs::copy(util::model(), &path).expect("a copy");
+    let copy = std::fs::File::open(&path).expect("a file");
+    copy.sync_all().expect("it is on disk");
+    fadvise(&copy, 0, None, Advice::DontNeed).expect("an advice");
+    let model = Model::load(&Gguf::open(&path).expect("the model opens")).expect("it is a model");
+    let last = model.weights().in_order_of_use().last().map(|bytes| bytes.is_in_memory(bytes.len() - 1));
+    if last != Some(false) {
+        return eprintln!("skipped: the system keeps the file in memory whatever it is advised");
+    }
+    assert!(model.prefault(2, || Ahead::OnDisk) > 0);
+    assert!(model.weights().in_order_of_use().iter().all(|bytes| bytes.is_in_memory(bytes.len() - 1)));
+    assert_eq!(model.prefault(2, || Ahead::OnDisk), 0);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! Kernels and [`Kernels::multiply`](crate::Kernels::multiply) read these; callers allocate a [`Panel`] for each thread.
 //!
 //! ```text
-//! for every 1024 columns of 16 weight rows:      unpack them once into the panel, as bytes and scales, whatever their format
+//! for every 512 columns of 16 weight rows:      unpack them once into the panel, as bytes and scales, whatever their format
 //!     for every tile of 8 activation vectors:    multiply the panel with the tile; the sums go on where they stopped
 //! ```
 //!
@@ -21,7 +21,13 @@ pub const PANEL_ROWS: usize = 16;
 pub const TILE: usize = 8;
 
 /// Groups of 256 columns that a panel holds at once: with scales and a tile of activations some 16 KiB, for two threads that share a first-level cache.
-pub(crate) const SLAB: usize = 2;
+const SLAB: usize = 2;
+
+/// Groups of 256 columns that are unpacked at once for a batch of so many tiles. Few tiles are waiting for memory: then little by little, so that what
+/// comes next is asked for in as small pieces.
+pub(crate) const fn slab(tiles: usize) -> usize {
+    if tiles <= 4 { 1 } else { SLAB }
+}
 
 /// 256 columns of [`PANEL_ROWS`] weight rows. How bytes and scales lie in it is agreed between the unpacking and the multiplication of
 /// an instruction set: `w = scale * q + offset`, a scale and an offset per 16 or per 32 columns.

@@ -6,7 +6,7 @@ use super::guard::Guard;
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::machine;
-use siskin::model::{self, Model, Plan};
+use siskin::model::{self, Ahead, Model, Plan};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin::tokenizer::Tokenizer;
@@ -90,8 +90,8 @@ pub fn tokenizer(file: &Gguf) -> Result<Tokenizer, CliError> {
     })
 }
 
-/// Model and tokenizer of a file that is to be run. While the tokenizer loads, another thread maps the weights' pages, which would
-/// otherwise be faults of the first token.
+/// Model and tokenizer of a file that is to be run. While the tokenizer loads, other threads map the weights' pages, which would
+/// otherwise be faults of the first token; once it has loaded, only what must be read from disk is waited for.
 pub fn load(
     file: &Gguf,
     threads: Threads,
@@ -102,14 +102,23 @@ pub fn load(
     if let Some(guard) = guard {
         guard.before_loading(file, &model, threads.decode.max(threads.prefill))?;
     }
-    let failed = AtomicBool::new(false);
+    let (loaded, failed) = (AtomicBool::new(false), AtomicBool::new(false));
+    let wanted = || {
+        if failed.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed) {
+            Ahead::Nothing
+        } else if loaded.load(Ordering::Relaxed) {
+            Ahead::OnDisk
+        } else {
+            Ahead::All
+        }
+    };
     let tokenizer = thread::scope(|scope| {
         // a thread that cannot be had is not missed: then the first token pays
-        let _ = thread::Builder::new().spawn_scoped(scope, || {
-            let stop = || failed.load(Ordering::Relaxed) || cancelled.load(Ordering::Relaxed);
-            model.prefault(threads.decode, stop)
-        });
-        tokenizer(file).inspect_err(|_| failed.store(true, Ordering::Relaxed))
+        let _ = thread::Builder::new().spawn_scoped(scope, || model.prefault(threads.decode, wanted));
+        let tokenizer = tokenizer(file);
+        let flag = if tokenizer.is_ok() { &loaded } else { &failed };
+        flag.store(true, Ordering::Relaxed);
+        tokenizer
     })?;
     Ok((model, tokenizer))
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::error::Error;
-use super::map::{Source, forget, lock, populate};
+use super::map::{Source, forget, in_memory, lock, populate};
 
 /// The data of one tensor, where it lies in the file. Cloning copies a pointer; the file stays mapped while one clone lives.
 ///
@@ -57,6 +57,13 @@ impl Bytes {
 }
 
 impl Bytes {
+    /// Whether the page of the byte `at` is in memory, so that its first access reads nothing from disk. True of what is not mapped, and where
+    /// the system does not say: behind the last byte, on systems other than Linux, of files that this user may not write.
+    pub fn is_in_memory(&self, at: usize) -> bool {
+        let map = self.source.mapped().filter(|_| at < self.range.len());
+        map.is_none_or(|map| in_memory(map, self.range.start + at))
+    }
+
     /// Maps a whole file, also one that is no model.
     ///
     /// # Errors

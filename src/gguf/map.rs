@@ -232,6 +232,22 @@ pub(super) fn forget(map: &Mmap, offset: usize, len: usize) {
 #[cfg(not(target_os = "linux"))]
 pub(super) fn forget(_map: &Mmap, _offset: usize, _len: usize) {}
 
+/// Whether the page of a byte is in memory, mapped or not. Of files that this user may not write Linux does not say, and they count as there.
+#[cfg(target_os = "linux")]
+pub(super) fn in_memory(map: &Mmap, offset: usize) -> bool {
+    let mut state = 0;
+    let byte = &raw const map[offset];
+    let page = byte.map_addr(|address| address & !(rustix::param::page_size() - 1));
+    // SAFETY: the page of a byte of a mapping is mapped, and `state` has room for what is said about one page.
+    let failed = unsafe { libc::mincore(page.cast_mut().cast(), 1, &mut state) } != 0;
+    failed || state & 1 == 1
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn in_memory(_map: &Mmap, _offset: usize) -> bool {
+    true
+}
+
 /// Asks the system for pages, as Linux does since 5.14; whether it did.
 #[cfg(target_os = "linux")]
 pub(super) fn populate(map: &Mmap, offset: usize, len: usize) -> bool {

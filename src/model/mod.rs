@@ -24,7 +24,7 @@ pub use plan::{Job, Plan};
 pub use stages::StageTimes;
 pub use weights::Weights;
 
-use crate::gguf::{self, Gguf};
+use crate::gguf::{self, Bytes, Gguf};
 use crate::topology;
 use std::io;
 use std::sync::Mutex;
@@ -119,6 +119,17 @@ pub enum Error {
     Gguf(#[from] gguf::Error),
 }
 
+/// Which weights are worth mapping before they are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ahead {
+    /// All, while there is time.
+    All,
+    /// Those that must be read from disk: mapping the others takes no longer when they are used, beside the work with them.
+    OnDisk,
+    /// None.
+    Nothing,
+}
+
 /// Configuration and weights of a model; the weights stay in the file's mapping.
 #[derive(Debug)]
 pub struct Model {
@@ -144,13 +155,13 @@ impl Model {
     /// be left out; then the first token pays.
     ///
     /// Does nothing when the weights are larger than the memory that is available: the system would drop the first pages to
-    /// make room for the last ones, before any of them is used. Ends early once `stop` says so, which is asked every few
-    /// milliseconds. Returns how many bytes were gone through.
+    /// make room for the last ones, before any of them is used. How much is worth it, `wanted` says, which is asked every few
+    /// milliseconds. Returns how many bytes were mapped.
     ///
     /// # Panics
     ///
-    /// If `stop` does.
-    pub fn prefault(&self, threads: usize, stop: impl Fn() -> bool + Sync) -> usize {
+    /// If `wanted` does.
+    pub fn prefault(&self, threads: usize, wanted: impl Fn() -> Ahead + Sync) -> usize {
         let weights = self.weights.in_order_of_use();
         let total: usize = weights.iter().map(|bytes| bytes.len()).sum();
         if topology::available_memory().is_some_and(|available| total as u64 > available) {
@@ -163,9 +174,17 @@ impl Model {
             .iter()
             .flat_map(|bytes| (0..bytes.len()).step_by(PREFAULT_BYTES).map(move |at| (bytes, at)));
         let (pieces, done) = (Mutex::new(pieces), AtomicUsize::new(0));
-        let next = || if stop() { None } else { pieces.lock().ok()?.next() };
+        // by its last page: the first ones may have been read together with what is before them
+        let in_memory =
+            |bytes: &Bytes, at: usize| bytes.is_in_memory(bytes.len().min(at + PREFAULT_BYTES) - 1);
+        let next = || {
+            let mut pieces = pieces.lock().ok()?;
+            pieces.find(|(bytes, at)| wanted() != Ahead::OnDisk || !in_memory(bytes, *at))
+        };
         let work = || {
-            while let Some((bytes, at)) = next() {
+            while wanted() != Ahead::Nothing
+                && let Some((bytes, at)) = next()
+            {
                 bytes.prefault(at..at + PREFAULT_BYTES);
                 done.fetch_add(PREFAULT_BYTES.min(bytes.len() - at), Ordering::Relaxed);
             }

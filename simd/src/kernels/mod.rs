@@ -9,7 +9,7 @@ use crate::activation::{ActGroup, Column};
 use crate::block::Format;
 use crate::generic::Level;
 use crate::isa::{Isa, IsaError};
-use crate::panel::{PANEL_ROWS, Panel, PanelGroup, SLAB, Source, TILE, Tiles};
+use crate::panel::{PANEL_ROWS, Panel, PanelGroup, Source, TILE, Tiles, slab};
 
 /// `out[r] = rows[r] . x`: rows of one format, bytes and lengths already checked against each other.
 type DotRows = unsafe fn(rows: &[u8], x: Column<'_>, out: &mut [f32]);
@@ -186,15 +186,18 @@ impl Kernels {
         let sums = &mut panel.sums[..x.batch()];
         sums.fill([0.0; PANEL_ROWS]);
         let (groups, tiles) = (ActGroup::count(cols), sums.len().div_ceil(TILE));
-        let mut pieces = next.chunks(next.len().div_ceil(tiles * groups.div_ceil(SLAB)).max(1));
-        for first in (0..groups).step_by(SLAB) {
-            let panel = &mut panel.groups[..SLAB.min(groups - first)];
+        let slab = slab(tiles);
+        let mut pieces = next.chunks(next.len().div_ceil((1 + tiles) * groups.div_ceil(slab)).max(1));
+        // SAFETY: as in `quantize`.
+        let mut prefetch = || unsafe { (self.prefetch)(pieces.next().unwrap_or_default()) };
+        for first in (0..groups).step_by(slab) {
+            let panel = &mut panel.groups[..slab.min(groups - first)];
+            prefetch();
             // SAFETY: as in `quantize`.
             unsafe { (product.unpack)(Source { rows, row_bytes, first }, panel) };
             for (tile, sums) in sums.chunks_mut(TILE).enumerate() {
                 let x = x.part(tile, sums.len(), first, panel.len());
-                // SAFETY: as in `quantize`.
-                unsafe { (self.prefetch)(pieces.next().unwrap_or_default()) };
+                prefetch();
                 // SAFETY: as in `quantize`.
                 unsafe { (product.multiply)(panel, x, sums) };
                 if first + panel.len() == groups {
