@@ -44,6 +44,8 @@
 
 mod chars;
 mod combine;
+#[cfg(feature = "regex")]
+mod completion;
 mod condition;
 mod confidence;
 mod error;
@@ -62,7 +64,7 @@ mod texts;
 mod time;
 
 pub use combine::{All, Any, When, all, any, when};
-pub use condition::{Before, Condition, Duplicate, Foreseen, Hit, Needs, Token};
+pub use condition::{Before, Condition, Duplicate, Foreseen, Hit, Needs, Token, TooLate};
 pub use confidence::{Below, BelowMean, Entropy};
 pub use error::Error;
 pub use json::Json;
