@@ -10,15 +10,16 @@
 //! and where there are still too many, nothing does: a partial match is then held back as long as it can be completed at all.
 
 use super::StopTexts;
-use regex_automata::nfa::thompson::{NFA, State};
+use regex_automata::nfa::thompson::{NFA, State, Transition};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 /// Where the ending begins.
 pub(super) const START: u32 = 0;
 /// Most pairs of a state of the ending and one of the expressions; each takes a byte.
-const MOST_PAIRS: usize = 1 << 18;
+const MOST_PAIRS: usize = 1 << 16;
 /// Most states of the ending.
 const MOST_ENDINGS: usize = 1 << 10;
 /// In place of a number of bytes: a match cannot be complete before the text ends. One less stands for as many or more.
@@ -55,11 +56,11 @@ pub(super) struct Step {
     ends: bool,
 }
 
-/// Bytes that nothing tells apart.
+/// Bytes side by side that nothing tells apart.
 #[derive(Debug)]
 struct Classes {
     of: [u8; 256],
-    /// A byte of each class.
+    /// The first byte of each class.
     bytes: Vec<u8>,
 }
 
@@ -81,8 +82,7 @@ impl Completion {
 
     /// Where a byte leads.
     pub(super) fn step(&self, ending: u32, byte: u8) -> Step {
-        let class = self.ending.classes.of[usize::from(byte)];
-        self.ending.steps[ending as usize * self.ending.classes.bytes.len() + usize::from(class)]
+        self.ending.step(ending as usize, usize::from(self.ending.classes.of[usize::from(byte)]))
     }
 
     /// Whether the ending knows all matches.
@@ -100,17 +100,24 @@ impl Completion {
 impl Classes {
     fn new(nfa: &NFA, texts: &StopTexts) -> Classes {
         let mut classes = Classes { of: [0; 256], bytes: Vec::new() };
-        let mut known = HashMap::new();
-        for byte in 0..=u8::MAX {
+        let kind = |byte: u8| {
             let is_in_text = texts.texts().any(|text| text.contains(&byte));
-            let key = (nfa.byte_classes().get(byte), Some(byte).filter(|_| is_in_text));
-            classes.of[usize::from(byte)] = *known.entry(key).or_insert_with(|| {
+            (nfa.byte_classes().get(byte), Some(byte).filter(|_| is_in_text))
+        };
+        for byte in 0..=u8::MAX {
+            if byte == 0 || kind(byte - 1) != kind(byte) {
                 classes.bytes.push(byte);
-                // There are 256 bytes.
-                (classes.bytes.len() - 1) as u8
-            });
+            }
+            // There are 256 bytes.
+            classes.of[usize::from(byte)] = (classes.bytes.len() - 1) as u8;
         }
         classes
+    }
+
+    /// The classes of the bytes from `first` to `last`.
+    fn between(&self, first: u8, last: u8) -> RangeInclusive<usize> {
+        let class = |byte: u8| usize::from(self.of[usize::from(byte)]);
+        class(first)..=class(last)
     }
 }
 
@@ -123,12 +130,14 @@ impl Ending {
         let classes = Classes::new(nfa, texts);
         let start: Key = (Vec::new(), vec![0; texts.texts().len()]);
         let (mut numbers, mut keys) = (HashMap::from([(start.clone(), START)]), vec![start]);
+        let begun = alive.map(|alive| readers(nfa, alive, vec![nfa.start_anchored()])).unwrap_or_default();
         let mut steps = Vec::new();
         let mut done = 0;
         while let Some((threads, seen)) = keys.get(done).cloned() {
+            let threads = || threads.iter().chain(&begun);
             for &byte in &classes.bytes {
                 let (threads, is_match) =
-                    alive.map_or_else(Default::default, |alive| advance(nfa, alive, &threads, byte));
+                    alive.map_or_else(Default::default, |alive| advance(nfa, alive, threads(), byte));
                 let (seen, is_text) = texts.after(&seen, byte);
                 let key = (threads, seen);
                 let to = *numbers.entry(key).or_insert_with_key(|key| {
@@ -146,16 +155,24 @@ impl Ending {
         Some(Ending { by_match: alive.is_some(), classes, steps })
     }
 
+    fn step(&self, state: usize, class: usize) -> Step {
+        self.steps[state * self.classes.bytes.len() + class]
+    }
+
     /// Number of states.
     fn len(&self) -> usize {
         self.steps.len() / self.classes.bytes.len()
     }
 }
 
-/// Where `byte` leads from `threads` and from the beginning of a match, and whether it completes one: then nothing of them is left.
-fn advance(nfa: &NFA, alive: &[bool], threads: &[StateID], byte: u8) -> (Vec<StateID>, bool) {
-    let begun = readers(nfa, alive, vec![nfa.start_anchored()]);
-    let reached = threads.iter().chain(&begun).filter_map(|state| successor(nfa.state(*state), byte));
+/// Where `byte` leads from `threads`, and whether it completes a match: then nothing of them is left.
+fn advance<'a>(
+    nfa: &NFA,
+    alive: &[bool],
+    threads: impl Iterator<Item = &'a StateID>,
+    byte: u8,
+) -> (Vec<StateID>, bool) {
+    let reached = threads.filter_map(|state| successor(nfa.state(*state), byte));
     let next = readers(nfa, alive, reached.collect());
     let is_match = next.iter().any(|state| matches!(nfa.state(*state), State::Match { .. }));
     if is_match { (Vec::new(), true) } else { (next, false) }
@@ -163,13 +180,36 @@ fn advance(nfa: &NFA, alive: &[bool], threads: &[StateID], byte: u8) -> (Vec<Sta
 
 /// The states that read a byte or are a match, of those that `found` leads to without a byte.
 fn readers(nfa: &NFA, alive: &[bool], mut found: Vec<StateID>) -> Vec<StateID> {
-    let mut seen = std::collections::BTreeSet::new();
+    let (mut seen, mut readers) = (Vec::new(), Vec::new());
     while let Some(state) = found.pop() {
-        if alive[state.as_usize()] && seen.insert(state) && nfa.state(state).is_epsilon() {
-            successors(nfa.state(state), |next| found.push(next));
+        if !alive[state.as_usize()] || seen.contains(&state) {
+            continue;
+        }
+        seen.push(state);
+        match nfa.state(state) {
+            state if state.is_epsilon() => successors(state, |next| found.push(next)),
+            _ => readers.push(state),
         }
     }
-    seen.into_iter().filter(|state| !nfa.state(*state).is_epsilon()).collect()
+    readers.sort_unstable();
+    readers
+}
+
+/// The fewest bytes that are known so far.
+struct Found {
+    fewest: Vec<u8>,
+    states: usize,
+}
+
+impl Found {
+    /// Adds a pair to `level` if it was not known in as few bytes.
+    fn add(&mut self, ending: usize, state: usize, bytes: u8, level: &mut Vec<(usize, usize)>) {
+        let known = &mut self.fewest[ending * self.states + state];
+        if bytes < *known {
+            *known = bytes;
+            level.push((ending, state));
+        }
+    }
 }
 
 /// The ways of the expressions and of the ending, backwards.
@@ -178,8 +218,8 @@ struct Backwards {
     matches: Vec<usize>,
     /// For each state those that lead to it without a byte; assertions count as if they held.
     free: Vec<Vec<usize>>,
-    /// For each state those that a byte leads from, with its class.
-    read: Vec<Vec<(usize, usize)>>,
+    /// For each state those that bytes lead from, with their classes.
+    read: Vec<Vec<(usize, RangeInclusive<usize>)>>,
     /// `[class, ending]`: the endings that a byte leads from, where it does not end the text.
     endings: Vec<Vec<u32>>,
 }
@@ -194,11 +234,9 @@ impl Backwards {
             } else if state.is_epsilon() {
                 successors(state, |next| free[next.as_usize()].push(source));
             }
-            for (class, byte) in ending.classes.bytes.iter().enumerate() {
-                if let Some(next) = successor(state, *byte) {
-                    read[next.as_usize()].push((source, class));
-                }
-            }
+            transitions(state, |trans| {
+                read[trans.next.as_usize()].push((source, ending.classes.between(trans.start, trans.end)));
+            });
         }
         let mut endings = vec![vec![]; ending.steps.len()];
         for (index, step) in ending.steps.iter().enumerate().filter(|(_, step)| !step.ends) {
@@ -210,47 +248,42 @@ impl Backwards {
 
     /// See [`Completion::fewest`]: a search in breadth, one byte after the other.
     fn fewest(&self, ending: &Ending) -> Vec<u8> {
-        let mut fewest = vec![NEVER; ending.len() * self.states];
-        let matches = self.matches.iter();
-        let mut level: Vec<_> =
-            matches.flat_map(|state| (0..ending.len()).map(|from| (from, *state))).collect();
-        let mut next = self.last(ending);
-        let mut bytes = 0;
+        let mut found = Found { fewest: vec![NEVER; ending.len() * self.states], states: self.states };
+        let (mut level, mut next) = (Vec::new(), Vec::new());
+        for state in &self.matches {
+            (0..ending.len()).for_each(|from| found.add(from, *state, 0, &mut level));
+        }
+        self.last(ending, |from, state| found.add(from, state, 1, &mut next));
+        let mut bytes = 0u8;
         while !level.is_empty() {
+            let more = (bytes + 1).min(NEVER - 1);
             while let Some((to, state)) = level.pop() {
-                let known = &mut fewest[to * self.states + state];
-                if *known != NEVER {
-                    continue;
-                }
-                *known = bytes;
-                level.extend(self.free[state].iter().map(|source| (to, *source)));
-                for (source, class) in &self.read[state] {
-                    let from = &self.endings[class * ending.len() + to];
-                    next.extend(from.iter().map(|from| (*from as usize, *source)));
+                self.free[state].iter().for_each(|source| found.add(to, *source, bytes, &mut level));
+                for (source, classes) in &self.read[state] {
+                    let from = classes.clone().flat_map(|class| &self.endings[class * ending.len() + to]);
+                    from.for_each(|from| found.add(*from as usize, *source, more, &mut next));
                 }
             }
             std::mem::swap(&mut level, &mut next);
-            bytes = (bytes + 1).min(NEVER - 1);
+            bytes = more;
         }
-        fewest
+        found.fewest
     }
 
     /// The pairs from which a byte completes a match and ends the text at once.
-    fn last(&self, ending: &Ending) -> Vec<(usize, usize)> {
+    fn last(&self, ending: &Ending, mut each: impl FnMut(usize, usize)) {
         let mut found = self.matches.clone();
         let mut leads = vec![false; self.states];
-        let mut pairs = Vec::new();
         while let Some(state) = found.pop() {
             if std::mem::replace(&mut leads[state], true) {
                 continue;
             }
             found.extend(&self.free[state]);
-            for (source, class) in &self.read[state] {
-                let ends = |from: &usize| ending.steps[from * ending.classes.bytes.len() + class].ends;
-                pairs.extend((0..ending.len()).filter(ends).map(|from| (from, *source)));
+            for (source, classes) in &self.read[state] {
+                let ends = |from: &usize| classes.clone().any(|class| ending.step(*from, class).ends);
+                (0..ending.len()).filter(ends).for_each(|from| each(from, *source));
             }
         }
-        pairs
     }
 }
 
@@ -283,13 +316,26 @@ pub(super) fn alive(nfa: &NFA) -> Vec<bool> {
     alive
 }
 
+/// What a state reads.
+fn transitions(state: &State, mut each: impl FnMut(Transition)) {
+    match state {
+        State::ByteRange { trans } => each(*trans),
+        State::Sparse(all) => all.transitions.iter().copied().for_each(each),
+        State::Dense(all) => {
+            let to = |byte| all.matches_byte(byte).map(|next| Transition { start: byte, end: byte, next });
+            (0..=u8::MAX).filter_map(to).for_each(each);
+        }
+        _ => {}
+    }
+}
+
 /// The states that a state can lead to.
 fn successors(state: &State, mut each: impl FnMut(StateID)) {
     match state {
         State::Look { look: Look::End, .. } | State::Match { .. } | State::Fail => {}
-        State::ByteRange { trans } => each(trans.next),
-        State::Sparse(all) => all.transitions.iter().for_each(|trans| each(trans.next)),
-        State::Dense(all) => (0..=u8::MAX).filter_map(|byte| all.matches_byte(byte)).for_each(each),
+        State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) => {
+            transitions(state, |trans| each(trans.next))
+        }
         State::Look { next, .. } | State::Capture { next, .. } => each(*next),
         State::Union { alternates } => alternates.iter().copied().for_each(each),
         State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(each),

@@ -143,3 +143,42 @@ fn patterns_that_make_no_sense() {
         assert_eq!(error(pattern), Error::NoMatch { pattern: pattern.into() });
     }
 }
+
+/// What is held back of `text`, beside stop texts and most bytes.
+fn held(patterns: &[&str], texts: &[&str], bytes: Option<usize>, text: &str) -> usize {
+    let mut options = options(patterns);
+    options.texts = texts.iter().map(|text| text.to_string()).collect();
+    options.rules.bytes = bytes;
+    let mut stops = Stops::new(options).unwrap();
+    assert_eq!(stops.step(&Token::new(1, text.as_bytes()), &mut Vec::new()), None);
+    stops.held_len()
+}
+
+#[test]
+fn nothing_waits_for_a_match_that_cannot_come_first() {
+    assert_eq!(held(&[r"Q: .*!"], &[], None, "So Q: why"), 6);
+    assert_eq!(held(&[r"Q: .*!"], &["!"], None, "So Q: why"), 6, "the longer one");
+    assert_eq!(held(&[r"Q: .*! "], &["!"], None, "So Q: why"), 0);
+    assert_eq!(held(&[r"Q: .*[!?] "], &["!"], None, "So Q: why"), 6);
+    // Another match inside of it, and a stop text around one.
+    assert_eq!(held(&[r"x\d+y", r"\d"], &[], None, "ax"), 0);
+    assert_eq!(held(&[r"x\d*y", r"\d"], &[], None, "ax"), 1);
+    assert_eq!(held(&["b"], &["abc"], None, "a"), 0);
+    assert_eq!(held(&["b"], &["aBc", "ab"], None, "a"), 1);
+    // Seven bytes are wanting, or one character of two.
+    assert_eq!(held(&["ab{7}c"], &[], Some(8), "ab"), 0);
+    assert_eq!(held(&["ab{7}c"], &[], Some(9), "ab"), 2);
+    assert_eq!(held(&["aé"], &[], Some(4), "ba"), 1);
+    assert_eq!(held(&["aé"], &[], Some(3), "ba"), 0);
+}
+
+/// Of what would be too large only a part is known, and more is held back.
+#[test]
+fn large_automata_know_less() {
+    let large = r"\w{40}! ";
+    assert_eq!(held(&[large], &["!"], None, "ab"), 0, "the stop text is known");
+    assert_eq!(held(&[large, "!"], &[], None, "ab"), 2, "held, though `!` always comes first");
+    let long = "-".repeat(2000);
+    assert_eq!(held(&["a!b"], &["!", &long], None, "a"), 1, "neither is this one");
+    assert_eq!(held(&["a!b"], &["!", &long], None, "a-"), 1);
+}

@@ -184,8 +184,9 @@ const EXPRESSIONS: &[&[&str]] = &[
     &["a+b", "b."],
     &["a[bA]+\\.", "b "],
     &["A", "a+A."],
-    &["\\{[ab]*\\}", "a[^a]"],
-    &["ab*\n|b*A"],
+    &["abA", "a[bA]a"],
+    &["\\.bA|aa"],
+    &["ab*\\.|b*A"],
 ];
 
 #[cfg(feature = "regex")]
@@ -195,11 +196,11 @@ proptest! {
     /// Beside expressions, stop texts and a limit of bytes: neither more nor less than what no continuation removes.
     #[test]
     fn expressions_print_all_that_is_safe(
-        texts in prop::sample::subsequence(TEXTS, 0..3),
+        texts in prop::sample::subsequence(&["b", "aba", "bAa", "A.", "aa.", "a. "], 0..3),
         regexes in prop::sample::select(EXPRESSIONS),
         bytes in prop::option::of(3usize..9),
-        keep_stop: bool,
-        text in text(),
+        keep_stop in prop::bool::weighted(0.2),
+        text in "[abA.]{0,8}",
         cuts: u128,
     ) {
         let mut options = Options { texts: texts.into_iter().map(String::from).collect(), ..Options::default() };
