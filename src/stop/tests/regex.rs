@@ -1,7 +1,7 @@
 //! Regular expressions, against a search with another engine from every place to every place.
 
 use super::{Ending, compare, cut};
-use crate::stop::{Error, Options, Reason, Regexes, Stops, Token};
+use crate::stop::{Before, Condition, Error, Foreseen, Options, Reason, Regexes, Stops, Token};
 use proptest::prelude::*;
 use regex_automata::nfa::thompson::pikevm::{Cache, PikeVM};
 use regex_automata::{Anchored, Input, MatchKind};
@@ -86,6 +86,25 @@ proptest! {
         for pieces in [cut(bytes, cuts), bytes.chunks(1).collect()] {
             compare(&options(set), &pieces, &endings, &|text| engine.oracle(text));
         }
+    }
+}
+
+proptest! {
+    /// What is foreseen is what happens: of any bytes, inside of characters, and behind matches that did not count.
+    #[test]
+    fn foresees_the_first_match(
+        seen in prop::collection::vec(prop::sample::select(b"ab\n \xc3\xa9\xff".as_slice()), 0..8),
+        next in prop::collection::vec(prop::sample::select(b"ab\n \xc3\xa9\xff".as_slice()), 0..6),
+        set in prop::sample::select(SETS),
+    ) {
+        let mut regexes = Regexes::new(set).unwrap();
+        regexes.see(&Token::new(1, &seen), &Before::default());
+        let before = Before { tokens: 1, bytes: seen.len(), armed: true };
+        let foreseen = regexes.foresee(&next, &before);
+        let happens = regexes.see(&Token::new(2, &next), &before).map(|hit| hit.at - seen.len());
+        // Assertions, and a large class.
+        let is_unknown = set.iter().any(|pattern| ["^", "(?m)", "\\"].iter().any(|with| pattern.starts_with(with)));
+        prop_assert_eq!(foreseen, if is_unknown { Foreseen::Unknown } else { happens.into() });
     }
 }
 
