@@ -237,7 +237,8 @@ impl Condition for Regexes {
         if keep_stop || self.chars.pending() > 0 {
             return self.hold(keep_stop);
         }
-        let possible = |thread: &&Thread| self.completion.is_possible(self.ending, thread.state, too_late.always);
+        let possible =
+            |thread: &&Thread| self.completion.is_possible(self.ending, thread.state, too_late.always);
         self.threads.list.iter().find(possible).map_or(0, |thread| self.taken - thread.start)
     }
 
