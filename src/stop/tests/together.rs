@@ -176,6 +176,18 @@ proptest! {
     }
 }
 
+/// `\r` belongs to the end of the last line only if every other condition can have held by then.
+#[test]
+fn carriage_returns_of_lines_beside_others() {
+    let held = |text: &str| {
+        let rules = Rules { all: true, lines: Some(1), json: true, ..Rules::default() };
+        let mut stops = Stops::new(Options { rules, ..Options::default() }).unwrap();
+        assert_eq!(stops.step(&Token::new(1, text.as_bytes()), &mut vec![]), None);
+        stops.held_len()
+    };
+    assert_eq!((held("a\r"), held("{\r"), held("{}a\r")), (0, 0, 1));
+}
+
 /// Expressions of which each partial match can be completed by two letters, and some that have others inside of them.
 #[cfg(feature = "regex")]
 const EXPRESSIONS: &[&[&str]] = &[
