@@ -19,7 +19,7 @@ use std::ops::RangeInclusive;
 /// Where the ending begins.
 pub(super) const START: u32 = 0;
 /// Most pairs of a state of the ending and one of the expressions; each takes a byte.
-const MOST_PAIRS: usize = 1 << 16;
+const MOST_PAIRS: usize = 1 << 13;
 /// Most states of the ending.
 const MOST_ENDINGS: usize = 1 << 10;
 /// In place of a number of bytes: a match cannot be complete before the text ends. One less stands for as many or more.

@@ -46,7 +46,7 @@
 //! - A match of a regular expression that has begun is held back as long as the expression can still match, whatever else ends the text first: JSON, a
 //!   sentence, paragraph or line, a condition of [`Rules::also`]; another match, if one of the expressions has an assertion (`^`, `\b`) or is large (some
 //!   hundred states, as those with a `\w` of all of Unicode; `(?-u:\w)`, `\d` and `.` are small); anything, below the fewest tokens, inside of a character,
-//!   or if the stop texts have more than 1,000 bytes, or those bytes times the states of the expressions are more than 65,536.
+//!   or if the stop texts have more than 1,000 bytes, or those bytes times the states of the expressions are more than 8,192.
 //! - The same where several conditions all have to hold, even if another one cannot have held by then.
 //! - There, the white space that may be the end of a sentence or paragraph is held back even if another condition cannot have held by then.
 //! - With [`Rules::keep_stop`], one byte before the limit of bytes, the end of a line without a stop is held back for the end of a sentence even if
