@@ -51,6 +51,12 @@ impl Chars {
         self.len
     }
 
+    /// These bytes.
+    #[cfg(feature = "regex")]
+    pub(super) fn held(&self) -> &[u8] {
+        &self.held[..self.len]
+    }
+
     fn add(&mut self, byte: u8) -> Added {
         self.held[self.len] = byte;
         match str::from_utf8(&self.held[..=self.len]) {

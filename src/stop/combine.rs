@@ -1,7 +1,7 @@
 //! Conditions made of conditions, and of closures.
 
 use super::condition::Described;
-use super::{Before, Condition, Foreseen, Hit, Needs, Reason, Token};
+use super::{Before, Condition, Foreseen, Hit, Needs, Reason, Token, TooLate};
 use std::fmt;
 
 /// A condition that holds when the first of several does; [`Stops`](super::Stops) keeps its own conditions in one.
@@ -81,7 +81,8 @@ impl Any {
         if !before.armed {
             return self.hold(keep_stop);
         }
-        self.hold_beside(keep_stop, before, &|next| self.foresee(next, before).after())
+        let after = |next: &[u8]| self.foresee(next, before).after();
+        self.hold_beside(keep_stop, before, &TooLate { after: &after, always: self.within(before) })
     }
 }
 
@@ -107,9 +108,13 @@ impl Condition for Any {
         }
     }
 
-    fn hold_beside(&self, keep_stop: bool, before: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
-        let holds = self.conditions.iter().map(|condition| condition.hold_beside(keep_stop, before, first));
-        holds.max().unwrap_or(0)
+    fn within(&self, before: &Before) -> Option<usize> {
+        self.conditions.iter().filter_map(|condition| condition.within(before)).min()
+    }
+
+    fn hold_beside(&self, keep_stop: bool, before: &Before, too_late: &TooLate<'_>) -> usize {
+        let each = self.conditions.iter();
+        each.map(|condition| condition.hold_beside(keep_stop, before, too_late)).max().unwrap_or(0)
     }
 
     fn between(&mut self, before: &Before) -> Option<Reason> {
@@ -174,16 +179,22 @@ impl Condition for All {
         last.map_or(Foreseen::Unknown, Foreseen::After)
     }
 
+    fn within(&self, before: &Before) -> Option<usize> {
+        let each = self.waiting().map(|condition| condition.within(before));
+        each.reduce(|last, within| Some(last?.max(within?))).flatten()
+    }
+
     /// The last of them ends the text. So it is too late for one that has held before, and none counts while another certainly does not hold.
-    fn hold_beside(&self, keep_stop: bool, before: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+    fn hold_beside(&self, keep_stop: bool, before: &Before, too_late: &TooLate<'_>) -> usize {
         let holds = self.waiting().map(|condition| {
-            let too_late = |next: &[u8]| match self.foresee(next, before) {
+            let after = |next: &[u8]| match self.foresee(next, before) {
                 Foreseen::No => Some(0),
                 Foreseen::After(_) | Foreseen::Unknown => {
-                    first(next).into_iter().chain(condition.foresee(next, before).after()).min()
+                    (too_late.after)(next).into_iter().chain(condition.foresee(next, before).after()).min()
                 }
             };
-            condition.hold_beside(keep_stop, before, &too_late)
+            let always = too_late.always.into_iter().chain(condition.within(before)).min();
+            condition.hold_beside(keep_stop, before, &TooLate { after: &after, always })
         });
         holds.max().unwrap_or(0)
     }

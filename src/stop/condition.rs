@@ -108,6 +108,15 @@ impl From<Option<usize>> for Foreseen {
     }
 }
 
+/// When a hit would be too late beside other conditions: because the text ends before it, or because it does not count any more.
+#[derive(Clone, Copy)]
+pub struct TooLate<'a> {
+    /// After how many of the bytes that it is given.
+    pub after: &'a dyn Fn(&[u8]) -> Option<usize>,
+    /// After how many bytes, whatever they are.
+    pub always: Option<usize>,
+}
+
 /// What conditions want to know of each token, beyond its id and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs {
@@ -188,10 +197,15 @@ pub trait Condition: Duplicate + Send + Sync {
         Foreseen::Unknown
     }
 
-    /// As [`hold`](Self::hold), beside other conditions: `first` tells after how many of the bytes that it is given it would be too late, because the
-    /// text ends or this condition does not end it any more. What can only be removed later than that need not be held.
-    fn hold_beside(&self, keep_stop: bool, before: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
-        let _ = (before, first);
+    /// After how many bytes it holds at the latest, whatever they are. Asked where [`foresee`](Self::foresee) is.
+    fn within(&self, before: &Before) -> Option<usize> {
+        let _ = before;
+        None
+    }
+
+    /// As [`hold`](Self::hold), beside other conditions: what can only be removed when it is `too_late` need not be held.
+    fn hold_beside(&self, keep_stop: bool, before: &Before, too_late: &TooLate<'_>) -> usize {
+        let _ = (before, too_late);
         self.hold(keep_stop)
     }
 

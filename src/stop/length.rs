@@ -90,6 +90,10 @@ impl Condition for Bytes {
         }
     }
 
+    fn within(&self, before: &Before) -> Option<usize> {
+        Some(self.n.saturating_sub(before.bytes)).filter(|room| *room > 0)
+    }
+
     fn hold(&self, _: bool) -> usize {
         self.chars.pending()
     }

@@ -3,7 +3,7 @@
 //! A line end is `\n` or `\r\n`. A line counts if it has anything but spaces, tabs and carriage returns: answers often begin with blank
 //! lines. A paragraph is lines that count one after the other; a blank line ends it.
 
-use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token};
+use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token, TooLate};
 use std::fmt;
 
 /// Stops after `n` lines with text in them. The line end of the last one is the stop text.
@@ -63,6 +63,11 @@ impl Condition for Lines {
 
     fn hold(&self, keep_stop: bool) -> usize {
         usize::from(!keep_stop && self.carriage && self.text && self.done + 1 >= self.n)
+    }
+
+    /// Behind a carriage return, only a line end that comes next removes it.
+    fn hold_beside(&self, keep_stop: bool, _: &Before, too_late: &TooLate<'_>) -> usize {
+        if (too_late.after)(b"\n") == Some(0) { 0 } else { self.hold(keep_stop) }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,9 +154,9 @@ impl Condition for Paragraphs {
     }
 
     /// Behind a carriage return, two line ends have to come before anything else ends the text; otherwise the next byte decides.
-    fn hold_beside(&self, keep_stop: bool, _: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
+    fn hold_beside(&self, keep_stop: bool, _: &Before, too_late: &TooLate<'_>) -> usize {
         let needs = b"\n\n";
-        let comes_before = || first(needs).is_some_and(|at| at < needs.len());
+        let comes_before = || (too_late.after)(needs).is_some_and(|at| at < needs.len());
         if self.gap == Gap::Carriage && comes_before() { 0 } else { self.hold(keep_stop) }
     }
 

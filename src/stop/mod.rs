@@ -37,13 +37,25 @@
 //!
 //! # Hold-back
 //! Text is held back as long as something that may come next would remove it, and no longer: a stop text that cannot become complete before another
-//! condition holds, or that would not be the last of all, is not waited for. Some things are judged by what a condition would remove by itself, which may
-//! be more: matches of regular expressions; the white space at the end of a sentence, paragraph or line of several conditions that all have to hold;
-//! and with [`Rules::keep_stop`] that at the end of a sentence. Held text is printed when the generation ends otherwise.
+//! condition holds, or that would not be the last of all, is not waited for; nor is a match of a regular expression before which another match, a text of
+//! [`Options::texts`] or the limit of bytes always ends the text. Held text is printed when the generation ends otherwise.
 //! What is printed and where it ends depends on the bytes alone, not on how tokens cut them.
+//!
+//! In these cases more is held back, until what follows has decided:
+//!
+//! - A match of a regular expression that has begun is held back as long as the expression can still match, whatever else ends the text first: JSON, a
+//!   sentence, paragraph or line, a condition of [`Rules::also`]; another match, if one of the expressions has an assertion (`^`, `\b`) or is large (some
+//!   hundred states, as those with a `\w` of all of Unicode; `(?-u:\w)`, `\d` and `.` are small); anything, below the fewest tokens, inside of a character,
+//!   or if the stop texts have more than 1,000 bytes, or those bytes times the states of the expressions are more than 8,192.
+//! - The same where several conditions all have to hold, even if another one cannot have held by then.
+//! - There, the white space that may be the end of a sentence or paragraph is held back even if another condition cannot have held by then.
+//! - With [`Rules::keep_stop`], one byte before the limit of bytes, the end of a line without a stop is held back for the end of a sentence even if
+//!   a stop text that is printed would be complete at the same byte.
 
 mod chars;
 mod combine;
+#[cfg(feature = "regex")]
+mod completion;
 mod condition;
 mod confidence;
 mod error;
@@ -62,7 +74,7 @@ mod texts;
 mod time;
 
 pub use combine::{All, Any, When, all, any, when};
-pub use condition::{Before, Condition, Duplicate, Foreseen, Hit, Needs, Token};
+pub use condition::{Before, Condition, Duplicate, Foreseen, Hit, Needs, Token, TooLate};
 pub use confidence::{Below, BelowMean, Entropy};
 pub use error::Error;
 pub use json::Json;

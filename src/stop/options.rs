@@ -84,7 +84,8 @@ impl Options {
         }
         #[cfg(feature = "regex")]
         for regexes in rules.groups(&rules.regexes) {
-            conditions.push(boxed(super::Regexes::new(regexes)?));
+            let texts = if rules.all { StopTexts::default() } else { StopTexts::new(&self.texts)? };
+            conditions.push(boxed(super::Regexes::beside(regexes, &texts)?));
         }
         conditions.extend(rules.json.then(|| boxed(Json::new())));
         conditions.extend(rules.sentences.map(Sentences::new).transpose()?.map(boxed));

@@ -10,7 +10,8 @@
 //! end of the text is never known in time, so `$` without `(?m)` and `\z` never hold.
 
 use super::chars::{Chars, Unit};
-use super::{Before, Condition, Error, Hit, Reason, Token};
+use super::completion::{Completion, START, alive, successor};
+use super::{Before, Condition, Error, Foreseen, Hit, Reason, StopTexts, Token, TooLate};
 use regex_automata::nfa::thompson::{self, NFA, State, WhichCaptures};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
@@ -28,7 +29,9 @@ const MAX_SIZE: usize = 4 << 20;
 /// that of the pattern given first. So `a+` ends at its first `a`: as soon as there is a match, text need not be generated to see whether
 /// a longer one might follow. `^` is the beginning of the generated text, or of any line with `(?m)`.
 ///
-/// What is held back is the longest end of the text that may become a match by what follows.
+/// What is held back is the longest end of the text that may become a match by what follows. Where a match of the same expressions, or one of
+/// the generation's stop texts, always comes first, or the limit of bytes is too near, nothing is; but see the source (`completion.rs`) for expressions with
+/// assertions, and for very large ones.
 ///
 /// The syntax is that of the crate [`regex`](https://docs.rs/regex/latest/regex/#syntax).
 #[derive(Debug, Clone)]
@@ -37,6 +40,9 @@ pub struct Regexes {
     nfa: NFA,
     /// For each state, whether a match can be reached from it.
     alive: Arc<[bool]>,
+    completion: Arc<Completion>,
+    /// What has been seen of what ends the text.
+    ending: u32,
     threads: Threads,
     next: Threads,
     /// States whose ways out are still to be followed.
@@ -84,6 +90,11 @@ impl Regexes {
     /// # Errors
     /// When one is no regular expression, is too large, matches the empty text, or can never match.
     pub fn new<P: AsRef<str>>(patterns: &[P]) -> Result<Regexes, Error> {
+        Regexes::beside(patterns, &StopTexts::default())
+    }
+
+    /// As [`new`](Self::new), where any of `texts` ends the text, too.
+    pub(super) fn beside<P: AsRef<str>>(patterns: &[P], texts: &StopTexts) -> Result<Regexes, Error> {
         for pattern in patterns {
             check(pattern.as_ref())?;
         }
@@ -93,9 +104,12 @@ impl Regexes {
             hint: TOO_LARGE,
         })?;
         let states = nfa.states().len();
+        let alive = alive(&nfa);
         Ok(Regexes {
             patterns: patterns.iter().map(|pattern| pattern.as_ref().to_string()).collect(),
-            alive: alive(&nfa).into(),
+            completion: Completion::new(&nfa, &alive, texts).into(),
+            ending: START,
+            alive: alive.into(),
             threads: Threads::new(states),
             next: Threads::new(states),
             stack: Vec::with_capacity(states),
@@ -121,6 +135,7 @@ impl Regexes {
         self.previous = Some(unit);
         let looked = found.map(|(pattern, start)| Found { pattern, start, end: self.taken });
         for &byte in unit.bytes() {
+            self.ending = self.completion.step(self.ending, byte).to;
             self.next.list.clear();
             for i in 0..self.threads.list.len() {
                 let Thread { state, start } = self.threads.list[i];
@@ -202,6 +217,31 @@ impl Condition for Regexes {
         first.map_or(0, |thread| self.taken - thread.start) + self.chars.pending()
     }
 
+    fn foresee(&self, next: &[u8], _: &Before) -> Foreseen {
+        if !self.completion.knows_matches() {
+            return Foreseen::Unknown;
+        }
+        let pending = self.chars.held();
+        let mut ending = self.ending;
+        let completes = |byte: &u8| {
+            let step = self.completion.step(ending, *byte);
+            ending = step.to;
+            step.is_match
+        };
+        let found = pending.iter().chain(next).position(completes);
+        found.map(|i| (i + 1).saturating_sub(pending.len())).into()
+    }
+
+    fn hold_beside(&self, keep_stop: bool, _: &Before, too_late: &TooLate<'_>) -> usize {
+        // Inside a character, that one decides.
+        if keep_stop || self.chars.pending() > 0 {
+            return self.hold(keep_stop);
+        }
+        let possible =
+            |thread: &&Thread| self.completion.is_possible(self.ending, thread.state, too_late.always);
+        self.threads.list.iter().find(possible).map_or(0, |thread| self.taken - thread.start)
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.threads.list.first() {
             Some(thread) => write!(f, "{} bytes may begin a match", self.taken - thread.start),
@@ -246,16 +286,6 @@ const NOT_SUPPORTED: &str =
     "Try without look-around and backreferences, which would take more than linear time";
 const TOO_LARGE: &str = "Try smaller counts of repetitions, or (?-u) for classes of ASCII characters";
 
-/// Where a byte leads from a state.
-fn successor(state: &State, byte: u8) -> Option<StateID> {
-    match state {
-        State::ByteRange { trans } => trans.matches_byte(byte).then_some(trans.next),
-        State::Sparse(transitions) => transitions.matches_byte(byte),
-        State::Dense(transitions) => transitions.matches_byte(byte),
-        _ => None,
-    }
-}
-
 /// Refuses what is no pattern, and what matches everywhere or nowhere.
 fn check(pattern: &str) -> Result<(), Error> {
     let owned = || pattern.to_string();
@@ -285,36 +315,4 @@ fn compile<P: AsRef<str>>(patterns: &[P]) -> Result<NFA, String> {
         Some(_) => format!("found an automaton of more than {} MiB, expected a smaller one", MAX_SIZE >> 20),
         None => error.to_string(),
     })
-}
-
-/// For each state, whether a match can be reached from it; never through the end of the text.
-fn alive(nfa: &NFA) -> Vec<bool> {
-    let mut sources = vec![Vec::new(); nfa.states().len()];
-    let mut alive = vec![false; nfa.states().len()];
-    let mut found = Vec::new();
-    for (source, state) in nfa.states().iter().enumerate() {
-        successors(state, |next| sources[next.as_usize()].push(source));
-        if matches!(state, State::Match { .. }) {
-            found.push(source);
-        }
-    }
-    while let Some(state) = found.pop() {
-        if !std::mem::replace(&mut alive[state], true) {
-            found.extend(&sources[state]);
-        }
-    }
-    alive
-}
-
-/// The states that a state can lead to.
-fn successors(state: &State, mut each: impl FnMut(StateID)) {
-    match state {
-        State::Look { look: Look::End, .. } | State::Match { .. } | State::Fail => {}
-        State::ByteRange { trans } => each(trans.next),
-        State::Sparse(all) => all.transitions.iter().for_each(|trans| each(trans.next)),
-        State::Dense(all) => (0..=u8::MAX).filter_map(|byte| all.matches_byte(byte)).for_each(each),
-        State::Look { next, .. } | State::Capture { next, .. } => each(*next),
-        State::Union { alternates } => alternates.iter().copied().for_each(each),
-        State::BinaryUnion { alt1, alt2 } => [*alt1, *alt2].into_iter().for_each(each),
-    }
 }

@@ -5,7 +5,7 @@
 //! say everything: a full one is a match, and the largest is how many bytes have to be held back, unless another match always comes first. The held bytes
 //! are then by definition the beginning of a known text, so not even a buffer for them is needed.
 
-use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token};
+use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token, TooLate};
 use std::fmt;
 
 /// A matcher of several stop texts over a stream of bytes, with hold-back.
@@ -92,6 +92,16 @@ impl StopTexts {
         self.texts.iter().filter_map(|automaton| automaton.first(next)).min()
     }
 
+    /// How many first bytes of each text a stream ends with that ended with `states` before `byte`, and whether a text is complete, after which
+    /// all begin anew.
+    #[cfg(feature = "regex")]
+    pub(super) fn after(&self, states: &[usize], byte: u8) -> (Vec<usize>, bool) {
+        let next: Vec<usize> =
+            self.texts.iter().zip(states).map(|(text, state)| text.after(*state, byte)).collect();
+        let is_complete = self.texts.iter().zip(&next).any(|(text, state)| *state == text.text.len());
+        if is_complete { (vec![0; next.len()], true) } else { (next, false) }
+    }
+
     /// Ends the stream: appends to `out` the bytes held back, as no more can follow them. After a match: nothing.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.release(self.held(), &[], 0, out);
@@ -169,8 +179,8 @@ impl Condition for StopTexts {
         if keep_stop { 0 } else { self.held_len() }
     }
 
-    fn hold_beside(&self, keep_stop: bool, _: &Before, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
-        if keep_stop { 0 } else { self.held_before(first).len }
+    fn hold_beside(&self, keep_stop: bool, _: &Before, too_late: &TooLate<'_>) -> usize {
+        if keep_stop { 0 } else { self.held_before(too_late.after).len }
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

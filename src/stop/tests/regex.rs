@@ -1,7 +1,7 @@
 //! Regular expressions, against a search with another engine from every place to every place.
 
 use super::{Ending, compare, cut};
-use crate::stop::{Error, Options, Reason, Regexes, Stops, Token};
+use crate::stop::{Before, Condition, Error, Foreseen, Options, Reason, Regexes, Stops, Token};
 use proptest::prelude::*;
 use regex_automata::nfa::thompson::pikevm::{Cache, PikeVM};
 use regex_automata::{Anchored, Input, MatchKind};
@@ -89,6 +89,27 @@ proptest! {
     }
 }
 
+proptest! {
+    /// What is foreseen is what happens: of any bytes, inside of characters, and behind matches that did not count.
+    #[test]
+    fn foresees_the_first_match(
+        parts in prop::collection::vec(prop::sample::select(vec!["a".as_bytes(), b"b", b"a", b"b", "é".as_bytes(), "é".as_bytes(), b"\xff", b"\n"]), 0..10),
+        cut: prop::sample::Index,
+        set in prop::sample::select(SETS),
+    ) {
+        let text = parts.concat();
+        let (seen, next) = text.split_at(cut.index(text.len() + 1));
+        let mut regexes = Regexes::new(set).unwrap();
+        regexes.see(&Token::new(1, seen), &Before::default());
+        let before = Before { tokens: 1, bytes: seen.len(), armed: true };
+        let foreseen = regexes.foresee(next, &before);
+        let happens = regexes.see(&Token::new(2, next), &before).map(|hit| hit.at - seen.len());
+        // Assertions, and a large class.
+        let is_unknown = set.iter().any(|pattern| ["^", "(?m)", "\\"].iter().any(|with| pattern.starts_with(with)));
+        prop_assert_eq!(foreseen, if is_unknown { Foreseen::Unknown } else { happens.into() });
+    }
+}
+
 fn run(patterns: &[&str], pieces: &[&str]) -> (Option<String>, String) {
     let mut stops = Stops::new(options(patterns)).unwrap();
     let mut out = Vec::new();
@@ -142,4 +163,44 @@ fn patterns_that_make_no_sense() {
     for pattern in ["a$", r"b\z", "[a&&b]c"] {
         assert_eq!(error(pattern), Error::NoMatch { pattern: pattern.into() });
     }
+}
+
+/// What is held back of `text`, beside stop texts and most bytes.
+fn held(patterns: &[&str], texts: &[&str], bytes: Option<usize>, text: &str) -> usize {
+    let mut options = options(patterns);
+    options.texts = texts.iter().map(|text| text.to_string()).collect();
+    options.rules.bytes = bytes;
+    let mut stops = Stops::new(options).unwrap();
+    assert_eq!(stops.step(&Token::new(1, text.as_bytes()), &mut Vec::new()), None);
+    stops.held_len()
+}
+
+#[test]
+fn nothing_waits_for_a_match_that_cannot_come_first() {
+    assert_eq!(held(&[r"Q: .*!"], &[], None, "So Q: why"), 6);
+    assert_eq!(held(&[r"Q: .*!"], &["!"], None, "So Q: why"), 6, "the longer one");
+    assert_eq!(held(&[r"Q: .*! "], &["!"], None, "So Q: why"), 0);
+    assert_eq!(held(&[r"Q: .*[!?] "], &["!"], None, "So Q: why"), 6);
+    assert_eq!(held(&["b[A-Z]c"], &["A"], None, "b"), 1, "other letters may come");
+    // Another match inside of it, and a stop text around one.
+    assert_eq!(held(&[r"x\d+y", r"\d"], &[], None, "ax"), 0);
+    assert_eq!(held(&[r"x\d*y", r"\d"], &[], None, "ax"), 1);
+    assert_eq!(held(&["b"], &["abc"], None, "a"), 0);
+    assert_eq!(held(&["b"], &["aBc", "ab"], None, "a"), 1);
+    // Seven bytes are wanting, or one character of two.
+    assert_eq!(held(&["ab{7}c"], &[], Some(8), "ab"), 0);
+    assert_eq!(held(&["ab{7}c"], &[], Some(9), "ab"), 2);
+    assert_eq!(held(&["aé"], &[], Some(4), "ba"), 1);
+    assert_eq!(held(&["aé"], &[], Some(3), "ba"), 0);
+}
+
+/// Of what would be too large only a part is known, and more is held back.
+#[test]
+fn large_automata_know_less() {
+    let large = r"\w{10}! ";
+    assert_eq!(held(&[large], &["!"], None, "ab"), 0, "the stop text is known");
+    assert_eq!(held(&[large, "!"], &[], None, "ab"), 2, "held, though `!` always comes first");
+    let long = "-".repeat(2000);
+    assert_eq!(held(&["a!b"], &["!", &long], None, "a"), 1, "neither is this one");
+    assert_eq!(held(&["a!b"], &["!", &long], None, "a-"), 1);
 }

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use siskin_tools::emulated;
 use std::ops::RangeInclusive;
 
-/// What texts are made of, and what may come next.
-const LETTERS: &[&str] = &["a", "b", "A", ".", " ", "\n", "\r", "{", "}"];
+/// What texts are made of, and what may come next. The last is white space for sentences, and none for lines and paragraphs.
+const LETTERS: &[&str] = &["a", "b", "A", ".", " ", "\n", "\r", "{", "}", "\u{b}"];
 /// Stop texts, of which some have others inside of them, or what other conditions stop at.
 const TEXTS: &[&str] = &["ab", "aba", "b", "a\nb", "{}a", "\n\n", " A", "a. ", "bAa"];
 
@@ -146,12 +146,12 @@ fn cases(native: u32) -> ProptestConfig {
 proptest! {
     #![proptest_config(cases(256))]
 
-    /// Of several conditions of which one is enough: neither more nor less than what no continuation removes. A sentence that a blank line may end holds
-    /// back the line end even if the stop text of another condition, which is printed, would end there too.
+    /// Of several conditions of which one is enough: neither more nor less than what no continuation removes. Only a byte before the limit, where stop
+    /// texts are printed, a sentence that a blank line may end holds back the line end even if a stop text would end there too.
     #[test]
     fn any_of_them_prints_all_that_is_safe(options in options(), text in text(), cuts: u128) {
         let (bytes, next, each) = (text.as_bytes(), continuations(&options), alone(&options));
-        let is_exact = !(options.rules.keep_stop && options.rules.sentences.is_some());
+        let is_exact = !(options.rules.keep_stop && options.rules.sentences.is_some() && options.rules.bytes.is_some());
         for pieces in [cut(bytes, cuts), bytes.chunks(1).collect()] {
             within(&options, &pieces, &|pieces, plain| {
                 let safe = plain.safe(&next);
@@ -160,14 +160,14 @@ proptest! {
         }
     }
 
-    /// Of several that all have to hold, likewise, unless white space may be the end of one of them: then at least what each of those that are to come
-    /// leaves by itself.
+    /// Of several that all have to hold, likewise, unless white space may be the end of a sentence or paragraph: then at least what each of those that
+    /// are to come leaves by itself.
     #[test]
     fn all_of_them_print_all_that_is_safe(mut options in options(), text in text(), cuts: u128) {
         (options.rules.all, options.rules.min_tokens) = (true, 0);
         let (each, next) = (alone(&options), continuations(&options));
         let rules = &options.rules;
-        let is_exact = rules.sentences.is_none() && rules.paragraphs.is_none() && !(rules.lines.is_some() && text.contains('\r'));
+        let is_exact = rules.sentences.is_none() && rules.paragraphs.is_none();
         let pieces = cut(text.as_bytes(), cuts);
         within(&options, &pieces, &|pieces, plain| {
             let safe = plain.safe(&next);
@@ -176,15 +176,65 @@ proptest! {
     }
 }
 
+/// `\r` belongs to the end of the last line only if every other condition can have held by then.
+#[test]
+fn carriage_returns_of_lines_beside_others() {
+    let held = |text: &str| {
+        let rules = Rules { all: true, lines: Some(1), json: true, ..Rules::default() };
+        let mut stops = Stops::new(Options { rules, ..Options::default() }).unwrap();
+        assert_eq!(stops.step(&Token::new(1, text.as_bytes()), &mut vec![]), None);
+        stops.held_len()
+    };
+    assert_eq!((held("a\r"), held("{\r"), held("{}a\r")), (0, 0, 1));
+}
+
+/// Expressions of which each partial match can be completed by two letters, and some that have others inside of them.
+#[cfg(feature = "regex")]
+const EXPRESSIONS: &[&[&str]] = &[
+    &["a+b"],
+    &["b."],
+    &["a+b", "b."],
+    &["a[bA]+\\.", "b "],
+    &["A", "a+A."],
+    &["abA", "a[bA]a"],
+    &["\\.bA|aa"],
+    &["ab*\\.|b*A"],
+];
+
 #[cfg(feature = "regex")]
 proptest! {
-    #![proptest_config(cases(128))]
+    #![proptest_config(cases(256))]
 
-    /// Beside an expression: at least what is safe from each, and never more than what is safe from all.
+    /// Beside expressions, stop texts and a limit of bytes: neither more nor less than what no continuation removes.
     #[test]
-    fn beside_an_expression(mut options in options(), text in text(), cuts: u128, regex in prop::sample::select(vec!["a+b", r"\bA", "b.", "(?m)^a"])) {
+    fn expressions_print_all_that_is_safe(
+        texts in prop::sample::subsequence(&["b", "aba", "bAa", "A.", "aa.", "a. "], 0..3),
+        regexes in prop::sample::select(EXPRESSIONS),
+        bytes in prop::option::of(3usize..9),
+        keep_stop in prop::bool::weighted(0.2),
+        text in "[abA.]{0,8}",
+        cuts: u128,
+    ) {
+        let mut options = Options { texts: texts.into_iter().map(String::from).collect(), ..Options::default() };
+        options.rules.regexes = regexes.iter().map(|regex| regex.to_string()).collect();
+        (options.rules.bytes, options.rules.keep_stop) = (bytes, keep_stop);
+        let next = continuations(&options);
+        for pieces in [cut(text.as_bytes(), cuts), text.as_bytes().chunks(1).collect()] {
+            within(&options, &pieces, &|_, plain| plain.safe(&next)..=plain.safe(&next));
+        }
+    }
+
+    /// Beside other conditions, assertions, and where all have to hold: at least what is safe from each, and never more than what is safe from all.
+    #[test]
+    fn beside_an_expression(
+        mut options in options(),
+        text in text(),
+        cuts: u128,
+        regex in prop::sample::select(vec!["a+b", r"\bA", "b.", "(?m)^a", "(?m)a$"]),
+        all: bool,
+    ) {
         options.rules.regexes.push(regex.into());
-        options.rules.min_tokens = 0;
+        (options.rules.min_tokens, options.rules.all) = (0, all);
         let (each, next) = (alone(&options), continuations(&options));
         within(&options, &cut(text.as_bytes(), cuts), &|pieces, plain| {
             safe_from_each(&each, pieces, &next)..=plain.safe(&next)
