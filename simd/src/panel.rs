@@ -88,13 +88,6 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// As [`Source::blocks`], of all rows.
-    #[cfg(target_arch = "x86_64")]
-    #[inline]
-    pub fn parts<B: Block>(&self, start: usize, count: usize) -> [&'a [B]; PANEL_ROWS] {
-        std::array::from_fn(|r| self.blocks(r, start, count))
-    }
-
     /// `N` blocks of all rows, from block `start` on; `None` if a row has less.
     #[cfg(target_arch = "x86_64")]
     #[inline]
@@ -105,6 +98,18 @@ impl<'a> Source<'a> {
             *row = self.blocks(r, start, N).try_into().ok()?;
         }
         Some(rows)
+    }
+
+    /// The same with zeros in place of blocks that are missing. It is called for the last rows and the last blocks only.
+    #[cfg(target_arch = "x86_64")]
+    #[cold]
+    pub fn filled<B: Block, const N: usize>(&self, start: usize) -> [[B; N]; PANEL_ROWS] {
+        let mut rows = [[B::zeroed(); N]; PANEL_ROWS];
+        for (r, row) in rows.iter_mut().enumerate() {
+            let blocks = self.blocks(r, start, N);
+            row[..blocks.len()].copy_from_slice(blocks);
+        }
+        rows
     }
 }
 

@@ -71,8 +71,8 @@ impl Room {
             all.saturating_mul(count).div_ceil(self.needs.len().max(1))
         } else {
             let mut needs = self.needs.clone();
-            needs.sort_unstable_by(|a, b| b.cmp(a));
-            needs[..count].iter().fold(0, add)
+            needs.sort_unstable();
+            needs.iter().rev().take(count).fold(0, add)
         };
         together.max(self.positions)
     }

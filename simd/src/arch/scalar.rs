@@ -9,24 +9,45 @@ use crate::panel::{PANEL_ROWS, PanelGroup, Source, part_of};
 /// Partial sums that a float row is added up in, so that the order does not depend on the compiler's mood.
 const LANES: usize = 8;
 
+/// A block format: what its functions hand to the loops, which are compiled once for all formats.
+#[derive(Clone, Copy)]
+struct Layout {
+    /// Weights of a block.
+    len: usize,
+    /// Bytes of a block.
+    bytes: usize,
+    /// Unpacks the bytes of a block.
+    unpack: fn(&[u8], &mut Unpacked),
+}
+
+impl Layout {
+    const fn of<B: QuantBlock>() -> Layout {
+        let unpack = |block: &[u8], out: &mut Unpacked| bytemuck::from_bytes::<B>(block).unpack(out);
+        Layout { len: B::LEN, bytes: size_of::<B>(), unpack }
+    }
+}
+
 /// `out[r] = rows[r] . x` for rows of a block format.
 pub(crate) fn dot_quant<B: QuantBlock>(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
-    let row_bytes = x.cols() / B::LEN * size_of::<B>();
+    dot_blocks(Layout::of::<B>(), rows, x, out);
+}
+
+#[inline(never)]
+fn dot_blocks(Layout { len, bytes, unpack }: Layout, rows: &[u8], x: Column<'_>, out: &mut [f32]) {
     let mut unpacked = Unpacked::ZERO;
-    for (row, out) in rows.chunks_exact(row_bytes).zip(out) {
+    for (row, out) in rows.chunks_exact(x.cols() / len * bytes).zip(out) {
         *out = 0.0;
-        for (i, block) in blocks::<B>(row).iter().enumerate() {
-            block.unpack(&mut unpacked);
-            *out +=
-                dot_block::<B>(&unpacked, &x.groups[i * B::LEN / ActGroup::LEN], i * B::LEN % ActGroup::LEN);
+        for (i, block) in row.chunks_exact(bytes).enumerate() {
+            unpack(block, &mut unpacked);
+            *out += dot_block(&unpacked, len, &x.groups[i * len / ActGroup::LEN], i * len % ActGroup::LEN);
         }
     }
 }
 
-/// An unpacked block times the activations of `group` from value `start` on.
-fn dot_block<B: QuantBlock>(w: &Unpacked, group: &ActGroup, start: usize) -> f32 {
+/// An unpacked block of `len` weights times the activations of `group` from value `start` on.
+fn dot_block(w: &Unpacked, len: usize, group: &ActGroup, start: usize) -> f32 {
     let mut sum = 0.0;
-    for i in 0..B::LEN / 16 {
+    for i in 0..len / 16 {
         let at = start + i * 16;
         let products = w.q[i * 16..][..16].iter().zip(&group.q[at..at + 16]);
         let dot: i32 = products.map(|(&w, &x)| i32::from(w) * i32::from(x)).sum();
@@ -39,17 +60,22 @@ fn dot_block<B: QuantBlock>(w: &Unpacked, group: &ActGroup, start: usize) -> f32
 /// Unpacks up to [`PANEL_ROWS`] rows into a panel: byte `row * 256 + column` of a group is the
 /// signed quant, and scales and offsets stand per 16 columns. Rows and blocks that are missing become zeros.
 pub(crate) fn unpack<B: QuantBlock>(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let per_group = ActGroup::LEN / B::LEN;
+    unpack_blocks(Layout::of::<B>(), source, panel);
+}
+
+#[inline(never)]
+fn unpack_blocks(Layout { len, bytes, unpack }: Layout, source: Source<'_>, panel: &mut [PanelGroup]) {
+    let per_group = ActGroup::LEN / len;
     let mut unpacked = Unpacked::ZERO;
     for (g, group) in panel.iter_mut().enumerate() {
         group.q.fill(0);
         group.scale = [[0.0; PANEL_ROWS]; 16];
         group.offset = [[0.0; PANEL_ROWS]; 16];
         for r in 0..PANEL_ROWS {
-            let row = source.blocks::<B>(r, (source.first + g) * per_group, per_group);
-            for (b, block) in row.iter().enumerate() {
-                block.unpack(&mut unpacked);
-                put(group, r, b * B::LEN, B::LEN, &unpacked);
+            let row = source.row(r).chunks_exact(bytes).skip((source.first + g) * per_group);
+            for (b, block) in row.take(per_group).enumerate() {
+                unpack(block, &mut unpacked);
+                put(group, r, b * len, len, &unpacked);
             }
         }
     }

@@ -27,15 +27,20 @@ pub(crate) fn dot_rows_any<B: QuantBlock>(rows: &[u8], x: Column<'_>, out: &mut 
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_any<B: QuantBlock>(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let raise = _mm512_set1_epi8(-128);
     let mut rows = [const { [Unpacked::ZERO] }; PANEL_ROWS];
     for (g, group) in panel.iter_mut().enumerate() {
         source.unpack_rows::<B>(source.first + g, &mut rows);
-        let quarter = |w: &[Unpacked], i| w.first().map_or(_mm512_setzero_si512(), |w| quants(w, i));
-        unpack_group::<Unpacked, _, 16, 1>(rows.each_ref(), group, raise, quarter, |w| {
-            [w.first().map_or(_mm512_setzero_ps(), |w| scales(w))]
-        });
+        unpack_unpacked(&rows, group);
     }
+}
+
+/// A group of all rows. It is the same function for all formats.
+#[inline(never)]
+#[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
+fn unpack_unpacked(rows: &[[Unpacked; 1]; PANEL_ROWS], group: &mut PanelGroup) {
+    let quarter = |[w]: &[Unpacked; 1], i| quants(w, i);
+    let raise = _mm512_set1_epi8(-128);
+    unpack_group::<Unpacked, 1, 16, 1>(rows.each_ref(), group, raise, quarter, |[w]| [scales(w)]);
 }
 
 /// The quants of quarter `i` (0..4).

@@ -24,10 +24,8 @@ pub(crate) fn dot_rows_iq4_xs(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_iq4_xs(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let zero = _mm512_setzero_si512();
-    let values = |blocks: &[BlockIQ4XS], i| blocks.first().map_or(zero, |block| values(block, i));
-    unpack::<BlockIQ4XS, 1, 8, 1>(source, panel, 128, values, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm512_setzero_ps()] };
+    let values = |[block]: &[BlockIQ4XS; 1], i| values(block, i);
+    unpack::<BlockIQ4XS, 1, 8, 1>(source, panel, 128, values, |[block]| {
         [_mm512_zextps256_ps512(scales(block))]
     });
 }

@@ -31,7 +31,7 @@ pub(crate) fn dot_rows_mxfp4(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_mxfp4(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let values = |blocks: &[BlockMxfp4], i| values(blocks, i).unwrap_or(_mm512_setzero_si512());
+    let values = |blocks: &[BlockMxfp4; 8], i| values(blocks, i).unwrap_or(_mm512_setzero_si512());
     unpack::<BlockMxfp4, 8, 8, 1>(source, panel, 128 - 12, values, |blocks| {
         [_mm512_zextps256_ps512(mxfp4_scales(blocks))]
     });

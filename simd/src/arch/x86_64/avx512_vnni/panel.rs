@@ -13,63 +13,63 @@ use std::arch::x86_64::*;
 /// Unpacks rows of a format whose `N` blocks of type `B` hold the 256 weights of a group.
 ///
 /// `quarter(blocks, i)` gives 64 quants, to which `raise` is added so that a weight is its quant less 128; `factors(blocks)` gives the scales of
-/// `SCALES` parts (8 or 16) and then as many offsets, in one vector or two. Both give zeros for blocks that are missing.
+/// `SCALES` parts (8 or 16) and then as many offsets, in one vector or two.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTORS: usize>(
     source: Source<'_>,
     panel: &mut [PanelGroup],
     raise: u8,
-    quarter: impl Fn(&[B], usize) -> __m512i,
-    factors: impl Fn(&[B]) -> [__m512; VECTORS],
+    quarter: impl Fn(&[B; N], usize) -> __m512i,
+    factors: impl Fn(&[B; N]) -> [__m512; VECTORS],
 ) {
-    let (quarter, factors) = (&quarter, &factors);
-    unpack_with::<B, N, SCALES, VECTORS>(source, panel, raise, quarter, factors, |rows, group, raise| {
-        unpack_group::<B, _, SCALES, VECTORS>(rows, group, raise, quarter, factors);
+    unpack_with::<B, N>(source, panel, raise, |rows, group, raise| {
+        unpack_group::<B, N, SCALES, VECTORS>(rows, group, raise, &quarter, &factors);
     });
 }
 
-/// The same with another way for whole rows: `whole(rows, group, raise)`.
+/// The same with a way of one's own for a group of all rows: `unpack_group(rows, group, raise)`.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) fn unpack_with<B: Block, const N: usize, const SCALES: usize, const VECTORS: usize>(
+pub(super) fn unpack_with<B: Block, const N: usize>(
     source: Source<'_>,
     panel: &mut [PanelGroup],
     raise: u8,
-    quarter: impl Fn(&[B], usize) -> __m512i,
-    factors: impl Fn(&[B]) -> [__m512; VECTORS],
-    whole: impl Fn([&[B; N]; PANEL_ROWS], &mut PanelGroup, __m512i),
+    unpack_group: impl Fn([&[B; N]; PANEL_ROWS], &mut PanelGroup, __m512i),
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let raise = _mm512_set1_epi8(raise as i8);
     for (g, group) in panel.iter_mut().enumerate() {
+        let start = (source.first + g) * N;
+        let filled;
         // Whole rows nearly always: then nothing has to be looked for.
-        match source.whole::<B, N>((source.first + g) * N) {
-            Some(rows) => whole(rows, group, raise),
+        let rows = match source.whole(start) {
+            Some(rows) => rows,
             None => {
-                let rows = source.parts((source.first + g) * N, N);
-                unpack_group::<B, _, SCALES, VECTORS>(rows, group, raise, &quarter, &factors);
+                filled = source.filled(start);
+                filled.each_ref()
             }
-        }
+        };
+        unpack_group(rows, group, raise);
     }
 }
 
 /// A group of 256 weights of each row.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-pub(super) fn unpack_group<B, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
-    rows: [R; PANEL_ROWS],
+pub(super) fn unpack_group<B, const N: usize, const SCALES: usize, const VECTORS: usize>(
+    rows: [&[B; N]; PANEL_ROWS],
     group: &mut PanelGroup,
     raise: __m512i,
-    quarter: impl Fn(&[B], usize) -> __m512i,
-    factors: impl Fn(&[B]) -> [__m512; VECTORS],
+    quarter: impl Fn(&[B; N], usize) -> __m512i,
+    factors: impl Fn(&[B; N]) -> [__m512; VECTORS],
 ) {
     // Loops, not `map`: code that is handed vectors must be compiled for them.
     let mut lanes = [_mm512_setzero_si512(); PANEL_ROWS];
     let quarters = group.q.as_chunks_mut::<64>().0.as_chunks_mut::<16>().0;
     for (i, out) in quarters.iter_mut().enumerate() {
         for (lane, row) in lanes.iter_mut().zip(&rows) {
-            *lane = _mm512_add_epi8(quarter(row.as_ref(), i), raise);
+            *lane = _mm512_add_epi8(quarter(row, i), raise);
         }
         for (out, column) in out.iter_mut().zip(transpose(lanes)) {
             store(out, column);
@@ -77,7 +77,7 @@ pub(super) fn unpack_group<B, R: AsRef<[B]>, const SCALES: usize, const VECTORS:
     }
     for v in 0..VECTORS {
         for (lane, row) in lanes.iter_mut().zip(&rows) {
-            *lane = _mm512_castps_si512(factors(row.as_ref())[v]);
+            *lane = _mm512_castps_si512(factors(row)[v]);
         }
         let (scales, offsets) = (&mut group.scale[..SCALES], &mut group.offset);
         for (out, part) in scales.iter_mut().chain(offsets).skip(v * 16).zip(transpose(lanes)) {

@@ -30,10 +30,8 @@ pub(crate) fn dot_rows_q2_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_q2_k(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let zero = _mm512_setzero_si512();
-    let quants = |blocks: &[BlockQ2K], i| blocks.first().map_or(zero, |block| quants(block, i));
-    unpack::<BlockQ2K, 1, 16, 2>(source, panel, 128, quants, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm512_setzero_ps(); 2] };
+    let quants = |[block]: &[BlockQ2K; 1], i| quants(block, i);
+    unpack::<BlockQ2K, 1, 16, 2>(source, panel, 128, quants, |[block]| {
         let (d, dmin) = (twice(half(block.d)), twice(_mm256_xor_ps(half(block.dmin), _mm256_set1_ps(-0.0))));
         [_mm512_mul_ps(d, numbers(&scales(block))), _mm512_mul_ps(dmin, numbers(&minima(block)))]
     });

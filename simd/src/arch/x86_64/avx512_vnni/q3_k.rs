@@ -29,10 +29,8 @@ pub(crate) fn dot_rows_q3_k(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_q3_k(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let zero = _mm512_setzero_si512();
-    let quants = |blocks: &[BlockQ3K], i| blocks.first().map_or(zero, |block| quants(block, i));
-    unpack::<BlockQ3K, 1, 16, 1>(source, panel, 128 - 4, quants, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm512_setzero_ps()] };
+    let quants = |[block]: &[BlockQ3K; 1], i| quants(block, i);
+    unpack::<BlockQ3K, 1, 16, 1>(source, panel, 128 - 4, quants, |[block]| {
         [_mm512_mul_ps(twice(half(block.d)), numbers(&scales_q3(&block.scales)))]
     });
 }

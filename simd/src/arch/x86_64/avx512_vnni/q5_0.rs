@@ -30,7 +30,7 @@ pub(crate) fn dot_rows_q5_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_q5_0(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let quants = |blocks: &[BlockQ5_0], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
+    let quants = |blocks: &[BlockQ5_0; 8], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
     unpack::<BlockQ5_0, 8, 8, 1>(source, panel, 128 - 16, quants, |blocks| {
         let (d, _) = heads(blocks);
         [_mm512_zextps256_ps512(d)]

@@ -30,17 +30,13 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32]) {
 /// Up to 16 rows into a panel.
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
 pub(crate) fn unpack_q8_0(source: Source<'_>, panel: &mut [PanelGroup]) {
-    let quants = |blocks: &[BlockQ8_0], i| quants(blocks, i).unwrap_or(_mm512_setzero_si512());
-    let scales = |blocks: &[BlockQ8_0]| [_mm512_zextps256_ps512(heads(blocks).0)];
-    unpack_with::<BlockQ8_0, 8, 8, 1>(source, panel, 128, quants, scales, |rows, group, raise| {
-        unpack_whole(rows, group, raise);
-    });
+    unpack_with::<BlockQ8_0, 8>(source, panel, 128, |rows, group, raise| unpack_group(rows, group, raise));
 }
 
 /// A group of all rows.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
-fn unpack_whole(rows: [&[BlockQ8_0; 8]; PANEL_ROWS], group: &mut PanelGroup, raise: __m512i) {
+fn unpack_group(rows: [&[BlockQ8_0; 8]; PANEL_ROWS], group: &mut PanelGroup, raise: __m512i) {
     let parts = group.q.as_chunks_mut::<64>().0.as_chunks_mut::<8>().0;
     for (i, (out, scale)) in parts.iter_mut().zip(&mut group.scale).enumerate() {
         store(scale, halves(|r| rows[r][i].d));

@@ -36,11 +36,17 @@ pub(crate) fn unpack_any<B: QuantBlock>(source: Source<'_>, panel: &mut [PanelGr
     let mut rows = [const { [Unpacked::ZERO] }; PANEL_ROWS];
     for (g, group) in panel.iter_mut().enumerate() {
         source.unpack_rows::<B>(source.first + g, &mut rows);
-        let part = |w: &[Unpacked], i| Some(quants(w.first()?, i));
-        unpack_group::<Unpacked, _, 16, 2>(rows.each_ref(), group, (raise, _mm256_setzero_ps()), part, |w| {
-            w.first().map_or([_mm256_setzero_ps(); 2], |w| scales(w))
-        });
+        unpack_unpacked(&rows, group, raise);
     }
+}
+
+/// A group of all rows. It is the same function for all formats.
+#[inline(never)]
+#[target_feature(enable = "avx2,fma,f16c")]
+fn unpack_unpacked(rows: &[[Unpacked; 1]; PANEL_ROWS], group: &mut PanelGroup, raise: __m256i) {
+    let part = |[w]: &[Unpacked; 1], i| quants(w, i);
+    let raise = (raise, _mm256_setzero_ps());
+    unpack_group::<Unpacked, 1, 16, 2>(rows.each_ref(), group, raise, part, |[w]| scales(w));
 }
 
 /// The quants of part `i` (0..8).

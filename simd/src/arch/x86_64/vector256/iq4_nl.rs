@@ -28,7 +28,7 @@ pub(crate) fn dot_rows_iq4_nl(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_iq4_nl(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockIQ4NL], i: usize| Some(lookup(&IQ4_VALUES, nibbles(&blocks.get(i)?.qs)));
+    let part = |blocks: &[BlockIQ4NL; 8], i: usize| lookup(&IQ4_VALUES, nibbles(&blocks[i].qs));
     unpack::<BlockIQ4NL, 8, 8, 2>(source, panel, (style, 0), part, |blocks| {
         [heads(blocks).0, _mm256_setzero_ps()]
     });

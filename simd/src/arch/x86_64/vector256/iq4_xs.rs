@@ -26,9 +26,8 @@ pub(crate) fn dot_rows_iq4_xs(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: 
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_iq4_xs(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockIQ4XS], i: usize| Some(values(blocks.first()?, i));
-    unpack::<BlockIQ4XS, 1, 8, 2>(source, panel, (style, 0), part, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
+    let part = |[block]: &[BlockIQ4XS; 1], i| values(block, i);
+    unpack::<BlockIQ4XS, 1, 8, 2>(source, panel, (style, 0), part, |[block]| {
         [scales(block), _mm256_setzero_ps()]
     });
 }

@@ -43,7 +43,7 @@ pub(crate) fn dot_rows_mxfp4(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: i
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_mxfp4(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockMxfp4], i: usize| Some(lookup(&RAISED, nibbles(&blocks.get(i)?.qs)));
+    let part = |blocks: &[BlockMxfp4; 8], i: usize| lookup(&RAISED, nibbles(&blocks[i].qs));
     unpack::<BlockMxfp4, 8, 8, 2>(source, panel, (style, 12), part, |blocks| {
         [scales(blocks), _mm256_setzero_ps()]
     });

@@ -21,49 +21,51 @@ pub(crate) enum Quants {
 /// Unpacks rows of a format whose `N` blocks of type `B` hold the 256 weights of a group.
 ///
 /// `part(blocks, i)` gives 32 quants, of which each weight is one less `zero`; `factors(blocks)` gives the scales of `SCALES` parts (8 or 16)
-/// and then as many offsets, eight to a vector. Both count missing blocks as zeros.
+/// and then as many offsets, eight to a vector.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn unpack<B: Block, const N: usize, const SCALES: usize, const VECTORS: usize>(
     source: Source<'_>,
     panel: &mut [PanelGroup],
     (quants, zero): (Quants, u8),
-    part: impl Fn(&[B], usize) -> Option<__m256i>,
-    factors: impl Fn(&[B]) -> [__m256; VECTORS],
+    part: impl Fn(&[B; N], usize) -> __m256i,
+    factors: impl Fn(&[B; N]) -> [__m256; VECTORS],
 ) {
     const { assert!(B::LEN * N == ActGroup::LEN) };
     let raise = if quants == Quants::Raised { 128 - zero } else { 0 };
     let fold = if quants == Quants::Small && SCALES == 8 { f32::from(zero) } else { 0.0 };
     let (raise, fold) = (_mm256_set1_epi8(raise as i8), _mm256_set1_ps(fold));
     for (g, group) in panel.iter_mut().enumerate() {
+        let start = (source.first + g) * N;
+        let filled;
         // Whole rows nearly always: then nothing has to be looked for.
-        match source.whole::<B, N>((source.first + g) * N) {
-            Some(rows) => unpack_group::<B, _, SCALES, VECTORS>(rows, group, (raise, fold), &part, &factors),
+        let rows = match source.whole(start) {
+            Some(rows) => rows,
             None => {
-                let rows = source.parts((source.first + g) * N, N);
-                unpack_group::<B, _, SCALES, VECTORS>(rows, group, (raise, fold), &part, &factors);
+                filled = source.filled(start);
+                filled.each_ref()
             }
-        }
+        };
+        unpack_group::<B, N, SCALES, VECTORS>(rows, group, (raise, fold), &part, &factors);
     }
 }
 
 /// A group of 256 weights of each row.
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
-pub(super) fn unpack_group<B, R: AsRef<[B]>, const SCALES: usize, const VECTORS: usize>(
-    rows: [R; PANEL_ROWS],
+pub(super) fn unpack_group<B, const N: usize, const SCALES: usize, const VECTORS: usize>(
+    rows: [&[B; N]; PANEL_ROWS],
     group: &mut PanelGroup,
     (raise, fold): (__m256i, __m256),
-    part: impl Fn(&[B], usize) -> Option<__m256i>,
-    factors: impl Fn(&[B]) -> [__m256; VECTORS],
+    part: impl Fn(&[B; N], usize) -> __m256i,
+    factors: impl Fn(&[B; N]) -> [__m256; VECTORS],
 ) {
     // Loops, not `map`: code that is handed vectors must be compiled for them.
     let mut lanes = [_mm256_setzero_si256(); 8];
     for (half, rows) in rows.as_chunks::<8>().0.iter().enumerate() {
         for (i, out) in group.q.as_chunks_mut::<64>().0.as_chunks_mut::<8>().0.iter_mut().enumerate() {
             for (lane, row) in lanes.iter_mut().zip(rows) {
-                let quants = part(row.as_ref(), i).unwrap_or(_mm256_setzero_si256());
-                *lane = _mm256_add_epi8(quants, raise);
+                *lane = _mm256_add_epi8(part(row, i), raise);
             }
             for (out, column) in out.iter_mut().zip(transpose(lanes)) {
                 store(&mut out.as_chunks_mut::<32>().0[half], column);
@@ -71,7 +73,7 @@ pub(super) fn unpack_group<B, R: AsRef<[B]>, const SCALES: usize, const VECTORS:
         }
         for v in 0..VECTORS {
             for (lane, row) in lanes.iter_mut().zip(rows) {
-                let factors = factors(row.as_ref());
+                let factors = factors(row);
                 let folded = if v == 0 { factors[v] } else { _mm256_fnmadd_ps(factors[0], fold, factors[v]) };
                 *lane = _mm256_castps_si256(folded);
             }

@@ -31,9 +31,8 @@ pub(crate) fn dot_rows_q2_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q2_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockQ2K], i| Some(quants(blocks.first()?, i));
-    unpack::<BlockQ2K, 1, 16, 4>(source, panel, (style, 0), part, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 4] };
+    let part = |[block]: &[BlockQ2K; 1], i| quants(block, i);
+    unpack::<BlockQ2K, 1, 16, 4>(source, panel, (style, 0), part, |[block]| {
         let [a, b] = by_sixteenths(half(block.d), &scales(block));
         let negative = _mm256_xor_ps(half(block.dmin), _mm256_set1_ps(-0.0));
         let [c, d] = by_sixteenths(negative, &minima(block));

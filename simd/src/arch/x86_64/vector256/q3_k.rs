@@ -31,9 +31,8 @@ pub(crate) fn dot_rows_q3_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q3_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockQ3K], i| Some(quants(blocks.first()?, i));
-    unpack::<BlockQ3K, 1, 16, 2>(source, panel, (style, 4), part, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
+    let part = |[block]: &[BlockQ3K; 1], i| quants(block, i);
+    unpack::<BlockQ3K, 1, 16, 2>(source, panel, (style, 4), part, |[block]| {
         by_sixteenths(half(block.d), &scales_q3(&block.scales))
     });
 }

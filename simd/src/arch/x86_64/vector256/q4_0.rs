@@ -30,7 +30,7 @@ pub(crate) fn dot_rows_q4_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q4_0(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockQ4_0], i: usize| Some(nibbles(&blocks.get(i)?.qs));
+    let part = |blocks: &[BlockQ4_0; 8], i: usize| nibbles(&blocks[i].qs);
     unpack::<BlockQ4_0, 8, 8, 2>(source, panel, (style, 8), part, |blocks| {
         [heads(blocks).0, _mm256_setzero_ps()]
     });

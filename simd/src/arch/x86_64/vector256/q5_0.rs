@@ -31,7 +31,7 @@ pub(crate) fn dot_rows_q5_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q5_0(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockQ5_0], i: usize| Some(quants(blocks.get(i)?));
+    let part = |blocks: &[BlockQ5_0; 8], i: usize| quants(&blocks[i]);
     unpack::<BlockQ5_0, 8, 8, 2>(source, panel, (style, 16), part, |blocks| {
         [heads(blocks).0, _mm256_setzero_ps()]
     });

@@ -32,9 +32,8 @@ pub(crate) fn dot_rows_q5_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q5_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockQ5K], i| Some(quants(blocks.first()?, i));
-    unpack::<BlockQ5K, 1, 8, 2>(source, panel, (style, 0), part, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
+    let part = |[block]: &[BlockQ5K; 1], i| quants(block, i);
+    unpack::<BlockQ5K, 1, 8, 2>(source, panel, (style, 0), part, |[block]| {
         let (scales, minima) = scales_and_minima(block.d, block.dmin, &block.scales);
         [scales, minima]
     });

@@ -37,9 +37,8 @@ pub(crate) fn dot_rows_q6_k(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q6_k(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockQ6K], i| Some(quants(blocks.first()?, i));
-    unpack::<BlockQ6K, 1, 16, 2>(source, panel, (style, 32), part, |blocks| {
-        let Some(block) = blocks.first() else { return [_mm256_setzero_ps(); 2] };
+    let part = |[block]: &[BlockQ6K; 1], i| quants(block, i);
+    unpack::<BlockQ6K, 1, 16, 2>(source, panel, (style, 32), part, |[block]| {
         by_sixteenths(half(block.d), &block.scales)
     });
 }

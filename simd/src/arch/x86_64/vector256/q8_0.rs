@@ -31,7 +31,7 @@ pub(crate) fn dot_rows_q8_0(rows: &[u8], x: Column<'_>, out: &mut [f32], dot: im
 #[inline]
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn unpack_q8_0(source: Source<'_>, panel: &mut [PanelGroup], style: Quants) {
-    let part = |blocks: &[BlockQ8_0], i: usize| Some(load(&blocks.get(i)?.qs));
+    let part = |blocks: &[BlockQ8_0; 8], i: usize| load(&blocks[i].qs);
     unpack::<BlockQ8_0, 8, 8, 2>(source, panel, (style, 0), part, |blocks| {
         [heads(blocks).0, _mm256_setzero_ps()]
     });
