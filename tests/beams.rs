@@ -79,9 +79,9 @@ fn beams_find_what_transformers_finds() {
         Tokenizer::from_metadata(file.metadata()).expect("a tokenizer"),
     );
     assert!(goldens.cases.len() >= 60);
-    // an emulated machine is slow
+    // an emulated machine is slow: one with each number of beams and each way to stop
     let emulated = siskin_tools::emulated();
-    for case in goldens.cases.iter().step_by(if emulated { 7 } else { 1 }) {
+    for case in goldens.cases.iter().step_by(if emulated { 16 } else { 1 }) {
         let options = Options {
             max_tokens: case.max_tokens,
             branches: case.beams,

@@ -42,7 +42,7 @@ fn blocks_of_keys_and_values_cost_little() {
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let tokens = tokenizer.encode(&text, Encode::default());
-    let most = if siskin_tools::emulated() { 512 } else { 1024 };
+    let most = if siskin_tools::emulated() { 256 } else { 1024 };
     let cut = windows(&tokens[..most], tokenizer.bos(), 256, None).expect("windows");
     let loss = |kv_type: KvType| {
         let mut predictor = Predictor::new(&model, cpu(), 256, kv_type).expect("it fits");
@@ -140,7 +140,7 @@ fn wrapped(model: &Model, tokens: &[u32], (positions, sinks): (usize, usize), ev
 fn a_window_that_wraps_predicts_as_well_as_one_from_the_start() {
     let (model, tokens) = held_out();
     let long = std::env::var_os("SISKIN_LONG").is_some();
-    let every = if siskin_tools::emulated() { 12 } else { 4 };
+    let every = if siskin_tools::emulated() { 24 } else { 4 };
     let (tokens, every) = if long { (&tokens[..], 3) } else { (&tokens[..320], every) };
     for (positions, sinks) in [(64, 4), (128, 4), (256, 4), (256, 0), (512, 4)] {
         if tokens.len() < 4 * positions {

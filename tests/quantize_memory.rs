@@ -32,7 +32,9 @@ fn file_pages() -> u64 {
 fn memory_does_not_grow_with_the_model() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("f16.gguf");
-    let shape = Shape { vocab: 24_000, tied: true, ..Shape::named("tiny").expect("a shape") };
+    // an emulated machine is slow: just as large as it has to be
+    let vocab = if siskin_tools::emulated() { 17_500 } else { 24_000 };
+    let shape = Shape { vocab, tied: true, ..Shape::named("tiny").expect("a shape") };
     Model::new(shape, Mix::named("F16").expect("a mix"), 1).save(&path).expect("a file");
     let file = Gguf::open(&path).expect("a model");
     let largest = file.tensors().iter().map(|tensor| tensor.bytes()).max().expect("tensors");

@@ -22,7 +22,7 @@ fn decoder(model: &Model, positions: usize) -> Decoder<'_> {
 fn branches_compute_what_they_would_alone() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     for golden in Golden::of_each_kind().filter(|golden| golden.model.format == "F16") {
-        let model = golden.load(folder.path());
+        let model = golden.model(folder.path());
         let prompt = &golden.prompt;
         let mut together = decoder(&model, prompt.len());
         together.forward(prompt);
@@ -126,7 +126,7 @@ fn moved(decoder: &mut Decoder<'_>, ids: &[u32], short: usize) -> Vec<f32> {
 fn sequences_side_by_side_are_what_they_are_alone() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     for golden in Golden::of_each_kind() {
-        let model = golden.load(folder.path());
+        let model = golden.model(folder.path());
         let vocabulary = model.weights().vocabulary();
         let backwards: Vec<u32> = golden.prompt.iter().rev().copied().collect();
         let sequences = [&golden.prompt[..], &golden.ids[..golden.ids.len().min(9)], &backwards[..]];

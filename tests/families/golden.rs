@@ -96,15 +96,38 @@ impl Golden {
     }
 
     /// Those of each kind of model, for what takes long: all, but on an emulated core, where floats are some fifty times slower, quantized ones of full
-    /// attention, of windows, of experts, of convolutions and of states, and of windows and of states in F16.
+    /// attention, of windows, of experts, of convolutions and of states, and of windows and of states in F16; there prompts are only a little longer
+    /// than the windows.
     pub fn of_each_kind() -> impl Iterator<Item = Golden> {
-        const KINDS: [&str; 5] = ["tiny-gemma3", "tiny-qwen35", "tiny-llama3", "tiny-qwen3moe", "tiny-lfm2"];
-        let emulated = emulated();
-        let is_taken = move |Source { shape, format, .. }: &Source| {
+        const KINDS: [&str; 5] = ["tiny-gemma2", "tiny-qwen35", "tiny-llama3", "tiny-qwen3moe", "tiny-lfm2"];
+        let is_taken = |Source { shape, format, .. }: &Source| {
             let kinds = if format == "F16" { &KINDS[..2] } else { &KINDS };
-            !emulated || kinds.contains(&shape.as_str())
+            !emulated() || kinds.contains(&shape.as_str())
         };
-        Golden::all().into_iter().filter(move |golden| is_taken(&golden.model))
+        Golden::all().into_iter().filter(move |golden| is_taken(&golden.model)).map(Golden::shortened)
+    }
+
+    /// On an emulated core, with the beginning of its prompt.
+    pub fn shortened(mut self) -> Golden {
+        if emulated() {
+            self.prompt.truncate(20);
+        }
+        self
+    }
+
+    /// Its shape, but on an emulated core, where layers take turns, a layer of each kind.
+    pub fn shape(&self) -> Shape {
+        let shape = Shape::named(&self.model.shape).expect("a shape");
+        let turns = shape.parts.convolution.is_some() || shape.parts.delta_net.is_some();
+        Shape { layers: if emulated() && turns { 2 } else { shape.layers }, ..shape }
+    }
+
+    /// A model of [`Golden::shape`], for what is not beside the recorded logits.
+    pub fn model(&self, folder: &Path) -> Model {
+        let path = folder.join(&self.name);
+        let mix = Mix::named(&self.model.format).expect("a format");
+        synth::Model::new(self.shape(), mix, self.model.seed).save(&path).expect("room for a small file");
+        Model::load(&Gguf::open(&path).expect("the model opens")).expect("it is a model")
     }
 
     /// The one of this name.

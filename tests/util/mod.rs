@@ -13,8 +13,8 @@ use std::process::{Command, Output, Stdio};
 /// The command, unless it is left out of this build.
 const BINARY: Option<&str> = option_env!("CARGO_BIN_EXE_siskin");
 
-/// The command under test in a directory of its own. `SISKIN_RUNNER` (such as `qemu-aarch64 -cpu cortex-a53`) runs it when the
-/// host cannot.
+/// The command under test in a directory of its own: the one that cargo has built beside the tests, or the file that `SISKIN_BINARY` names.
+/// `SISKIN_RUNNER` (such as `qemu-aarch64 -cpu cortex-a53`) runs it when the host cannot.
 pub struct Siskin {
     pub dir: tempfile::TempDir,
 }
@@ -35,8 +35,9 @@ impl Siskin {
     /// A command that has not been started.
     pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let runner = std::env::var("SISKIN_RUNNER").unwrap_or_default();
-        let mut words =
-            runner.split_whitespace().chain([BINARY.expect("the command is built with feature cli")]);
+        let binary = std::env::var("SISKIN_BINARY").ok();
+        let binary = binary.as_deref().or(BINARY).expect("the command is built with feature cli");
+        let mut words = runner.split_whitespace().chain([binary]);
         let mut command = Command::new(words.next().expect("at least the binary"));
         command.args(words).args(args).current_dir(self.dir.path());
         command.env_remove("SISKIN_MODEL").env_remove("SISKIN_ISA");

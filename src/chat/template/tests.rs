@@ -169,8 +169,9 @@ fn endless_recursion_ends() {
 #[test]
 fn deep_values_do_no_harm() {
     let long = vec![Message::new("user", ""); 600];
-    let cases = [(&long[..1], 10_000), (&long, 250_000)];
-    for &(messages, levels) in &cases[..if emulated() { 1 } else { 2 }] {
+    let all = [(&long[..1], 10_000), (&long[..], 250_000)];
+    let cases = if emulated() { &[(&long[..1], 4_000)][..] } else { &all };
+    for &(messages, levels) in cases {
         let nest = format!(
             "{{% set ns = namespace(x=[]) %}}{{% for i in range({}) %}}{{% set ns.x = {}ns.x{} %}}{{% endfor %}}",
             levels / 40,
