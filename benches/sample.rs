@@ -5,10 +5,13 @@
 //! measured here with all cores, by a loop that adds and by the kernel that decoding uses; the faster one counts. A larger model takes longer, and
 //! the share is smaller.
 //!
-//! `cargo bench --bench sample [NAME]`. Logits are made: normally distributed with a deviation of 2, and eight tokens above them, which is roughly
-//! what models give.
+//! `cargo bench --bench sample [NAME]`. Logits are made, of four shapes. `peaked` is roughly what models give: normally distributed with a deviation of 2,
+//! and eight tokens above them. The others are normally distributed without a peak, so that top-p 0.95 keeps about as many of the tokens as their names
+//! say: a model that is undecided, one at a high temperature, one that has learned nothing.
 
-use siskin::sample::{Chain, Context, Mirostat, MirostatVersion, Options, Sampler, TokenSet};
+use siskin::sample::{
+    Candidate, Chain, Context, Mirostat, MirostatVersion, Observer, Options, Sampler, TokenSet,
+};
 use siskin_simd::{ActGroup, Column, Format, Kernels, Work, widest};
 use std::hint::black_box;
 use std::time::Instant;
@@ -25,24 +28,60 @@ const ALLOWED_SHARE: f64 = 0.03;
 const CHOICES: u64 = 20;
 const REPEATS: usize = 9;
 
+/// Names of the shapes that logits have here, deviations, and whether some stand above the others. Of normally distributed logits with the deviation
+/// `s`, top-p 0.95 keeps the share `1 - Phi(s - 1.645)`.
+const SHAPES: [(&str, f64, bool); 4] =
+    [("peaked", 2.0, true), ("100", 4.85, false), ("5,000", 3.483, false), ("100,000", 1.238, false)];
+
 fn main() {
     let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let token = token_seconds();
-    println!("a token takes {:.1} ms at least: {} MB read once\n", token * 1e3, WEIGHTS / 1_000_000);
-    println!("{:<44}{:>10}{:>10}", "chain", "us", "share");
-    let logits = logits();
+    println!("a token takes {:.1} ms at least: {} MB read once", token * 1e3, WEIGHTS / 1_000_000);
+    let shapes = SHAPES.map(|(_, deviation, peaked)| logits(deviation, peaked));
+    for ((name, ..), logits) in SHAPES.iter().zip(&shapes) {
+        println!("{name}: top-p 0.95 keeps {} tokens", kept(logits));
+    }
+    println!(
+        "\nmicroseconds\n{:<44}{}{:>10}",
+        "chain",
+        SHAPES.map(|shape| format!("{:>10}", shape.0)).concat(),
+        "share"
+    );
     let history: Vec<u32> = (0..4096).map(|i| (noise(i) * VOCABULARY as f64) as u32).collect();
     let mut slow = Vec::new();
     for (name, options, allowed) in settings().into_iter().filter(|entry| entry.0.contains(&only)) {
-        let seconds = choice_seconds(options, &logits, &history, allowed.as_ref());
-        let share = seconds / token;
-        println!("{name:<44}{:>10.1}{:>9.2} %", seconds * 1e6, share * 100.0);
+        let seconds =
+            shapes.each_ref().map(|logits| choice_seconds(&options, logits, &history, allowed.as_ref()));
+        let share = seconds.iter().copied().fold(0.0, f64::max) / token;
+        println!(
+            "{name:<44}{}{:>8.2} %",
+            seconds.map(|s| format!("{:>10.1}", s * 1e6)).concat(),
+            share * 100.0
+        );
         slow.extend((share > ALLOWED_SHARE).then_some(name));
     }
     if !slow.is_empty() {
         eprintln!("more than {} % of a token's time: {}", ALLOWED_SHARE * 100.0, slow.join(", "));
         std::process::exit(1);
     }
+}
+
+/// How many tokens top-p 0.95 keeps.
+fn kept(logits: &[f32]) -> usize {
+    struct Count(usize);
+
+    impl Observer for Count {
+        fn after(&mut self, _: &'static str, candidates: &[Candidate]) {
+            self.0 = candidates.len();
+        }
+    }
+
+    let mut options = Options::default();
+    (options.temperature, options.top_p) = (1.0, 0.95);
+    let mut count = Count(0);
+    let mut sampler = Sampler::new(options, VOCABULARY).expect("options in range");
+    sampler.sample_observed(logits, &Context::default(), &mut count).expect("usable logits");
+    count.0
 }
 
 /// The chains: names, options, and whether a grammar allows only some tokens.
@@ -100,8 +139,8 @@ fn settings() -> Vec<(&'static str, Options, Option<TokenSet>)> {
 }
 
 /// The median time of a choice.
-fn choice_seconds(options: Options, logits: &[f32], history: &[u32], allowed: Option<&TokenSet>) -> f64 {
-    let mut sampler = Sampler::new(options, VOCABULARY).expect("options in range");
+fn choice_seconds(options: &Options, logits: &[f32], history: &[u32], allowed: Option<&TokenSet>) -> f64 {
+    let mut sampler = Sampler::new(options.clone(), VOCABULARY).expect("options in range");
     let allowed = allowed.map(TokenSet::words);
     let mut measure = || {
         sampler.reset();
@@ -184,14 +223,14 @@ fn noise(i: u64) -> f64 {
     ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
 }
 
-/// Box and Muller's normal deviates, and a few tokens that are likely.
-fn logits() -> Vec<f32> {
+/// Box and Muller's normal deviates, and if `peaked`, a few tokens that are likely.
+fn logits(deviation: f64, peaked: bool) -> Vec<f32> {
     let normal = |i: u64| {
         let (u, v) = (1.0 - noise(2 * i), noise(2 * i + 1));
         (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
     };
-    let mut logits: Vec<f32> = (0..VOCABULARY as u64).map(|i| (2.0 * normal(i)) as f32).collect();
-    for likely in 0..8 {
+    let mut logits: Vec<f32> = (0..VOCABULARY as u64).map(|i| (deviation * normal(i)) as f32).collect();
+    for likely in 0..if peaked { 8 } else { 0 } {
         logits[likely * 18_000 + 7] = 18.0 - likely as f32;
     }
     logits

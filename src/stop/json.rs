@@ -6,18 +6,34 @@ use std::fmt;
 /// Nesting that is reserved for; deeper values allocate.
 const DEPTH: usize = 64;
 
+/// Brackets beyond those that are open that can be foreseen to open.
+const AHEAD: usize = 16;
+
 /// Stops after the first complete JSON object or array (RFC 8259): where each bracket that opened, outside of strings, is closed by its
 /// like.
 ///
 /// Text before it is no part of it, and bare numbers, strings and words are not looked for, because prose is full of them. A closing
 /// bracket that fits no opening one shows that there was no JSON: the search begins anew behind it.
 #[derive(Debug, Clone)]
-pub struct Json {
+pub struct Json(Place<Vec<u8>>);
+
+impl Json {
+    /// The condition.
+    #[allow(clippy::new_without_default)] // like the other conditions
+    pub fn new() -> Json {
+        Json(Place { open: Vec::with_capacity(DEPTH), string: InString::No })
+    }
+}
+
+/// Where in a value a text has come to.
+#[derive(Debug, Clone)]
+struct Place<O> {
     /// The closing brackets that are to come, innermost last.
-    open: Vec<u8>,
+    open: O,
     string: InString,
 }
 
+/// Strings begin in a value only: before it, a quote is one of prose.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum InString {
     No,
@@ -26,89 +42,96 @@ enum InString {
     Escape,
 }
 
-impl Json {
-    /// The condition.
-    #[allow(clippy::new_without_default)] // like the other conditions
-    pub fn new() -> Json {
-        Json { open: Vec::with_capacity(DEPTH), string: InString::No }
-    }
-
-    /// Moves over `byte`; whether it ends a value.
-    fn step(&mut self, byte: u8) -> bool {
-        let is_outside = self.string.step(byte, !self.open.is_empty());
-        is_outside && self.bracket(byte)
-    }
-
-    fn bracket(&mut self, byte: u8) -> bool {
-        match byte {
-            b'{' => self.open.push(b'}'),
-            b'[' => self.open.push(b']'),
-            b'}' | b']' if self.open.last() == Some(&byte) => {
-                self.open.pop();
-                return self.open.is_empty();
-            }
-            b'}' | b']' => self.open.clear(),
-            _ => {}
-        }
-        false
-    }
-}
-
-impl InString {
-    /// Moves over `byte`; whether it is outside of strings, which begin in a value only.
-    fn step(&mut self, byte: u8, in_value: bool) -> bool {
-        let was = *self;
-        *self = match (was, byte) {
+impl<O: Open> Place<O> {
+    /// Moves over `byte`; whether it ends a value. `None` where there are too many brackets to tell.
+    fn step(&mut self, byte: u8) -> Option<bool> {
+        self.string = match (self.string, byte) {
             (InString::Escape, _) => InString::Yes,
             (InString::Yes, b'\\') => InString::Escape,
             (InString::Yes, b'"') => InString::No,
             (InString::Yes, _) => InString::Yes,
-            (InString::No, b'"') if in_value => InString::Yes,
-            (InString::No, _) => InString::No,
+            (InString::No, b'"') if self.open.innermost().is_some() => InString::Yes,
+            (InString::No, _) => return self.bracket(byte),
         };
-        was == InString::No && *self == InString::No
+        Some(false)
     }
-}
 
-/// Brackets that can be foreseen to open.
-const AHEAD: usize = 16;
-
-/// A value that would go on: its brackets that are still open, and those that would be new.
-struct Ahead<'a> {
-    open: &'a [u8],
-    new: [u8; AHEAD],
-    count: usize,
-    string: InString,
-}
-
-impl Ahead<'_> {
-    /// As [`Json::step`]; `None` where there are too many brackets to tell.
-    fn step(&mut self, byte: u8) -> Option<bool> {
-        let in_value = self.count + self.open.len() > 0;
-        if !self.string.step(byte, in_value) {
-            return Some(false);
-        }
+    fn bracket(&mut self, byte: u8) -> Option<bool> {
         match byte {
-            b'{' | b'[' => {
-                *self.new.get_mut(self.count)? = if byte == b'{' { b'}' } else { b']' };
-                self.count += 1;
+            b'{' => self.open.push(b'}')?,
+            b'[' => self.open.push(b']')?,
+            b'}' | b']' if self.open.innermost() == Some(byte) => {
+                self.open.pop();
+                return Some(self.open.innermost().is_none());
             }
-            b'}' | b']' if self.last() == Some(byte) => {
-                match self.count {
-                    0 => self.open = &self.open[..self.open.len() - 1],
-                    _ => self.count -= 1,
-                }
-                return Some(self.count + self.open.len() == 0);
-            }
-            b'}' | b']' => (self.open, self.count) = (&[], 0),
+            b'}' | b']' => self.open.clear(),
             _ => {}
         }
         Some(false)
     }
+}
 
-    /// The bracket that would close the innermost one.
-    fn last(&self) -> Option<u8> {
-        self.new[..self.count].last().or(self.open.last()).copied()
+/// A stack of closing brackets.
+trait Open {
+    /// The one that comes first.
+    fn innermost(&self) -> Option<u8>;
+
+    /// `None` if there is no room.
+    fn push(&mut self, bracket: u8) -> Option<()>;
+
+    /// Drops the innermost one.
+    fn pop(&mut self);
+
+    /// Drops all.
+    fn clear(&mut self);
+}
+
+impl Open for Vec<u8> {
+    fn innermost(&self) -> Option<u8> {
+        self.last().copied()
+    }
+
+    fn push(&mut self, bracket: u8) -> Option<()> {
+        Vec::push(self, bracket);
+        Some(())
+    }
+
+    fn pop(&mut self) {
+        Vec::pop(self);
+    }
+
+    fn clear(&mut self) {
+        Vec::clear(self);
+    }
+}
+
+/// The brackets of a text that may come: those that are open now, and new ones upon them. A copy of the former could allocate.
+struct Ahead<'a> {
+    now: &'a [u8],
+    new: [u8; AHEAD],
+    count: usize,
+}
+
+impl Open for Ahead<'_> {
+    fn innermost(&self) -> Option<u8> {
+        self.new[..self.count].last().or(self.now.last()).copied()
+    }
+
+    fn push(&mut self, bracket: u8) -> Option<()> {
+        *self.new.get_mut(self.count)? = bracket;
+        self.count += 1;
+        Some(())
+    }
+
+    fn pop(&mut self) {
+        match self.count {
+            0 => self.now = self.now.split_last().map_or(&[], |(_, outer)| outer),
+            _ => self.count -= 1,
+        }
+    }
+
+    fn clear(&mut self) {
+        (self.now, self.count) = (&[], 0);
     }
 }
 
@@ -119,7 +142,7 @@ impl Condition for Json {
 
     fn see(&mut self, token: &Token<'_>, before: &Before) -> Option<Hit> {
         for (at, &byte) in (before.bytes + 1..).zip(token.piece) {
-            if self.step(byte) && before.armed {
+            if self.0.step(byte) == Some(true) && before.armed {
                 return Some(Hit { at, from: at, to: at, reason: Reason::Json });
             }
         }
@@ -127,7 +150,8 @@ impl Condition for Json {
     }
 
     fn foresee(&self, next: &[u8], _: &Before) -> Foreseen {
-        let mut ahead = Ahead { open: &self.open, new: [0; AHEAD], count: 0, string: self.string };
+        let open = Ahead { now: &self.0.open, new: [0; AHEAD], count: 0 };
+        let mut ahead = Place { open, string: self.0.string };
         for (used, &byte) in (1..).zip(next) {
             match ahead.step(byte) {
                 Some(true) => return Foreseen::After(used),
@@ -139,7 +163,7 @@ impl Condition for Json {
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = if self.string == InString::No { "" } else { ", in a string" };
-        write!(f, "{} open{place}", self.open.len())
+        let place = if self.0.string == InString::No { "" } else { ", in a string" };
+        write!(f, "{} open{place}", self.0.open.len())
     }
 }
