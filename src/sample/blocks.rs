@@ -6,6 +6,13 @@ use siskin_simd::{Work, widest};
 /// one loop of terms and sums, with vectors of any width.
 pub(super) const BLOCK: usize = 64;
 
+/// What a sum adds up: numbers for each logit. Must be `#[inline(always)]`, as all that [`Work`] calls must be; a closure cannot be, and where the
+/// compiler chose not to inline one, a sum took eight times as long.
+pub(super) trait Term<const N: usize>: Copy {
+    /// The numbers of one logit.
+    fn of(self, logit: f32) -> [f64; N];
+}
+
 /// Logits that come in blocks; -inf stands where there is none.
 pub(super) trait Blocks {
     /// How many blocks there are.
@@ -20,19 +27,11 @@ pub(super) trait Blocks {
     }
 
     /// The sums of `term`'s values over all logits, each by [`BLOCK`] running sums that are added at the end.
-    #[inline]
-    fn sums_of<const N: usize>(&self, term: impl Fn(f32) -> [f64; N]) -> [f64; N] {
+    fn sums_of<const N: usize>(&self, term: impl Term<N>) -> [f64; N] {
         match self.plain() {
             Some(logits) => widest(Sum { blocks: logits, term }),
             None => widest(Sum { blocks: self, term }),
         }
-    }
-
-    /// The sum of `term` over all logits, likewise.
-    #[inline]
-    fn sum_of(&self, term: impl Fn(f32) -> f64) -> f64 {
-        let [sum] = self.sums_of(|logit| [term(logit)]);
-        sum
     }
 
     /// The largest logit; -inf if there is none.
@@ -56,12 +55,12 @@ pub(super) fn one_if_finite(logit: f32) -> f64 {
 }
 
 /// Sums over all logits of some blocks.
-struct Sum<'a, B: ?Sized, F> {
+struct Sum<'a, B: ?Sized, T, const N: usize> {
     blocks: &'a B,
-    term: F,
+    term: T,
 }
 
-impl<const N: usize, B: Blocks + ?Sized, F: Fn(f32) -> [f64; N]> Work for Sum<'_, B, F> {
+impl<const N: usize, B: Blocks + ?Sized, T: Term<N>> Work for Sum<'_, B, T, N> {
     type Output = [f64; N];
 
     /// A loop without a branch or a dependency between neighbours, which the compiler turns into vector code of any width, with the same result.
@@ -71,7 +70,7 @@ impl<const N: usize, B: Blocks + ?Sized, F: Fn(f32) -> [f64; N]> Work for Sum<'_
         for index in 0..self.blocks.blocks() {
             let block = self.blocks.block(index);
             for i in 0..BLOCK {
-                let term = (self.term)(block[i]);
+                let term = self.term.of(block[i]);
                 (0..N).for_each(|n| sums[n][i] += term[n]);
             }
         }

@@ -4,7 +4,7 @@
 //! add one: write it here as a function on [`Candidates`], give it a plain reference in `tests/plain.rs`, and a step in `step.rs`.
 //! In what follows `x_i` is a logit divided by the temperature, and `p_i = e^x_i / sum_j e^x_j`.
 
-use super::blocks::{Blocks, one_if_finite};
+use super::blocks::{Blocks, Term, one_if_finite};
 use super::candidates::{Candidates, Entry, rank, token_of};
 use super::edits::Touched;
 use super::options::Dynamic;
@@ -24,14 +24,32 @@ pub(super) fn top_n_sigma(candidates: &mut Candidates, source: &Source<'_>, n: f
 }
 
 fn standard_deviation(logits: &(impl Blocks + ?Sized)) -> f64 {
-    let finite = |logit: f32, term: f64| if logit > f32::NEG_INFINITY { term } else { 0.0 };
-    let [count, sum] = logits.sums_of(|logit| [one_if_finite(logit), finite(logit, f64::from(logit))]);
-    let mean = sum / count;
-    let squares = logits.sum_of(|logit| {
-        let off = f64::from(logit) - mean;
-        finite(logit, off * off)
-    });
+    let [count, sum] = logits.sums_of(CountAndValue);
+    let [squares] = logits.sums_of(SquareFrom(sum / count));
     (squares / count).sqrt()
+}
+
+/// 1 and the logit, if it is finite.
+#[derive(Clone, Copy)]
+struct CountAndValue;
+
+impl Term<2> for CountAndValue {
+    #[inline(always)]
+    fn of(self, logit: f32) -> [f64; 2] {
+        [one_if_finite(logit), if logit > f32::NEG_INFINITY { f64::from(logit) } else { 0.0 }]
+    }
+}
+
+/// The squared distance from a mean, if the logit is finite.
+#[derive(Clone, Copy)]
+struct SquareFrom(f64);
+
+impl Term<1> for SquareFrom {
+    #[inline(always)]
+    fn of(self, logit: f32) -> [f64; 1] {
+        let off = f64::from(logit) - self.0;
+        [if logit > f32::NEG_INFINITY { off * off } else { 0.0 }]
+    }
 }
 
 /// Locally typical: the fewest tokens whose surprise `-ln p_i` is nearest to its mean, the entropy `H = -sum p_j ln p_j`, and whose

@@ -4,7 +4,7 @@
 //! multiplications only, and [`Weights::sum`] adds in one fixed order: given the same logits, every CPU and
 //! every C library yields the same bits, which the platform's own `exp` does not promise.
 
-use super::blocks::{BLOCK, Blocks};
+use super::blocks::{BLOCK, Blocks, Term};
 use siskin_simd::{Work, widest};
 use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
 
@@ -74,9 +74,9 @@ impl Weights {
     }
 
     /// The weight of all `logits`, in `[1, count]` when the peak is one of them.
-    #[inline]
     pub(super) fn sum(self, logits: &(impl Blocks + ?Sized)) -> f64 {
-        logits.sum_of(|logit| power(self.power_of(logit)))
+        let [sum] = logits.sums_of(Weight(self));
+        sum
     }
 
     /// Numbers that the sum of all `logits` lies between, at a quarter of the time that the sum takes.
@@ -92,12 +92,7 @@ impl Weights {
 
     /// What one pass over all `logits` tells.
     pub(super) fn moments(self, logits: &(impl Blocks + ?Sized)) -> Moments {
-        let term = |logit| {
-            let y = self.power_of(logit);
-            let weight = power(y);
-            [weight, weight * y]
-        };
-        let [total, weighted] = logits.sums_of(term);
+        let [total, weighted] = logits.sums_of(WeightAndPower(self));
         Moments { total, mean: weighted / total * LN_2 }
     }
 
@@ -124,6 +119,30 @@ impl Weights {
     /// Whether a logit weighs at least `e^log_ratio` times as much as the largest.
     pub(super) fn at_least(self, logit: f32, log_ratio: f64) -> bool {
         self.exponent(logit) >= log_ratio
+    }
+}
+
+/// The weight of a logit, for sums of at least 1.
+#[derive(Clone, Copy)]
+struct Weight(Weights);
+
+impl Term<1> for Weight {
+    #[inline(always)]
+    fn of(self, logit: f32) -> [f64; 1] {
+        [power(self.0.power_of(logit))]
+    }
+}
+
+/// The weight `2^y`, and `y` as often as it weighs.
+#[derive(Clone, Copy)]
+struct WeightAndPower(Weights);
+
+impl Term<2> for WeightAndPower {
+    #[inline(always)]
+    fn of(self, logit: f32) -> [f64; 2] {
+        let y = self.0.power_of(logit);
+        let weight = power(y);
+        [weight, weight * y]
     }
 }
 
