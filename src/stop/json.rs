@@ -3,19 +3,45 @@
 use super::{Before, Condition, Foreseen, Hit, Reason, Token};
 use std::fmt;
 
-/// Nesting that is reserved for; deeper values allocate.
-const DEPTH: usize = 64;
+/// Levels of nesting of which it is known what opened them: in deeper ones any closing bracket closes.
+const DEPTH: usize = 512;
 
 /// Stops after the first complete JSON object or array (RFC 8259): where each bracket that opened, outside of strings, is closed by its
 /// like.
 ///
 /// Text before it is no part of it, and bare numbers, strings and words are not looked for, because prose is full of them. A closing
-/// bracket that fits no opening one shows that there was no JSON: the search begins anew behind it.
+/// bracket that fits no opening one shows that there was no JSON: the search begins anew behind it. Brackets more than 512 levels deep all fit each other.
 #[derive(Debug, Clone)]
 pub struct Json {
-    /// The closing brackets that are to come, innermost last.
-    open: Vec<u8>,
+    open: Open,
     string: InString,
+}
+
+/// The brackets that are open.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    count: usize,
+    /// Whether the bracket of a level is curly: bit `level % 64` of word `level / 64`.
+    curly: [u64; DEPTH / 64],
+}
+
+impl Open {
+    fn push(&mut self, is_curly: bool) {
+        if let Some(word) = self.curly.get_mut(self.count / 64) {
+            let bit = 1 << (self.count % 64);
+            *word = if is_curly { *word | bit } else { *word & !bit };
+        }
+        self.count += 1;
+    }
+
+    /// Closes the innermost one, if it is of this kind; whether it was.
+    fn pop(&mut self, is_curly: bool) -> bool {
+        let Some(level) = self.count.checked_sub(1) else { return false };
+        let is_like =
+            self.curly.get(level / 64).is_none_or(|word| (word >> (level % 64) & 1 == 1) == is_curly);
+        self.count -= usize::from(is_like);
+        is_like
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -30,24 +56,20 @@ impl Json {
     /// The condition.
     #[allow(clippy::new_without_default)] // like the other conditions
     pub fn new() -> Json {
-        Json { open: Vec::with_capacity(DEPTH), string: InString::No }
+        Json { open: Open { count: 0, curly: [0; DEPTH / 64] }, string: InString::No }
     }
 
     /// Moves over `byte`; whether it ends a value.
     fn step(&mut self, byte: u8) -> bool {
-        let is_outside = self.string.step(byte, !self.open.is_empty());
+        let is_outside = self.string.step(byte, self.open.count > 0);
         is_outside && self.bracket(byte)
     }
 
     fn bracket(&mut self, byte: u8) -> bool {
         match byte {
-            b'{' => self.open.push(b'}'),
-            b'[' => self.open.push(b']'),
-            b'}' | b']' if self.open.last() == Some(&byte) => {
-                self.open.pop();
-                return self.open.is_empty();
-            }
-            b'}' | b']' => self.open.clear(),
+            b'{' | b'[' => self.open.push(byte == b'{'),
+            b'}' | b']' if self.open.pop(byte == b'}') => return self.open.count == 0,
+            b'}' | b']' => self.open.count = 0,
             _ => {}
         }
         false
@@ -70,48 +92,6 @@ impl InString {
     }
 }
 
-/// Brackets that can be foreseen to open.
-const AHEAD: usize = 16;
-
-/// A value that would go on: its brackets that are still open, and those that would be new.
-struct Ahead<'a> {
-    open: &'a [u8],
-    new: [u8; AHEAD],
-    count: usize,
-    string: InString,
-}
-
-impl Ahead<'_> {
-    /// As [`Json::step`]; `None` where there are too many brackets to tell.
-    fn step(&mut self, byte: u8) -> Option<bool> {
-        let in_value = self.count + self.open.len() > 0;
-        if !self.string.step(byte, in_value) {
-            return Some(false);
-        }
-        match byte {
-            b'{' | b'[' => {
-                *self.new.get_mut(self.count)? = if byte == b'{' { b'}' } else { b']' };
-                self.count += 1;
-            }
-            b'}' | b']' if self.last() == Some(byte) => {
-                match self.count {
-                    0 => self.open = &self.open[..self.open.len() - 1],
-                    _ => self.count -= 1,
-                }
-                return Some(self.count + self.open.len() == 0);
-            }
-            b'}' | b']' => (self.open, self.count) = (&[], 0),
-            _ => {}
-        }
-        Some(false)
-    }
-
-    /// The bracket that would close the innermost one.
-    fn last(&self) -> Option<u8> {
-        self.new[..self.count].last().or(self.open.last()).copied()
-    }
-}
-
 impl Condition for Json {
     fn name(&self) -> &'static str {
         "json"
@@ -127,19 +107,12 @@ impl Condition for Json {
     }
 
     fn foresee(&self, next: &[u8], _: &Before) -> Foreseen {
-        let mut ahead = Ahead { open: &self.open, new: [0; AHEAD], count: 0, string: self.string };
-        for (used, &byte) in (1..).zip(next) {
-            match ahead.step(byte) {
-                Some(true) => return Foreseen::After(used),
-                Some(false) => {}
-                None => return Foreseen::Unknown,
-            }
-        }
-        Foreseen::No
+        let mut ahead = self.clone();
+        next.iter().position(|&byte| ahead.step(byte)).map(|at| at + 1).into()
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let place = if self.string == InString::No { "" } else { ", in a string" };
-        write!(f, "{} open{place}", self.open.len())
+        write!(f, "{} open{place}", self.open.count)
     }
 }

@@ -31,13 +31,14 @@ const MAX_SIZE: usize = 4 << 20;
 /// What is held back is the longest end of the text that may become a match by what follows.
 ///
 /// The syntax is that of the crate [`regex`](https://docs.rs/regex/latest/regex/#syntax).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Regexes {
     patterns: Arc<[String]>,
     nfa: NFA,
     /// For each state, whether a match can be reached from it.
     alive: Arc<[bool]>,
     threads: Threads,
+    /// Those of the next byte, while a byte is taken.
     next: Threads,
     /// States whose ways out are still to be followed.
     stack: Vec<StateID>,
@@ -48,7 +49,7 @@ pub struct Regexes {
 }
 
 /// States of the automaton, each at most once, in the order of the places where they began.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Threads {
     list: Vec<Thread>,
     /// For each state, where in the list it is, if it is there.
@@ -78,6 +79,29 @@ struct Around {
     at: usize,
 }
 
+impl Clone for Regexes {
+    fn clone(&self) -> Regexes {
+        let (states, ways) = (self.alive.len(), self.stack.capacity());
+        Regexes {
+            patterns: self.patterns.clone(),
+            nfa: self.nfa.clone(),
+            alive: self.alive.clone(),
+            threads: self.threads.clone(),
+            next: Threads::new(states),
+            stack: Vec::with_capacity(ways),
+            ..*self
+        }
+    }
+
+    fn clone_from(&mut self, other: &Regexes) {
+        if !Arc::ptr_eq(&self.alive, &other.alive) {
+            return *self = other.clone();
+        }
+        self.threads.clone_from(&other.threads);
+        (self.chars, self.taken, self.previous) = (other.chars, other.taken, other.previous);
+    }
+}
+
 impl Regexes {
     /// A condition for `patterns`.
     ///
@@ -92,13 +116,13 @@ impl Regexes {
             reason: error,
             hint: TOO_LARGE,
         })?;
-        let states = nfa.states().len();
+        let (states, ways) = (nfa.states().len(), ways(&nfa));
         Ok(Regexes {
             patterns: patterns.iter().map(|pattern| pattern.as_ref().to_string()).collect(),
             alive: alive(&nfa).into(),
             threads: Threads::new(states),
             next: Threads::new(states),
-            stack: Vec::with_capacity(states),
+            stack: Vec::with_capacity(ways),
             chars: Chars::default(),
             taken: 0,
             previous: None,
@@ -202,6 +226,10 @@ impl Condition for Regexes {
         first.map_or(0, |thread| self.taken - thread.start) + self.chars.pending()
     }
 
+    fn owned_bytes(&self) -> usize {
+        2 * Threads::bytes(self.alive.len()) + self.stack.capacity() * size_of::<StateID>()
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.threads.list.first() {
             Some(thread) => write!(f, "{} bytes may begin a match", self.taken - thread.start),
@@ -210,9 +238,27 @@ impl Condition for Regexes {
     }
 }
 
+impl Clone for Threads {
+    fn clone(&self) -> Threads {
+        let mut threads = Threads::new(self.places.len());
+        threads.clone_from(self);
+        threads
+    }
+
+    fn clone_from(&mut self, other: &Threads) {
+        self.list.clone_from(&other.list);
+        self.places.clone_from(&other.places);
+    }
+}
+
 impl Threads {
     fn new(states: usize) -> Threads {
         Threads { list: Vec::with_capacity(states), places: vec![0; states] }
+    }
+
+    /// Bytes that [`Threads::new`] allocates.
+    fn bytes(states: usize) -> usize {
+        states * (size_of::<Thread>() + size_of::<u32>())
     }
 
     /// Adds a thread, unless its state is there: that one began earlier.
@@ -304,6 +350,17 @@ fn alive(nfa: &NFA) -> Vec<bool> {
         }
     }
     alive
+}
+
+/// The most states that can wait on the stack: one to begin with, and all that any state leads to without a byte.
+fn ways(nfa: &NFA) -> usize {
+    let of = |state: &State| match state {
+        State::Look { .. } | State::Capture { .. } => 1,
+        State::BinaryUnion { .. } => 2,
+        State::Union { alternates } => alternates.len(),
+        State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) | State::Match { .. } | State::Fail => 0,
+    };
+    1 + nfa.states().iter().map(of).sum::<usize>()
 }
 
 /// The states that a state can lead to.
