@@ -13,9 +13,12 @@ mod error;
 mod extent;
 mod options;
 mod paths;
+mod pieces;
 mod replace;
+mod samples;
 mod seen;
 mod steps;
+mod track;
 mod window;
 
 use crate::kv::KvType;
@@ -23,7 +26,7 @@ use crate::machine;
 use crate::model::{Decoder, Model, Plan, StageTimes};
 use crate::ops::{Cpu, STEADY_BATCH};
 use crate::sample::{self, Choose, Distribution, Observer, Sampler};
-use crate::stop::{self, Reason, Stops, Token};
+use crate::stop::{self, Judge, Reason, Stops, Token};
 use crate::tokenizer::{TextStream, TokenId, Tokenizer};
 use std::io;
 use std::sync::atomic::Ordering;
@@ -34,10 +37,13 @@ pub use cache::CacheError;
 pub use error::Error;
 pub use extent::Extent;
 pub use options::Options;
-pub(crate) use paths::Paths;
+pub(crate) use paths::{Hypothesis, Paths};
+pub(crate) use pieces::Pieces;
 pub use replace::replace;
+pub(crate) use samples::Sample;
 use seen::Seen;
 pub use steps::{Generated, Steps};
+pub(crate) use track::Track;
 pub use window::{Window, WindowError};
 
 /// One generated token.
@@ -77,8 +83,8 @@ pub struct Session<'m> {
     sampler: Sampler,
     /// The caller's own sampler, if there is one.
     chooser: Option<Box<dyn Choose + Send + 'm>>,
-    /// The conditions, and how far they have come.
-    conditions: stop::Options,
+    /// The conditions before the first token, and how far they have come.
+    conditions: Judge,
     stops: Stops,
     stream: TextStream,
     /// The tokens that were run.
@@ -144,8 +150,8 @@ impl<'m> Session<'m> {
         check_prompt(prompt, model.weights().vocabulary(), context, options)?;
         let extent = Extent::of_prompt(model, options, prompt.len());
         let mut session = Session::allocate(model, tokenizer, cpu, extent, options)?;
-        session.conditions = stop_options(options, context, prompt.len());
-        session.stops = Stops::new(session.conditions.clone())?;
+        session.conditions = Judge::new(&stop_options(options, context, prompt.len()))?;
+        session.stops = Stops::of(session.conditions.clone());
         Ok(session)
     }
 
@@ -183,12 +189,13 @@ impl<'m> Session<'m> {
         let plan = plan.ok_or(Error::TooLarge { positions: extent.longest() })?;
         let refused = |needed| Error::Memory { positions: extent.longest(), needed };
         machine::require(plan.owned()).map_err(refused)?;
-        let conditions = stop_options(&options, positions, 0);
-        let stops = Stops::new(conditions.clone())?;
+        let conditions = Judge::new(&stop_options(&options, positions, 0))?;
+        let stops = Stops::of(conditions.clone());
         let (allowed, grammar) = Allowed::new(tokenizer, vocabulary, &options)?;
         let plan = plan.with_grammar(grammar);
         let held = extent::held(longest, &options);
-        options.sampling.logprobs |= stops.needs().logprob;
+        // samples are ordered by theirs
+        options.sampling.logprobs |= stops.needs().logprob || options.branches > 0;
         Ok(Session {
             tokenizer,
             decoder: Decoder::new(model, &plan, cpu),
@@ -316,8 +323,8 @@ impl Session<'_> {
     pub fn resume(&mut self, prompt: &[TokenId]) -> Result<usize, Error> {
         let context = self.plan.capacity;
         check_prompt(prompt, self.decoder.last_logits().len(), context, &self.options)?;
-        let conditions = stop_options(&self.options, context, prompt.len());
-        let stops = Stops::new(conditions.clone())?;
+        let conditions = Judge::new(&stop_options(&self.options, context, prompt.len()))?;
+        let stops = Stops::of(conditions.clone());
         let common = self.seen.in_common(prompt);
         // A cache that cannot go back that far forgets more.
         let kept = self.decoder.truncate(common.min(prompt.len() - 1));

@@ -13,14 +13,14 @@ use siskin::ops::Cpu;
 use siskin::sample;
 use siskin::search::{self, Beams, Continuation, Found};
 use siskin::session::{Error, Extent, Options, Session, Window};
+use siskin::stop::{Before, Condition, Hit, Reason, Token, when};
 use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
 use siskin_simd::Kernels;
 use siskin_tools::meter;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 #[global_allocator]
 static ALLOCATOR: meter::Counting = meter::Counting;
@@ -31,6 +31,7 @@ fn main() {
         ("families", families),
         ("sessions", sessions),
         ("searches", searches),
+        ("conditions_of_the_callers", conditions_of_the_callers),
         ("batches", batches),
     ]);
 }
@@ -175,20 +176,22 @@ fn sessions() {
     }
 }
 
-/// Most bytes that a continuation has beside logits, sampler, tokens and text, whatever the model: its stop conditions, foremost, and the sampler's settings.
-const CONTINUATION: usize = 2560;
-/// Text that the stop conditions with which a search begins may hold back; those of each continuation make room when they do.
-const HELD: usize = 1 << 10;
 /// Tokens of the prompt of a search.
 const PROMPT: usize = 20;
 
-/// Bytes of texts and tokens that were found. On its way a text is there up to four times: in a list that has just doubled, and as what is returned.
-fn found_bytes<'t>(found: impl IntoIterator<Item = (&'t str, &'t [u32])>) -> usize {
-    found.into_iter().map(|(text, tokens)| 4 * text.len() + size_of_val(tokens) + 64).sum()
-}
-
-fn of(continuation: &Continuation) -> (&str, &[u32]) {
-    (&continuation.text, &continuation.tokens)
+/// Bytes of what a search returns.
+fn returned(found: &Found) -> usize {
+    let words = |reason: &Reason| match reason {
+        Reason::StopText { text } | Reason::Custom { text } => text.capacity(),
+        Reason::Regex { pattern } => pattern.capacity(),
+        _ => 0,
+    };
+    let of = |one: &Continuation| {
+        one.text.capacity() + one.tokens.capacity() * size_of::<u32>() + words(&one.reason)
+    };
+    let lists = found.continuations.capacity() * size_of::<Continuation>()
+        + found.tree.capacity() * size_of::<search::Node>();
+    lists + found.continuations.iter().map(of).sum::<usize>()
 }
 
 /// Continuations of one model, side by side.
@@ -199,88 +202,133 @@ struct Search<'m> {
 }
 
 impl<'m> Search<'m> {
-    /// What a search finds and takes, and what was planned for it.
+    /// What a search finds, the most that it takes beside that, and what was planned for it.
     fn run(&self, search: impl FnOnce(&mut Session<'m>) -> Result<Found, Error>) -> (Found, usize, usize) {
         let prompt: Vec<u32> = (300..300 + PROMPT as u32).collect();
         let session = Session::new(self.model, self.tokenizer, cpu(2), &prompt, &self.options);
         let mut session = session.expect("a session");
         session.prefill(&prompt, |_| {}, None).expect("prefill");
         let (found, memory) = meter::measure(|| search(&mut session));
-        (found.expect("continuations"), memory.peak, session.plan().search)
+        let found = found.expect("continuations");
+        assert_eq!(memory.kept, returned(&found), "{:?}", self.options);
+        (found, memory.peak - memory.kept, session.plan().search)
     }
 
-    fn count(&self) -> usize {
-        self.options.branches
+    fn beams(&self) -> (Found, usize, usize) {
+        let beams = Beams::new(self.options.branches);
+        self.run(|session| search::beams(session, &beams, |_| {}))
     }
 
-    /// Bytes of the logits of all continuations.
-    fn logits(&self) -> usize {
-        self.count() * self.model.weights().vocabulary() * size_of::<f32>()
+    fn samples(&self) -> (Found, usize, usize) {
+        self.run(|session| search::samples(session, self.options.branches, |_| {}))
     }
 
-    /// What lists of continuations take: they grow by doubling.
-    fn structures(&self) -> usize {
-        CONTINUATION * self.count().next_power_of_two()
+    /// Both kinds of search take what was planned, to the byte. How many continuations ended before their limit.
+    fn check(&mut self, samplers: &[sample::Options]) -> usize {
+        self.options.beams = true;
+        let (found, peak, planned) = self.beams();
+        let mut ended = self.ended(&found);
+        assert_eq!(peak, planned, "{:?}", self.options);
+        self.options.beams = false;
+        for sampling in samplers {
+            self.options.sampling.clone_from(sampling);
+            let (found, peak, planned) = self.samples();
+            ended += self.ended(&found);
+            assert_eq!(peak, planned, "{:?}", self.options);
+        }
+        ended
     }
 
-    /// The plan has logits, sampler and tokens of each continuation. There are two lists of logits when all samples begin with those of the prompt.
-    fn samples(&self) {
-        let (found, peak, planned) = self.run(|session| search::samples(session, self.count(), |_| {}));
-        let positions = PROMPT + self.options.max_tokens;
-        let sampler =
-            self.options.sampling.clone().within(positions).scratch_bytes(self.model.weights().vocabulary());
-        assert_eq!(planned, self.logits() + self.count() * (sampler + positions * size_of::<u32>()));
-        let besides =
-            self.structures() + CONTINUATION + HELD + found_bytes(found.continuations.iter().map(of));
-        let most = planned + self.logits() + besides;
-        assert!((planned..=most).contains(&peak), "{:?}: {peak}, not {planned} to {most}", self.options);
+    fn ended(&self, found: &Found) -> usize {
+        found.continuations.iter().filter(|one| one.tokens.len() < self.options.max_tokens).count()
     }
+}
 
-    /// Beams have no samplers, but candidates, and the tokens of all that is followed: reserved at the beginning, however long they become.
-    fn beams(&self) {
-        let beams = Beams::new(self.count());
-        let (found, peak, planned) = self.run(|session| search::beams(session, &beams, |_| {}));
-        // tokens with the ones before them; candidates for 15 ends, twice as many as are kept; the sequences of now and the next ones
-        let one = self.options.max_tokens * 2 * size_of::<u32>()
-            + 2 * 16 * size_of::<(usize, u32, f64, f64)>()
-            + 2 * size_of::<(u32, f64)>()
-            + size_of::<usize>()
-            + size_of::<u32>();
-        assert_eq!(planned, self.logits() + self.count() * one);
-        // of the continuations there are those of now and the next ones
-        let most = planned + 2 * self.structures() + HELD + found_bytes(found.continuations.iter().map(of));
-        assert!((planned..=most).contains(&peak), "{:?}: {peak}, not {planned} to {most}", self.options);
-    }
-
-    /// What a search takes beside its plan, if it is cancelled after the first step.
-    fn besides(&self, max_tokens: usize) -> usize {
-        let cancelled = Arc::new(AtomicBool::new(false));
-        let options = Options { max_tokens, cancelled: Some(cancelled.clone()), ..self.options.clone() };
-        let search = Search { options, ..*self };
-        let beams = Beams::new(self.count());
-        let cancel = |_| cancelled.store(true, Ordering::Relaxed);
-        let (found, peak, planned) = search.run(|session| search::beams(session, &beams, cancel));
-        assert!(found.continuations.iter().all(|found| found.tokens.len() == 1) && found.tree.is_empty());
-        peak.checked_sub(planned).expect("no less than planned")
-    }
+/// No condition, some texts, all conditions, and all of which each has to hold.
+fn conditions() -> [Options; 4] {
+    let none = Options::default();
+    let texts = Options { stop_texts: vec![".".into(), "never in a story".into()], ..Options::default() };
+    let mut many = texts.clone();
+    #[cfg(feature = "regex")]
+    many.stop.regexes.extend([r"(?i)\bnever\b .{3,9}".to_string(), "[a-z]{4},".to_string()]);
+    (many.stop.json, many.stop.repeats, many.stop.time) = (true, Some(9), Some(Duration::from_secs(1 << 30)));
+    (many.stop.sentences, many.stop.lines, many.stop.paragraphs) = (Some(3), Some(2), Some(2));
+    (many.stop.bytes, many.stop.below, many.stop.below_mean) = (Some(90), Some(1e-9), Some((1e-9, 8)));
+    (many.stop.entropy, many.stop.min_tokens) = (Some(1e3), 2);
+    many.stop.also.push(Box::new(when("token 7", |token, _| token.id == 7)));
+    let mut all = many.clone();
+    all.stop.all = true;
+    [none, texts, many, all]
 }
 
 fn searches() {
     let file = Gguf::open(&util::model()).expect("a model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
-    for (count, max_tokens) in [(1, 3), (2, 7), (4, 12), (4, 60), (9, 30), (16, 30)] {
-        let options = Options { max_tokens, branches: count, beams: true, ..Options::default() };
-        let mut search = Search { model: &model, tokenizer: &tokenizer, options };
-        search.beams();
-        // to the byte: what is not planned does not depend on how long a search may become
-        assert_eq!(search.besides(2), search.besides(max_tokens * 6));
-        search.options.beams = false;
-        for sampling in samplers() {
-            search.options.sampling = sampling;
-            search.samples();
+    let mut ended = 0;
+    for (i, count) in (1..17).enumerate() {
+        let max_tokens = [3, 7, 12, 40][i % 4];
+        let conditions = conditions();
+        // an emulated machine is slow
+        let all = if siskin_tools::emulated() { &conditions[i % 4..][..1] } else { &conditions[..] };
+        for (j, options) in all.iter().enumerate() {
+            let options = Options { max_tokens, branches: count, ..options.clone() };
+            let mut search = Search { model: &model, tokenizer: &tokenizer, options };
+            ended += search.check(&samplers()[(i + j) % 3..][..2]);
         }
     }
+    assert!(ended > 100, "{ended}");
+}
+
+/// Remembers every token, and may tell how much it has taken.
+#[derive(Debug, Clone)]
+struct Remembers {
+    tokens: Vec<u32>,
+    tells: usize,
+}
+
+impl Condition for Remembers {
+    fn name(&self) -> &'static str {
+        "remembers"
+    }
+
+    fn see(&mut self, token: &Token<'_>, _: &Before) -> Option<Hit> {
+        self.tokens.push(token.id);
+        None
+    }
+
+    fn owned_bytes(&self) -> usize {
+        self.tells
+    }
+
+    fn describe(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("waiting")
+    }
+}
+
+/// What a condition of the caller's owns is planned if it tells; what it takes on the way is the one thing that is not.
+fn conditions_of_the_callers() {
+    let file = Gguf::open(&util::model()).expect("a model");
+    let model = Model::load(&file).expect("a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
+    const COUNT: usize = 3;
+    let run = |max_tokens, tells| {
+        let mut options = Options { max_tokens, branches: COUNT, beams: true, ..Options::default() };
+        options.stop.also.push(Box::new(Remembers { tokens: vec![0; 5], tells }));
+        let (_, peak, planned) = Search { model: &model, tokenizer: &tokenizer, options }.beams();
+        (peak, planned)
+    };
+    let told = 5 * size_of::<u32>();
+    assert_eq!(run(30, told).1 - run(30, 0).1, 2 * COUNT * told);
+    let (peak, planned) = run(30, told);
+    // twice as many as they hold, and while one grows it is there twice
+    let most = (2 * COUNT + 1) * 2 * 2 * 35 * size_of::<u32>();
+    assert!(peak >= planned && peak <= planned + most, "{peak}, not {planned} and up to {most} more");
+}
+
+/// Bytes of texts and tokens that were found, with those of the room for a token and of what a list has that grows.
+fn found_bytes<'t>(found: impl IntoIterator<Item = (&'t str, &'t [u32])>) -> usize {
+    found.into_iter().map(|(text, tokens)| 4 * text.len() + size_of_val(tokens) + 64).sum()
 }
 
 /// A batch takes what its room says, and while it runs what the plan counts for as many jobs as are at work; their texts grow besides.

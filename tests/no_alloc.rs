@@ -22,7 +22,7 @@ static ALLOCATOR: meter::Counting = meter::Counting;
 fn main() {
     meter::main(&[
         ("a_step_allocates_nothing", a_step_allocates_nothing),
-        ("beams_allocate_for_texts_alone", beams_allocate_for_texts_alone),
+        ("searches_allocate_nothing_on_the_way", searches_allocate_nothing_on_the_way),
     ]);
 }
 
@@ -84,25 +84,32 @@ fn steps(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], options: &Options
     assert_eq!(memory.allocations, 0, "in {count} steps with keys and values as {}", options.kv_type.name());
 }
 
-/// Twice as many steps of a beam search ask for memory no more often, but where a text outgrows what it has.
-fn beams_allocate_for_texts_alone() {
+/// Twice as many steps of a search ask for memory no more often, with conditions or without.
+fn searches_allocate_nothing_on_the_way() {
     let file = Gguf::open(&util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
     let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
-    const BEAMS: usize = 4;
-    let allocations = |max_tokens: usize| {
-        let options =
-            Options { max_tokens, branches: BEAMS, beams: true, ignore_eos: true, ..Options::default() };
-        let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
-        let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session");
-        session.prefill(&prompt, |_| {}, None).expect("prefill");
-        let search = || search::beams(&mut session, &Beams::new(BEAMS), |_| {});
-        let (found, memory) = meter::measure(search);
-        assert_eq!(found.expect("continuations").continuations[0].tokens.len(), max_tokens);
-        memory.allocations
-    };
-    let (short, long) = (allocations(step_count() / 2), allocations(step_count()));
-    // the texts of now and of the next step, twice as long
-    assert!(long <= short + 2 * 2 * BEAMS, "{short} and {long} allocations");
+    let mut with_conditions = Options { branches: 4, beams: true, ignore_eos: true, ..Options::default() };
+    let plain = with_conditions.clone();
+    with_conditions.stop_texts = vec!["never in a story".into()];
+    set_conditions(&mut with_conditions.stop);
+    for (options, beams) in [(&plain, true), (&with_conditions, true), (&with_conditions, false)] {
+        let allocations = |max_tokens: usize| {
+            let mut options = Options { max_tokens, beams, ..options.clone() };
+            options.sampling.temperature = if beams { 0.0 } else { 1.0 };
+            let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
+            let mut session = Session::new(&model, &tokenizer, cpu, &prompt, &options).expect("a session");
+            session.prefill(&prompt, |_| {}, None).expect("prefill");
+            let search = || match beams {
+                true => search::beams(&mut session, &Beams::new(options.branches), |_| {}),
+                false => search::samples(&mut session, options.branches, |_| {}),
+            };
+            let (found, memory) = meter::measure(search);
+            let found = found.expect("continuations").continuations;
+            assert_eq!((found.len(), found[0].tokens.len()), (options.branches, max_tokens));
+            memory.allocations
+        };
+        assert_eq!(allocations(step_count() / 2), allocations(step_count()));
+    }
 }

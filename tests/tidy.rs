@@ -27,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("score", &["kv", "model", "ops", "sample", "threads", "tokenizer"]),
     ("search", &["sample", "session", "stop", "tokenizer"]),
     ("session", &["gguf", "grammar", "kv", "machine", "model", "ops", "sample", "stop", "tokenizer"]),
-    ("batch", &["kv", "machine", "model", "ops", "search", "session", "stop", "tokenizer"]),
+    ("batch", &["kv", "machine", "model", "ops", "sample", "session", "stop", "tokenizer"]),
     ("memory", &["gguf", "kv", "machine", "model", "session", "threads", "tokenizer"]),
     ("download", &["gguf"]),
     (

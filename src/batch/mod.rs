@@ -39,7 +39,7 @@ pub use room::Room;
 use crate::machine;
 use crate::model::{Decoder, Model, Plan};
 use crate::ops::Cpu;
-use crate::session::{Error, Options, Timing, check_model};
+use crate::session::{Error, Options, Pieces, Timing, check_model};
 use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 use slot::Slot;
@@ -94,6 +94,7 @@ pub struct Batch<'m> {
     /// `rows x vocabulary`.
     logits: Vec<f32>,
     finished: VecDeque<Finished>,
+    pieces: Pieces<'m>,
     prefill_threads: usize,
     decode_threads: usize,
     timing: Timing,
@@ -124,6 +125,7 @@ impl<'m> Batch<'m> {
         Ok(Batch {
             model,
             tokenizer,
+            pieces: Pieces::new(tokenizer),
             decoder,
             plan,
             slots: (0..count).map(|_| None).collect(),
@@ -277,12 +279,12 @@ impl<'m> Batch<'m> {
         let vocabulary = self.model.weights().vocabulary();
         for (&index, logits) in self.choosing.iter().zip(self.logits.chunks_exact(vocabulary)) {
             let Some(slot) = &mut self.slots[index] else { continue };
-            let chosen = slot.choose(self.tokenizer, logits);
+            let chosen = slot.choose(&mut self.pieces, logits);
             if !matches!(chosen, Ok(false))
                 && let Some(slot) = self.slots[index].take()
             {
                 self.decoder.give_branch(index, 0);
-                self.finished.push_back(slot.finish(chosen.err()));
+                self.finished.push_back(slot.finish(&mut self.pieces, chosen.err()));
             }
         }
     }

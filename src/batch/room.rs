@@ -5,7 +5,6 @@ use crate::kv::KvType;
 use crate::kv::shape::BranchShape;
 use crate::model::{self, Model, Plan};
 use crate::session::{Allowed, context};
-use crate::stop;
 use crate::tokenizer::TokenId;
 
 /// What a batch has room for: a number of sequences, each with the choice of tokens that takes most, and positions that they share, of which each
@@ -88,7 +87,7 @@ impl Room {
         self.needs.push(positions);
         let vocabulary = model.weights().vocabulary();
         let sampling = options.sampling.clone().within(positions);
-        let bytes = sampling.scratch_bytes(vocabulary) + Allowed::bytes(vocabulary, options) + stop::RESERVED;
+        let bytes = sampling.scratch_bytes(vocabulary) + Allowed::bytes(vocabulary, options);
         self.job_bytes = self.job_bytes.max(bytes);
     }
 

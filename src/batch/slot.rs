@@ -2,9 +2,9 @@
 
 use super::{Done, Finished, Job};
 use crate::model::{Model, Plan};
-use crate::search::{Sample, Track};
-use crate::session::{Allowed, Error, Options, check_prompt, context, stop_options};
-use crate::stop::Stops;
+use crate::sample::Sampler;
+use crate::session::{Allowed, Error, Options, Pieces, Sample, Track, check_prompt, context, stop_options};
+use crate::stop::{Judge, Reason};
 use crate::tokenizer::{TokenId, Tokenizer};
 use std::ops::Range;
 
@@ -16,6 +16,7 @@ pub(super) fn positions(model: &Model, room: usize, Job { prompt, options }: &Jo
 /// A job at work.
 pub(super) struct Slot {
     index: usize,
+    sampler: Sampler,
     sample: Sample,
     /// Tokens of the prompt, and in how many parts it is read.
     prompt: usize,
@@ -43,12 +44,15 @@ impl Slot {
         let (vocabulary, room) = (model.weights().vocabulary(), plan.branches.positions);
         let context = context(model, options).min(room);
         check_prompt(prompt, vocabulary, context, options)?;
-        let stops = Stops::new(stop_options(options, context, prompt.len()))?;
-        let track = Track::new(stops, Allowed::new(tokenizer, vocabulary, options)?.0);
-        let sampling = options.sampling.clone().within(positions);
-        let sample = Sample::new(sampling, (prompt, positions - prompt.len(), vocabulary), track)?;
+        let judge = Judge::new(&stop_options(options, context, prompt.len()))?;
+        let track = Track::new(judge, Allowed::new(tokenizer, vocabulary, options)?.0);
+        let mut sampling = options.sampling.clone().within(positions);
+        sampling.logprobs |= track.needs_logprob();
+        let sampler = Sampler::new(sampling, vocabulary)?;
+        let sample = Sample::new(track, sampler.sequence(0), (prompt, positions - prompt.len()));
         Ok(Slot {
             index,
+            sampler,
             sample,
             prompt: prompt.len(),
             parts: prompt.len().div_ceil(plan.branches.run),
@@ -90,23 +94,18 @@ impl Slot {
     /// # Errors
     ///
     /// If the logits are no numbers, or the grammar allows nothing.
-    pub fn choose(&mut self, tokenizer: &Tokenizer, logits: &[f32]) -> Result<bool, Error> {
+    pub fn choose(&mut self, pieces: &mut Pieces<'_>, logits: &[f32]) -> Result<bool, Error> {
         if self.done == self.prompt && self.sample.is_over() {
             return Ok(true);
         }
-        self.sample.choose(tokenizer, logits, self.done)?;
+        self.sample.choose((&mut self.sampler, pieces), logits, self.done)?;
         Ok(self.sample.ended.is_some())
     }
 
-    /// What has become of it.
-    pub fn finish(self, error: Option<Error>) -> Finished {
-        let result = error.map_or_else(
-            || {
-                let continuation = self.sample.continuation();
-                Ok(Done { tokens: continuation.tokens, text: continuation.text, reason: continuation.reason })
-            },
-            Err,
-        );
-        Finished { index: self.index, result }
+    /// What has become of it; without a reason it was cancelled.
+    pub fn finish(mut self, pieces: &mut Pieces<'_>, error: Option<Error>) -> Finished {
+        let reason = self.sample.ended.take().unwrap_or(Reason::Cancelled);
+        let done = || Done { tokens: self.sample.tokens().to_vec(), text: self.sample.text(pieces), reason };
+        Finished { index: self.index, result: error.map_or_else(|| Ok(done()), Err) }
     }
 }

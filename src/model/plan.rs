@@ -60,7 +60,7 @@ pub struct Plan {
     pub kv: usize,
     /// Activations, scores and logits.
     pub scratch: usize,
-    /// Logits, candidates and tokens of a search over branches, while it runs.
+    /// Logits, candidates, tokens and stop conditions of a search over branches, while it runs; the module of searches says what is not counted.
     pub search: usize,
     /// What the model keeps beside the file: vectors as floats, and where everything is.
     pub tables: usize,

@@ -42,6 +42,11 @@ impl Best {
         room.checked_mul(2 * size_of::<Candidate>())
     }
 
+    #[cfg(test)]
+    pub fn capacity_bytes(&self) -> usize {
+        self.list.capacity() * size_of::<Candidate>()
+    }
+
     pub fn clear(&mut self) {
         self.list.clear();
         self.floor = f64::NEG_INFINITY;

@@ -62,6 +62,7 @@ pub use entropy::entropy;
 pub use error::Error;
 pub use options::{Dry, Dynamic, Mirostat, MirostatVersion, Options, Penalties, Xtc};
 pub use sampler::Sampler;
+pub(crate) use sampler::Sequence;
 pub use step::{Chain, Step};
 pub use token_set::TokenSet;
 

@@ -48,6 +48,13 @@ pub struct Sampler {
     mu: f64,
 }
 
+/// What choices depend on beside options, logits and context: what sequences that share a sampler have each for themselves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence {
+    seed: u64,
+    mu: f64,
+}
+
 impl Sampler {
     /// A sampler for logits of `vocab` tokens. Takes [`Options::scratch_bytes`] of memory.
     ///
@@ -89,6 +96,30 @@ impl Sampler {
     /// Begins a new sequence: mirostat's limit is at its start again. Nothing else is kept from one choice to the next.
     pub fn reset(&mut self) {
         self.mu = self.options.mirostat.map_or(0.0, Mirostat::start);
+    }
+
+    /// The beginning of sequence `index`, whose seed is the options' and so much more.
+    pub(crate) fn sequence(&self, index: usize) -> Sequence {
+        let mu = self.options.mirostat.map_or(0.0, Mirostat::start);
+        Sequence { seed: self.options.seed.wrapping_add(index as u64), mu }
+    }
+
+    /// Chooses as [`Sampler::sample`] does, for one of several sequences.
+    ///
+    /// # Errors
+    /// As [`Sampler::sample`].
+    pub(crate) fn sample_for(
+        &mut self,
+        sequence: &mut Sequence,
+        logits: &[f32],
+        context: &Context<'_>,
+    ) -> Result<Choice, Error> {
+        let own = Sequence { seed: self.options.seed, mu: self.mu };
+        (self.options.seed, self.mu) = (sequence.seed, sequence.mu);
+        let choice = self.sample(logits, context);
+        sequence.mu = self.mu;
+        (self.options.seed, self.mu) = (own.seed, own.mu);
+        choice
     }
 
     /// Chooses a token by `logits`, one per token of the vocabulary.

@@ -18,7 +18,7 @@ use super::score;
 use super::tree::Tree;
 use crate::sample;
 use crate::sample::best::{Best, Candidate};
-use crate::session::Paths;
+use crate::session::{Hypothesis, Paths};
 use crate::stop::Reason;
 use crate::tokenizer::TokenId;
 
@@ -75,17 +75,17 @@ pub(super) trait Language {
     /// Tokens that a sequence may go on with, as [`sample::Context::allowed`]; `None` for all.
     fn allowed(&self, sequence: usize) -> Option<&[u32]>;
 
-    /// Whether sequence `parent` ends with a token of this log-probability: why, and with which text. If it does not, it is one of those that go on, in
+    /// Whether sequence `parent` ends with a token of this log-probability: why, and with how many bytes of text. If it does not, it is one of those that go on, in
     /// the order in which they are asked about.
     fn end(
         &mut self,
         parent: usize,
         token: TokenId,
         logprob: f64,
-    ) -> Result<Option<(Reason, String)>, Self::Error>;
+    ) -> Result<Option<(Reason, usize)>, Self::Error>;
 
-    /// The text of a sequence that ends without a reason of its own.
-    fn text(&self, sequence: usize) -> String;
+    /// Bytes of text of a sequence that ends without a reason of its own.
+    fn text_bytes(&self, sequence: usize) -> usize;
 
     /// Whether to stop at once.
     fn is_cancelled(&self) -> bool;
@@ -97,23 +97,12 @@ pub(super) trait Language {
     fn longest(&self) -> usize;
 }
 
-/// A sequence that has ended.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Hypothesis {
-    pub tokens: Vec<TokenId>,
-    pub text: String,
-    pub logprob: f64,
-    pub score: f64,
-    pub reason: Reason,
-}
-
 /// A search on its way.
 pub(super) struct Search<'l, L> {
-    language: &'l mut L,
+    pub language: &'l mut L,
     beams: Beams,
-    paths: Paths,
-    /// At most as many as beams, the best first.
-    pub hypotheses: Vec<Hypothesis>,
+    /// What is followed, and what has ended.
+    pub paths: Paths,
     best: Best,
     /// All that was followed, if it is wanted.
     pub tree: Option<Tree>,
@@ -124,7 +113,7 @@ impl<'l, L: Language> Search<'l, L> {
         let paths = Paths::new(beams.count, language.longest());
         let best = Paths::candidates(beams.count, language.ends());
         let tree = beams.tree.then(Tree::default);
-        Search { language, beams, paths, hypotheses: Vec::new(), best, tree }
+        Search { language, beams, paths, best, tree }
     }
 
     /// Searches to the end. `progress` is told how long sequences are.
@@ -189,21 +178,21 @@ impl<'l, L: Language> Search<'l, L> {
         &mut self,
         (sequence, last): (usize, Option<TokenId>),
         (len, sum): (usize, f64),
-        (reason, text): (Reason, String),
+        (reason, bytes): (Reason, usize),
     ) {
         let score = score(sum, len, self.beams.length_penalty);
-        let at = self.hypotheses.partition_point(|better| better.score >= score);
+        let end = self.paths.end(sequence, last);
+        let hypotheses = &mut self.paths.hypotheses;
+        let at = hypotheses.partition_point(|better| better.score >= score);
         if at < self.beams.count {
-            let mut tokens = self.paths.sequence(sequence);
-            tokens.extend(last);
-            self.hypotheses.truncate(self.beams.count - 1);
-            self.hypotheses.insert(at, Hypothesis { tokens, text, logprob: sum, score, reason });
+            hypotheses.truncate(self.beams.count - 1);
+            hypotheses.insert(at, Hypothesis { end, bytes, logprob: sum, score, reason });
         }
     }
 
     /// Whether nothing that follows is wanted, with sequences of `len` tokens.
     fn is_done(&self, len: usize) -> bool {
-        let Some(worst) = self.hypotheses.get(self.beams.count - 1) else { return false };
+        let Some(worst) = self.paths.hypotheses.get(self.beams.count - 1) else { return false };
         let Beams { length_penalty, early_stopping, .. } = self.beams;
         let len = match early_stopping {
             EarlyStopping::Full => return true,
@@ -216,8 +205,8 @@ impl<'l, L: Language> Search<'l, L> {
     /// What is running, sequences of `len` tokens, ends here.
     fn cancel(&mut self, len: usize) {
         for i in 0..self.paths.len() {
-            let text = self.language.text(i);
-            self.finish((i, None), (len, self.paths.sum(i)), (Reason::Cancelled, text));
+            let bytes = self.language.text_bytes(i);
+            self.finish((i, None), (len, self.paths.sum(i)), (Reason::Cancelled, bytes));
         }
         self.tree.iter_mut().for_each(Tree::end_all);
     }

@@ -1,12 +1,12 @@
-//! Searches on a session: what [`super::beam`] and [`super::samples`] want to know, the model answers, and the session's stop conditions say what ends.
+//! Searches on a session: what [`super::beam`] and samples want to know, the model answers, and the session's stop conditions say what ends.
 
-use super::beam::{Language, Search};
-use super::samples::Sample;
-use super::track::Track;
-use super::{Beams, Continuation, Found, Session};
-use crate::session::Error;
-use crate::stop::{Reason, Stops};
+use super::beam::Search;
+use super::following::Following;
+use super::{Beams, Continuation, Found, Session, score};
+use crate::session::{Error, Hypothesis, Pieces, Sample, Track};
+use crate::stop::Reason;
 use crate::tokenizer::TokenId;
+use std::iter::repeat_n;
 
 /// Follows the likeliest continuations of the prompt that a session has run ([`Session::prefill`]), and returns those that ended, at most as many as beams.
 /// `progress` is told how many tokens the continuations have. Stop conditions are the session's, and judge each continuation by itself.
@@ -19,20 +19,22 @@ pub fn beams(
     options: &Beams,
     progress: impl FnMut(usize),
 ) -> Result<Found, Error> {
-    let mut branches = Branches::new(session, options.count)?;
-    if let Some(found) = branches.nothing_to_do() {
-        return Ok(found);
+    let mut first = first_track(session, options.count)?;
+    if let Some(reason) = first.ended() {
+        return Ok(Found::nothing(reason));
     }
-    branches.reserve();
-    let mut search = Search::new(&mut branches, *options);
+    let mut following = Following::new(Branches::new(session, options.count), first);
+    let mut search = Search::new(&mut following, *options);
     search.run(progress)?;
-    let (hypotheses, tree) = (search.hypotheses, search.tree.map_or_else(Vec::new, |tree| tree.nodes));
-    let continuations = hypotheses.into_iter().map(|found| {
-        let super::beam::Hypothesis { tokens, text, logprob, score, reason, .. } = found;
-        Continuation { tokens, text, logprob, score, reason }
-    });
-    let continuations = continuations.collect();
-    branches.session.end_branches();
+    let hypotheses = std::mem::take(&mut search.paths.hypotheses);
+    let mut continuations = Vec::with_capacity(hypotheses.len());
+    for Hypothesis { end, bytes, logprob, score, reason } in hypotheses {
+        let tokens = search.paths.tokens(end);
+        let text = search.language.text(&tokens, bytes);
+        continuations.push(Continuation { tokens, text, logprob, score, reason });
+    }
+    let tree = search.tree.map_or_else(Vec::new, |tree| tree.nodes);
+    session.end_branches();
     Ok(Found { continuations, tree })
 }
 
@@ -47,163 +49,107 @@ pub fn samples(
     count: usize,
     mut progress: impl FnMut(usize),
 ) -> Result<Found, Error> {
-    let mut branches = Branches::new(session, count)?;
-    if let Some(found) = branches.nothing_to_do() {
-        return Ok(found);
+    let mut first = first_track(session, count)?;
+    if let Some(reason) = first.ended() {
+        return Ok(Found::nothing(reason));
     }
-    let vocabulary = branches.vocabulary;
-    let (mut options, track) = (branches.session.options().sampling.clone(), branches.tracks[0].clone());
-    options.logprobs = true;
-    let prompt = (branches.session.tokens(), branches.session.room(), vocabulary);
-    let sample = |index: usize| {
-        let mut options = options.clone();
-        options.seed = options.seed.wrapping_add(index as u64);
-        Sample::new(options, prompt, track.clone())
-    };
-    let mut all = (0..count).map(sample).collect::<Result<Vec<_>, _>>()?;
+    let mut all = Vec::with_capacity(count);
+    all.extend(repeat_n(first, count).enumerate().map(|(index, track)| session.first_sample(index, track)));
+    let mut branches = Branches::new(session, count);
     let first = branches.session.tokens().len();
-    let (mut parents, mut tokens) = (Vec::new(), Vec::new());
-    let mut running: Vec<usize> = (0..count).collect();
+    let (mut parents, mut tokens) = (Vec::with_capacity(count), Vec::with_capacity(count));
+    let mut running = Vec::with_capacity(count);
+    running.extend(0..count);
     let mut position = first;
-    while !running.is_empty() && !branches.is_cancelled() {
+    while !running.is_empty() && !branches.session.is_cancelled() {
         branches.run(&parents, &tokens);
-        if tokens.is_empty() {
-            // all begin with the prompt's logits
-            (1..count).for_each(|_| branches.logits.extend_from_within(..vocabulary));
-        }
-        let tokenizer = branches.session.tokenizer();
-        for (&index, logits) in running.iter().zip(branches.logits.chunks_exact(vocabulary)) {
-            all[index].choose(tokenizer, logits, position)?;
+        for (row, &index) in running.iter().enumerate() {
+            branches.choose(row, &mut all[index], position)?;
         }
         position += 1;
         progress(position - first);
         let goes_on = |index: &usize| all[*index].ended.is_none();
-        parents = (0..running.len()).filter(|&row| goes_on(&running[row])).collect();
+        parents.clear();
+        parents.extend((0..running.len()).filter(|&row| goes_on(&running[row])));
         running.retain(goes_on);
-        tokens = running.iter().filter_map(|&index| all[index].tokens().last().copied()).collect();
+        tokens.clear();
+        tokens.extend(running.iter().filter_map(|&index| all[index].tokens().last().copied()));
     }
-    let mut continuations: Vec<_> = all.into_iter().map(Sample::continuation).collect();
-    continuations.sort_by(|a, b| b.score.total_cmp(&a.score));
-    branches.session.end_branches();
+    running.clear();
+    running.extend(0..count);
+    let continuations = in_order(&mut all, running, &mut branches.pieces);
+    session.end_branches();
     Ok(Found { continuations, tree: Vec::new() })
 }
 
-/// The branches of a session, their logits, and how far they have come.
-struct Branches<'s, 'm> {
-    session: &'s mut Session<'m>,
-    count: usize,
-    vocabulary: usize,
+/// What samples have become, the best first; those without a reason were cancelled. `order` has their indices.
+fn in_order(all: &mut [Sample], mut order: Vec<usize>, pieces: &mut Pieces<'_>) -> Vec<Continuation> {
+    let score = |sample: &Sample| score(sample.logprob, sample.tokens().len(), 1.0);
+    let rank = |&a: &usize, &b: &usize| score(&all[b]).total_cmp(&score(&all[a])).then(a.cmp(&b));
+    order.sort_unstable_by(rank);
+    let mut continuations = Vec::with_capacity(all.len());
+    for index in order {
+        let sample = &mut all[index];
+        let reason = sample.ended.take().unwrap_or(Reason::Cancelled);
+        let (tokens, text) = (sample.tokens().to_vec(), sample.text(pieces));
+        let (logprob, score) = (sample.logprob, score(sample));
+        continuations.push(Continuation { tokens, text, logprob, score, reason });
+    }
+    continuations
+}
+
+/// A continuation before its first token, if a session has room for so many.
+fn first_track(session: &Session<'_>, count: usize) -> Result<Track, Error> {
+    let room = session.plan().branches.count;
+    if count == 0 || count > room {
+        return Err(Error::Branches { found: count, room });
+    }
+    Ok(session.first_track())
+}
+
+/// The branches of a session, and their logits.
+pub(super) struct Branches<'s, 'm> {
+    pub session: &'s mut Session<'m>,
+    pub count: usize,
+    pub pieces: Pieces<'m>,
+    /// `count x vocabulary`
     logits: Vec<f32>,
-    tracks: Vec<Track>,
-    /// Those that go on, of the step that is being taken, and behind them those that nobody needs, to be used again.
-    next: Vec<Track>,
-    /// How many go on.
-    going: usize,
 }
 
 impl<'s, 'm> Branches<'s, 'm> {
-    fn new(session: &'s mut Session<'m>, count: usize) -> Result<Self, Error> {
-        let room = session.plan().branches.count;
-        if count == 0 || count > room {
-            return Err(Error::Branches { found: count, room });
-        }
-        let vocabulary = session.logits().len();
-        let logits = Vec::with_capacity(count * vocabulary);
-        let tracks =
-            vec![Track::new(Stops::new(session.conditions().clone())?, session.first_allowed().clone())];
-        Ok(Branches { session, count, vocabulary, logits, tracks, next: Vec::new(), going: 0 })
-    }
-
-    /// One continuation without tokens, where no token may be generated.
-    fn nothing_to_do(&mut self) -> Option<Found> {
-        let reason = self.tracks[0].ended()?;
-        let none = Continuation { tokens: Vec::new(), text: String::new(), logprob: 0.0, score: 0.0, reason };
-        Some(Found { continuations: vec![none], tree: Vec::new() })
-    }
-
-    /// Makes room for the sequences of now and the next ones.
-    fn reserve(&mut self) {
-        self.tracks.reserve_exact(self.count - self.tracks.len());
-        self.next.reserve_exact(self.count);
-    }
-
-    /// What a sequence has come to, to go on by itself.
-    fn copy_of(&mut self, sequence: usize) -> &mut Track {
-        let from = &self.tracks[sequence];
-        match self.next.get_mut(self.going) {
-            Some(track) => track.copy_from(from),
-            None => self.next.push(from.clone()),
-        }
-        &mut self.next[self.going]
+    fn new(session: &'s mut Session<'m>, count: usize) -> Self {
+        let pieces = Pieces::reserved(session.tokenizer());
+        let logits = vec![0.0; count * session.logits().len()];
+        Branches { session, count, pieces, logits }
     }
 
     /// Runs a token of each sequence, or without any begins with what the prompt's logits say.
-    fn run(&mut self, parents: &[usize], tokens: &[TokenId]) {
+    pub fn run(&mut self, parents: &[usize], tokens: &[TokenId]) {
+        let vocabulary = self.vocabulary();
         if tokens.is_empty() {
             self.session.begin_branches(self.count);
-            self.logits.clear();
-            self.logits.extend_from_slice(self.session.logits());
+            let rows = self.logits.chunks_exact_mut(vocabulary);
+            rows.for_each(|row| row.copy_from_slice(self.session.logits()));
         } else {
-            self.logits.resize(tokens.len() * self.vocabulary, 0.0);
-            self.session.advance_branches(parents, tokens, &mut self.logits);
+            let logits = &mut self.logits[..tokens.len() * vocabulary];
+            self.session.advance_branches(parents, tokens, logits);
         }
     }
-}
 
-impl Language for Branches<'_, '_> {
-    type Error = Error;
-
-    fn start(&self) -> usize {
-        self.session.tokens().len()
+    /// The logits of what follows a sequence.
+    pub fn logits(&self, sequence: usize) -> &[f32] {
+        let vocabulary = self.vocabulary();
+        &self.logits[sequence * vocabulary..][..vocabulary]
     }
 
-    fn advance(&mut self, parents: &[usize], tokens: &[TokenId]) -> Result<(), Error> {
-        self.run(parents, tokens);
-        if !tokens.is_empty() {
-            std::mem::swap(&mut self.tracks, &mut self.next);
-            self.going = 0;
-        }
-        for (track, logits) in self.tracks.iter_mut().zip(self.logits.chunks_exact(self.vocabulary)) {
-            track.look(logits)?;
-        }
-        Ok(())
+    /// Lets a sample choose a token by what follows a sequence.
+    fn choose(&mut self, sequence: usize, sample: &mut Sample, position: usize) -> Result<(), Error> {
+        let vocabulary = self.vocabulary();
+        let logits = &self.logits[sequence * vocabulary..][..vocabulary];
+        self.session.choose_for(sample, &mut self.pieces, (logits, position))
     }
 
-    fn logits(&self, sequence: usize) -> &[f32] {
-        &self.logits[sequence * self.vocabulary..][..self.vocabulary]
-    }
-
-    fn allowed(&self, sequence: usize) -> Option<&[u32]> {
-        self.tracks[sequence].allowed()
-    }
-
-    fn end(
-        &mut self,
-        parent: usize,
-        token: TokenId,
-        logprob: f64,
-    ) -> Result<Option<(Reason, String)>, Error> {
-        let tokenizer = self.session.tokenizer();
-        let track = self.copy_of(parent);
-        let reason = track.step(tokenizer, token, logprob)?;
-        let ended = reason.map(|reason| (reason, track.text()));
-        self.going += usize::from(ended.is_none());
-        Ok(ended)
-    }
-
-    fn text(&self, sequence: usize) -> String {
-        self.next[sequence].text()
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.session.is_cancelled()
-    }
-
-    fn ends(&self) -> usize {
-        self.session.tokenizer().eog().len()
-    }
-
-    fn longest(&self) -> usize {
-        self.session.plan().branches.positions
+    fn vocabulary(&self) -> usize {
+        self.session.logits().len()
     }
 }

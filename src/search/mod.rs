@@ -2,17 +2,21 @@
 //!
 //! The prompt is run once, and its keys and values are there once. Every pass runs a token of each continuation, so that the weights are read
 //! once for all of them. Called by whoever has a [`Session`] with room for branches ([`crate::session::Options::branches`]).
+//!
+//! # Memory
+//! A search takes what its session's plan says ([`Plan::search`](crate::model::Plan::search)) at the beginning, and what it returns at the end; in between
+//! nothing, whatever its length. Texts are not kept on the way: they are made of the tokens of those continuations that are returned. Not in the plan are
+//! the [tree](Beams::tree) of beams, what a grammar keeps for each continuation, what a stop condition of the caller's owns without telling
+//! ([`Condition::owned_bytes`](crate::stop::Condition::owned_bytes)) or takes on the way, and, for a moment, the words of a [`Reason`] that a
+//! continuation ends with which is not returned.
 
 mod beam;
 mod branches;
-mod samples;
-mod track;
+mod following;
 mod tree;
 
 pub use beam::{Beams, EarlyStopping};
 pub use branches::{beams, samples};
-pub(crate) use samples::Sample;
-pub(crate) use track::Track;
 pub use tree::Node;
 
 use crate::session::Session;
@@ -41,6 +45,14 @@ pub struct Found {
     pub continuations: Vec<Continuation>,
     /// Every token that was kept on the way, as a tree: a node comes after its parent. Only of beams that are to have one ([`Beams::tree`]).
     pub tree: Vec<Node>,
+}
+
+impl Found {
+    /// One continuation without tokens.
+    fn nothing(reason: Reason) -> Found {
+        let none = Continuation { tokens: Vec::new(), text: String::new(), logprob: 0.0, score: 0.0, reason };
+        Found { continuations: vec![none], tree: Vec::new() }
+    }
 }
 
 /// `logprob / len^penalty`, the score of a sequence of `len` tokens (Wu et al. 2016, arXiv:1609.08144, in the simpler form that Hugging Face

@@ -1,7 +1,6 @@
 //! What searches, which follow several continuations, want of a session.
 
-use super::{Allowed, Options, Session};
-use crate::stop;
+use super::{Error, Pieces, Sample, Session, Track};
 use crate::tokenizer::{TokenId, Tokenizer};
 use std::time::Instant;
 
@@ -14,22 +13,32 @@ impl<'m> Session<'m> {
         }
     }
 
-    pub(crate) fn options(&self) -> &Options {
-        &self.options
-    }
-
     pub(crate) fn tokenizer(&self) -> &'m Tokenizer {
         self.tokenizer
     }
 
-    /// The stop conditions of a continuation, before its first token.
-    pub(crate) fn conditions(&self) -> &stop::Options {
-        &self.conditions
+    /// A continuation before its first token.
+    pub(crate) fn first_track(&self) -> Track {
+        Track::new(self.conditions.clone(), self.first_allowed.clone())
     }
 
-    /// What may be the first token of a continuation, and then the next.
-    pub(crate) fn first_allowed(&self) -> &Allowed {
-        &self.first_allowed
+    /// Sample `index` of several, of which this is the track: the one that the options' seed + `index` gives.
+    pub(crate) fn first_sample(&self, index: usize, track: Track) -> Sample {
+        Sample::new(track, self.sampler.sequence(index), (self.tokens(), self.room()))
+    }
+
+    /// Lets a sample choose a token by `logits` for `position`.
+    ///
+    /// # Errors
+    ///
+    /// If the logits are no numbers, or the grammar allows nothing.
+    pub(crate) fn choose_for(
+        &mut self,
+        sample: &mut Sample,
+        pieces: &mut Pieces<'_>,
+        (logits, position): (&[f32], usize),
+    ) -> Result<(), Error> {
+        sample.choose((&mut self.sampler, pieces), logits, position)
     }
 
     /// Lets so many branches begin behind the prompt.

@@ -1,10 +1,12 @@
 //! How much a session has room for, and what memory it takes, before it is made.
 
 use super::seen::Seen;
-use super::{Allowed, Error, Options, Paths, Window, check_length, context};
+use super::{
+    Allowed, Error, Options, Paths, Pieces, Sample, Track, Window, check_length, context, stop_options,
+};
 use crate::kv::shape::BranchShape;
 use crate::model::{Job, Model, Plan};
-use crate::stop;
+use crate::stop::{self, Judge};
 use crate::tokenizer::TokenId;
 
 /// Bytes of text that may leave at once, at least, without allocating.
@@ -88,17 +90,7 @@ impl Extent {
         let vocabulary = model.weights().vocabulary();
         let Extent { positions, sinks, prompt, branches } = self;
         let candidates = options.sampling.clone().within(self.longest()).scratch_bytes(vocabulary);
-        let logits = vocabulary.checked_mul(size_of::<f32>())?;
         let session = self.session_bytes(longest, Allowed::bytes(vocabulary, options), options)?;
-        let search = match (branches.count, options.beams) {
-            (0, _) => 0,
-            (count, true) => Paths::bytes(count, branches.positions)?,
-            // a sample has the tokens of all that it goes on from
-            (count, false) => {
-                let history = self.longest().checked_mul(size_of::<TokenId>())?;
-                candidates.checked_add(history)?.checked_mul(count)?
-            }
-        };
         let job = Job {
             positions,
             sinks,
@@ -107,9 +99,27 @@ impl Extent {
             kv_type: options.kv_type,
             threads,
             sampler_bytes: candidates.checked_add(session)?,
-            search_bytes: branches.count.checked_mul(logits)?.checked_add(search)?,
+            search_bytes: self.search_bytes(vocabulary, longest, options)?,
         };
         Plan::new(model, job)
+    }
+
+    /// What a search keeps while it runs, without what it returns: logits of each continuation, room for the text of a token, and of beams what is followed
+    /// with the conditions of the sequences of now and the next ones, of samples their tokens behind those of the prompt and their conditions.
+    fn search_bytes(&self, vocabulary: usize, longest: usize, options: &Options) -> Option<usize> {
+        let BranchShape { count, positions, .. } = self.branches;
+        if count == 0 {
+            return Some(0);
+        }
+        let logits = vocabulary.checked_mul(size_of::<f32>())?.checked_mul(count)?;
+        let conditions = Judge::new(&stop_options(options, 0, 0)).map_or(0, |judge| judge.owned_bytes());
+        let followed = if options.beams {
+            Paths::bytes(count, positions)?.checked_add((2 * count).checked_mul(Track::bytes(conditions))?)?
+        } else {
+            let lists = 2 * size_of::<usize>() + size_of::<TokenId>();
+            Sample::bytes(self.longest(), conditions)?.checked_add(lists)?.checked_mul(count)?
+        };
+        logits.checked_add(followed)?.checked_add(Pieces::bytes(longest))
     }
 
     /// What a session keeps beside decoder and sampler: tokens, and text on its way out.

@@ -2,10 +2,8 @@
 //! allocated on the way. `search` follows them; knows no model.
 
 use crate::sample::best::Best;
-use crate::tokenizer::TokenId;
-
-/// Tokens that end a sequence in most vocabularies, at most: room is reserved for the candidates that so many ask for.
-const ENDS: usize = 15;
+use crate::stop::Reason;
+use crate::tokenizer::{MOST_ENDS, TokenId};
 
 /// A token that was followed, and the one before it.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +23,25 @@ struct Tip {
     sum: f64,
 }
 
+/// Where a sequence ends: behind a node, and perhaps a last token.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct End {
+    node: u32,
+    last: Option<TokenId>,
+}
+
+/// A sequence that has ended.
+#[derive(Debug)]
+pub(crate) struct Hypothesis {
+    pub end: End,
+    /// Bytes of its text.
+    pub bytes: usize,
+    /// Natural logarithm of its probability.
+    pub logprob: f64,
+    pub score: f64,
+    pub reason: Reason,
+}
+
 /// The sequences of now and how they came about. They begin with one that is empty.
 #[derive(Debug)]
 pub(crate) struct Paths {
@@ -35,10 +52,12 @@ pub(crate) struct Paths {
     /// Which sequence each of `next`, or of `running` after [`Paths::advance`], goes on from, and its last token.
     parents: Vec<usize>,
     tokens: Vec<TokenId>,
+    /// Of sequences that have ended, as many as sequences are followed: the best, and the best of them first.
+    pub hypotheses: Vec<Hypothesis>,
 }
 
 impl Paths {
-    /// Room for `count` sequences of up to `positions` tokens.
+    /// Room for `count` sequences of up to `positions` tokens, and as many that have ended.
     pub fn new(count: usize, positions: usize) -> Paths {
         Paths {
             nodes: Vec::with_capacity(count.saturating_mul(positions)),
@@ -46,13 +65,14 @@ impl Paths {
             next: Vec::with_capacity(count),
             parents: Vec::with_capacity(count),
             tokens: Vec::with_capacity(count),
+            hypotheses: Vec::with_capacity(count),
         }
     }
 
     /// Bytes that [`Paths::new`] and [`Paths::candidates`] allocate; `None` if that does not fit in `usize`.
     pub fn bytes(count: usize, positions: usize) -> Option<usize> {
         let nodes = positions.checked_mul(size_of::<Node>())?;
-        let one = 2 * size_of::<Tip>() + size_of::<usize>() + size_of::<TokenId>();
+        let one = 2 * size_of::<Tip>() + size_of::<usize>() + size_of::<TokenId>() + size_of::<Hypothesis>();
         nodes.checked_add(one)?.checked_mul(count)?.checked_add(Best::bytes(Paths::room(count))?)
     }
 
@@ -64,7 +84,7 @@ impl Paths {
     }
 
     fn room(count: usize) -> usize {
-        count.saturating_mul(ENDS + 1)
+        count.saturating_mul(MOST_ENDS + 1)
     }
 
     /// Sequences there are now.
@@ -105,13 +125,18 @@ impl Paths {
         std::mem::swap(&mut self.running, &mut self.next);
     }
 
-    /// The tokens of a sequence, with room for one more.
-    pub fn sequence(&self, sequence: usize) -> Vec<TokenId> {
+    /// The end of a sequence there is now, with a last token or as it is.
+    pub fn end(&self, sequence: usize, last: Option<TokenId>) -> End {
+        End { node: self.running.get(sequence).map_or(NONE, |tip| tip.node), last }
+    }
+
+    /// The tokens up to an end, in memory that is just enough.
+    pub fn tokens(&self, end: End) -> Vec<TokenId> {
         let node = |at: u32| self.nodes.get(at as usize);
-        let last = self.running.get(sequence).and_then(|tip| node(tip.node));
-        let back = || std::iter::successors(last, |last| node(last.before));
-        let mut tokens = Vec::with_capacity(back().count() + 1);
-        tokens.extend(back().map(|node| node.token));
+        let nodes = || std::iter::successors(node(end.node), |last| node(last.before));
+        let back = || end.last.into_iter().chain(nodes().map(|node| node.token));
+        let mut tokens = Vec::with_capacity(back().count());
+        tokens.extend(back());
         tokens.reverse();
         tokens
     }
@@ -121,6 +146,18 @@ impl Paths {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Whatever a vocabulary has of end tokens, all candidates fit in what is planned.
+    #[test]
+    fn candidates_fit_for_any_number_of_ends() {
+        for (count, ends) in [(1, 0), (1, 1), (3, 15), (4, 16), (2, MOST_ENDS)] {
+            let mut best = Paths::candidates(count, ends);
+            let logits = vec![0.0; 100 * count * (ends + 2)];
+            best.add(0, 0.0, (&logits, None), 0).unwrap();
+            assert_eq!(best.sorted().len(), count * (ends + 1).max(2));
+            assert_eq!(Some(best.capacity_bytes()), Best::bytes(Paths::room(count)));
+        }
+    }
 
     proptest! {
         /// Against sequences that are copied; and never more than what was reserved.
@@ -142,7 +179,9 @@ mod tests {
                 paths.advance();
                 prop_assert_eq!(paths.len(), plain.len());
                 for (i, (tokens, sum)) in plain.iter().enumerate() {
-                    prop_assert_eq!((&paths.sequence(i), paths.sum(i)), (tokens, *sum));
+                    prop_assert_eq!((&paths.tokens(paths.end(i, None)), paths.sum(i)), (tokens, *sum));
+                    let ended = paths.tokens(paths.end(i, Some(7)));
+                    prop_assert_eq!((&ended[..], ended.capacity()), (&[&tokens[..], &[7]].concat()[..], ended.len()));
                     prop_assert_eq!(paths.steps().1[i], tokens[tokens.len() - 1]);
                 }
             }

@@ -1,6 +1,6 @@
 //! Conditions made of conditions, and of closures.
 
-use super::condition::Described;
+use super::condition::{Described, listed_bytes};
 use super::{Before, Condition, Foreseen, Hit, Needs, Reason, Token, TooLate};
 use std::fmt;
 
@@ -59,17 +59,22 @@ where
 }
 
 /// See [`any`].
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Any {
     conditions: Vec<Box<dyn Condition>>,
 }
 
-impl Any {
-    /// Becomes what another one is.
-    pub(super) fn copy_from(&mut self, other: &Any) {
-        self.conditions.clone_from(&other.conditions);
+impl Clone for Any {
+    fn clone(&self) -> Any {
+        Any { conditions: self.conditions.clone() }
     }
 
+    fn clone_from(&mut self, other: &Any) {
+        self.conditions.clone_from(&other.conditions);
+    }
+}
+
+impl Any {
     /// The conditions, in the order given.
     pub fn conditions(&self) -> impl ExactSizeIterator<Item = &dyn Condition> {
         self.conditions.iter().map(|condition| &**condition)
@@ -125,6 +130,10 @@ impl Condition for Any {
         self.conditions.iter().fold(Needs::default(), |needs, condition| needs.or(condition.needs()))
     }
 
+    fn owned_bytes(&self) -> usize {
+        self.conditions().map(listed_bytes::<Box<dyn Condition>>).sum()
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut separator = "";
         for condition in &self.conditions {
@@ -136,10 +145,26 @@ impl Condition for Any {
 }
 
 /// See [`all`].
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct All {
     /// Each with whether it has held.
     conditions: Vec<(Box<dyn Condition>, bool)>,
+}
+
+impl Clone for All {
+    fn clone(&self) -> All {
+        All { conditions: self.conditions.clone() }
+    }
+
+    fn clone_from(&mut self, other: &All) {
+        if self.conditions.len() != other.conditions.len() {
+            return *self = other.clone();
+        }
+        for ((condition, held), (from, has_held)) in self.conditions.iter_mut().zip(&other.conditions) {
+            condition.clone_from(from);
+            *held = *has_held;
+        }
+    }
 }
 
 impl All {
@@ -212,6 +237,13 @@ impl Condition for All {
 
     fn needs(&self) -> Needs {
         self.waiting().fold(Needs::default(), |needs, condition| needs.or(condition.needs()))
+    }
+
+    fn owned_bytes(&self) -> usize {
+        let bytes = |(condition, _): &(Box<dyn Condition>, _)| {
+            listed_bytes::<(Box<dyn Condition>, bool)>(&**condition)
+        };
+        self.conditions.iter().map(bytes).sum()
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

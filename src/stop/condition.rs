@@ -1,6 +1,7 @@
 //! What a stop condition is: the trait, and what passes between conditions and [`Stops`](super::Stops).
 
 use super::Reason;
+use std::any::Any;
 use std::fmt;
 
 /// A generated token, as conditions see it.
@@ -220,19 +221,33 @@ pub trait Condition: Duplicate + Send + Sync {
         Needs::default()
     }
 
+    /// Bytes that a copy of it allocates beside itself, so that plans of searches, which follow many continuations with a copy for each, have them. What
+    /// is shared between copies does not count.
+    fn owned_bytes(&self) -> usize {
+        0
+    }
+
     /// What it has seen so far, in a few words such as `1 of 2`.
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
 
 /// Copies of a condition with all it has seen; every `Clone` condition has it.
-pub trait Duplicate {
+pub trait Duplicate: Any {
     /// A copy that goes its own way.
     fn duplicate(&self) -> Box<dyn Condition>;
+
+    /// Becomes a copy of another condition, by [`Clone::clone_from`], if that is of the same type; whether it is.
+    fn copy_from(&mut self, other: &dyn Condition) -> bool;
 }
 
 impl<T: Condition + Clone + 'static> Duplicate for T {
     fn duplicate(&self) -> Box<dyn Condition> {
         Box::new(self.clone())
+    }
+
+    fn copy_from(&mut self, other: &dyn Condition) -> bool {
+        let other: Option<&T> = (other as &dyn Any).downcast_ref();
+        other.map(|other| self.clone_from(other)).is_some()
     }
 }
 
@@ -241,6 +256,18 @@ impl Clone for Box<dyn Condition> {
         // On the condition itself: the box is no `Condition`.
         (**self).duplicate()
     }
+
+    /// In the memory that is there, if both are of one type.
+    fn clone_from(&mut self, other: &Box<dyn Condition>) {
+        if !(**self).copy_from(&**other) {
+            *self = other.clone();
+        }
+    }
+}
+
+/// Bytes that a copy allocates of a condition in a list with entries of type `E`.
+pub(super) fn listed_bytes<E>(condition: &dyn Condition) -> usize {
+    size_of::<E>() + size_of_val(condition) + condition.owned_bytes()
 }
 
 impl fmt::Debug for dyn Condition {

@@ -56,7 +56,7 @@ impl Condition for Below {
 /// Stops at the token that brings the mean probability of the last few below a limit; not before there are that many.
 ///
 /// It is the arithmetic mean. The sum is kept in integers of 2^-40, so that it stays exact however long the text.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct BelowMean {
     limit: f32,
     /// The last probabilities, in units of 2^-40; the oldest is at `oldest` once there are `len`.
@@ -64,6 +64,18 @@ pub struct BelowMean {
     oldest: usize,
     len: usize,
     sum: u64,
+}
+
+impl Clone for BelowMean {
+    fn clone(&self) -> BelowMean {
+        BelowMean { window: self.window.clone(), ..*self }
+    }
+
+    fn clone_from(&mut self, other: &BelowMean) {
+        let mut window = std::mem::take(&mut self.window);
+        window.clone_from(&other.window);
+        *self = BelowMean { window, ..*other };
+    }
 }
 
 /// 2^40: sums of up to 2^24 probabilities fit in 64 bits.
@@ -114,6 +126,10 @@ impl Condition for BelowMean {
 
     fn needs(&self) -> Needs {
         LOGPROB
+    }
+
+    fn owned_bytes(&self) -> usize {
+        size_of_val(&self.window[..])
     }
 
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

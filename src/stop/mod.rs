@@ -60,6 +60,7 @@ mod condition;
 mod confidence;
 mod error;
 mod json;
+mod judge;
 mod length;
 mod lines;
 mod options;
@@ -78,6 +79,7 @@ pub use condition::{Before, Condition, Duplicate, Foreseen, Hit, Needs, Token, T
 pub use confidence::{Below, BelowMean, Entropy};
 pub use error::Error;
 pub use json::Json;
+pub(crate) use judge::Judge;
 pub use length::{Bytes, MaxTokens};
 pub use lines::{Lines, Paragraphs};
 pub use options::{Options, Rules};
@@ -86,7 +88,6 @@ pub use reason::Reason;
 pub use regex::Regexes;
 pub use repetition::{LONGEST_CYCLE, Repetition, SHORTEST_LOOP};
 pub use sentences::Sentences;
-use std::sync::atomic::Ordering;
 pub use texts::StopTexts;
 pub use time::{Clock, TimeLimit};
 
@@ -129,12 +130,8 @@ pub struct State {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Stops {
-    options: Options,
-    conditions: Any,
-    generated: usize,
-    /// Bytes of text that have left.
-    printed: usize,
-    /// The bytes after them.
+    judge: Judge,
+    /// The bytes of text that have not left.
     held: Vec<u8>,
 }
 
@@ -144,91 +141,56 @@ impl Stops {
     /// # Errors
     /// When an option makes no sense.
     pub fn new(options: Options) -> Result<Stops, Error> {
-        let conditions = options.conditions()?;
-        Ok(Stops { options, conditions, generated: 0, printed: 0, held: Vec::with_capacity(RESERVED) })
+        Judge::new(&options).map(Stops::of)
     }
 
-    /// Goes on from where another one is that has the same options. Memory that is there is used again; conditions are cloned.
-    pub(crate) fn copy_from(&mut self, other: &Stops) {
-        self.conditions.copy_from(&other.conditions);
-        (self.generated, self.printed) = (other.generated, other.printed);
-        self.held.clone_from(&other.held);
+    /// The same, of conditions that wait for the first token.
+    pub(crate) fn of(judge: Judge) -> Stops {
+        Stops { judge, held: Vec::with_capacity(RESERVED) }
     }
 
     /// Takes a generated token, and appends to `out` what can be printed now. Returns why to stop, if so. Must not be called again
     /// after that.
     pub fn step(&mut self, token: &Token<'_>, out: &mut Vec<u8>) -> Option<Reason> {
-        let before = self.before();
-        self.generated += 1;
-        if token.is_eog && !self.options.ignore_eos {
-            let may_end = before.tokens >= self.options.rules.min_tokens;
-            return if may_end { Some(Reason::Eos { token: token.id }) } else { self.check() };
+        if self.judge.has_text(token.is_eog) {
+            self.held.extend_from_slice(token.piece);
         }
-        self.held.extend_from_slice(token.piece);
-        if let Some(hit) = self.conditions.see(token, &before).filter(|_| before.armed) {
-            let end = if self.options.rules.keep_stop { hit.to } else { hit.from };
-            self.release(end, out);
-            self.held.clear();
-            return Some(hit.reason);
-        }
-        let hold = self.conditions.hold_after(self.options.rules.keep_stop, &self.before());
-        self.release((self.printed + self.held.len()).saturating_sub(hold), out);
-        self.check()
+        let printed = self.judge.certain();
+        let reason = self.judge.step(token);
+        self.release(printed, out);
+        reason
     }
 
     /// Why no other token may be generated, judged by the limits alone and by whether the caller cancelled.
     pub fn check(&mut self) -> Option<Reason> {
-        self.limit().or_else(|| {
-            // Asked in any case, so that time begins to count before the first token.
-            let armed = self.generated >= self.options.rules.min_tokens;
-            let reason = self.conditions.between(&Before { armed, ..self.before() });
-            reason.filter(|_| armed)
-        })
-    }
-
-    fn limit(&self) -> Option<Reason> {
-        let Options { max_tokens, context, prompt_tokens, cancelled, .. } = &self.options;
-        let length = prompt_tokens.saturating_add(self.generated);
-        let is_cancelled = || cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
-        let max_tokens = max_tokens.filter(|n| self.generated >= *n).map(|n| Reason::MaxTokens { n });
-        let context = || context.filter(|n| length >= *n).map(|n| Reason::Context { n });
-        max_tokens.or_else(context).or_else(|| is_cancelled().then_some(Reason::Cancelled))
+        self.judge.check()
     }
 
     /// Ends the generation: appends the text held back to `out`. After a condition has held there is none.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
-        self.release(self.printed + self.held.len(), out);
+        let printed = self.judge.certain();
+        self.judge.finish();
+        self.release(printed, out);
     }
 
     /// Number of tokens given to [`step`](Self::step).
     pub fn generated(&self) -> usize {
-        self.generated
+        self.judge.generated()
     }
 
     /// Whether the next token should be no end-of-generation token, because there are too few before it.
     pub fn forbids_eog(&self) -> bool {
-        !self.options.ignore_eos && self.generated < self.options.rules.min_tokens
+        self.judge.forbids_eog()
     }
 
     /// What the conditions want to know of each token.
     pub fn needs(&self) -> Needs {
-        self.conditions.needs()
+        self.judge.needs()
     }
 
     /// What the conditions have seen so far, for people. Allocates.
     pub fn describe(&self) -> Vec<State> {
-        let min = self.options.rules.min_tokens;
-        let min_tokens = (min > 0).then_some(("min_tokens", min));
-        let counts = min_tokens.into_iter().chain(self.options.max_tokens.map(|n| ("max_tokens", n)));
-        let counts = counts.map(|(name, n)| State { name, text: format!("{} of {n}", self.generated) });
-        let length = self.options.prompt_tokens + self.generated;
-        let context =
-            self.options.context.map(|n| State { name: "context", text: format!("{length} of {n}") });
-        let conditions = self.conditions.conditions().map(|condition| State {
-            name: condition.name(),
-            text: condition::Described(condition).to_string(),
-        });
-        conditions.chain(counts).chain(context).collect()
+        self.judge.describe()
     }
 
     /// Number of bytes held back.
@@ -236,19 +198,9 @@ impl Stops {
         self.held.len()
     }
 
-    /// What came before the next token.
-    fn before(&self) -> Before {
-        Before {
-            tokens: self.generated,
-            bytes: self.printed + self.held.len(),
-            armed: self.generated + 1 >= self.options.rules.min_tokens,
-        }
-    }
-
-    /// Appends the text up to the offset `end` to `out`, as far as it has not left yet.
-    fn release(&mut self, end: usize, out: &mut Vec<u8>) {
-        let count = end.saturating_sub(self.printed).min(self.held.len());
-        out.extend(self.held.drain(..count));
-        self.printed += count;
+    /// Appends to `out` what has become certain behind the `printed` bytes that were, and drops what was cut off.
+    fn release(&mut self, printed: usize, out: &mut Vec<u8>) {
+        out.extend(self.held.drain(..self.judge.certain() - printed));
+        self.held.truncate(self.judge.bytes() - self.judge.certain());
     }
 }

@@ -34,7 +34,7 @@ const MAX_SIZE: usize = 4 << 20;
 /// assertions, and for very large ones.
 ///
 /// The syntax is that of the crate [`regex`](https://docs.rs/regex/latest/regex/#syntax).
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Regexes {
     patterns: Arc<[String]>,
     nfa: NFA,
@@ -44,6 +44,7 @@ pub struct Regexes {
     /// What has been seen of what ends the text.
     ending: u32,
     threads: Threads,
+    /// Those of the next byte, while a byte is taken.
     next: Threads,
     /// States whose ways out are still to be followed.
     stack: Vec<StateID>,
@@ -54,7 +55,7 @@ pub struct Regexes {
 }
 
 /// States of the automaton, each at most once, in the order of the places where they began.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Threads {
     list: Vec<Thread>,
     /// For each state, where in the list it is, if it is there.
@@ -84,6 +85,31 @@ struct Around {
     at: usize,
 }
 
+impl Clone for Regexes {
+    fn clone(&self) -> Regexes {
+        let (states, ways) = (self.alive.len(), self.stack.capacity());
+        Regexes {
+            patterns: self.patterns.clone(),
+            nfa: self.nfa.clone(),
+            alive: self.alive.clone(),
+            completion: self.completion.clone(),
+            threads: self.threads.clone(),
+            next: Threads::new(states),
+            stack: Vec::with_capacity(ways),
+            ..*self
+        }
+    }
+
+    fn clone_from(&mut self, other: &Regexes) {
+        if !Arc::ptr_eq(&self.alive, &other.alive) {
+            return *self = other.clone();
+        }
+        self.threads.clone_from(&other.threads);
+        (self.ending, self.chars) = (other.ending, other.chars);
+        (self.taken, self.previous) = (other.taken, other.previous);
+    }
+}
+
 impl Regexes {
     /// A condition for `patterns`.
     ///
@@ -103,7 +129,7 @@ impl Regexes {
             reason: error,
             hint: TOO_LARGE,
         })?;
-        let states = nfa.states().len();
+        let (states, ways) = (nfa.states().len(), ways(&nfa));
         let alive = alive(&nfa);
         Ok(Regexes {
             patterns: patterns.iter().map(|pattern| pattern.as_ref().to_string()).collect(),
@@ -112,7 +138,7 @@ impl Regexes {
             alive: alive.into(),
             threads: Threads::new(states),
             next: Threads::new(states),
-            stack: Vec::with_capacity(states),
+            stack: Vec::with_capacity(ways),
             chars: Chars::default(),
             taken: 0,
             previous: None,
@@ -242,6 +268,10 @@ impl Condition for Regexes {
         self.threads.list.iter().find(possible).map_or(0, |thread| self.taken - thread.start)
     }
 
+    fn owned_bytes(&self) -> usize {
+        2 * Threads::bytes(self.alive.len()) + self.stack.capacity() * size_of::<StateID>()
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.threads.list.first() {
             Some(thread) => write!(f, "{} bytes may begin a match", self.taken - thread.start),
@@ -250,9 +280,27 @@ impl Condition for Regexes {
     }
 }
 
+impl Clone for Threads {
+    fn clone(&self) -> Threads {
+        let mut threads = Threads::new(self.places.len());
+        threads.clone_from(self);
+        threads
+    }
+
+    fn clone_from(&mut self, other: &Threads) {
+        self.list.clone_from(&other.list);
+        self.places.clone_from(&other.places);
+    }
+}
+
 impl Threads {
     fn new(states: usize) -> Threads {
         Threads { list: Vec::with_capacity(states), places: vec![0; states] }
+    }
+
+    /// Bytes that [`Threads::new`] allocates.
+    fn bytes(states: usize) -> usize {
+        states * (size_of::<Thread>() + size_of::<u32>())
     }
 
     /// Adds a thread, unless its state is there: that one began earlier.
@@ -315,4 +363,15 @@ fn compile<P: AsRef<str>>(patterns: &[P]) -> Result<NFA, String> {
         Some(_) => format!("found an automaton of more than {} MiB, expected a smaller one", MAX_SIZE >> 20),
         None => error.to_string(),
     })
+}
+
+/// The most states that can wait on the stack: one to begin with, and all that any state leads to without a byte.
+fn ways(nfa: &NFA) -> usize {
+    let of = |state: &State| match state {
+        State::Look { .. } | State::Capture { .. } => 1,
+        State::BinaryUnion { .. } => 2,
+        State::Union { alternates } => alternates.len(),
+        State::ByteRange { .. } | State::Sparse(_) | State::Dense(_) | State::Match { .. } | State::Fail => 0,
+    };
+    1 + nfa.states().iter().map(of).sum::<usize>()
 }

@@ -22,10 +22,10 @@ pub const SHORTEST_LOOP: usize = 24;
 pub struct Repetition {
     repeats: usize,
     /// The last tokens: token `i` of the text is at `i % LONGEST_CYCLE`.
-    last: Vec<u32>,
+    last: [u32; LONGEST_CYCLE],
     seen: usize,
     /// At `c - 1`: how many of the last tokens equal, one after the other, the one `c` before.
-    runs: Vec<usize>,
+    runs: [usize; LONGEST_CYCLE],
 }
 
 impl Repetition {
@@ -37,7 +37,7 @@ impl Repetition {
         if repeats < 2 {
             return Err(Error::Repeats { found: repeats });
         }
-        Ok(Repetition { repeats, last: vec![0; LONGEST_CYCLE], seen: 0, runs: vec![0; LONGEST_CYCLE] })
+        Ok(Repetition { repeats, last: [0; LONGEST_CYCLE], seen: 0, runs: [0; LONGEST_CYCLE] })
     }
 
     fn push(&mut self, id: u32) {

@@ -7,6 +7,7 @@
 
 use super::{Before, Condition, Error, Foreseen, Hit, Reason, Token, TooLate};
 use std::fmt;
+use std::sync::Arc;
 
 /// A matcher of several stop texts over a stream of bytes, with hold-back.
 ///
@@ -32,11 +33,25 @@ use std::fmt;
 /// assert_eq!(out, b"Hi!");
 /// # Ok::<(), siskin::stop::Error>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct StopTexts {
-    texts: Vec<Automaton>,
+    texts: Arc<[Automaton]>,
+    /// For each, how many of the first bytes of its text the stream ends with.
+    states: Vec<usize>,
     /// The text that was found, after which the stream is over.
     found: Option<usize>,
+}
+
+impl Clone for StopTexts {
+    fn clone(&self) -> StopTexts {
+        StopTexts { texts: self.texts.clone(), states: self.states.clone(), found: self.found }
+    }
+
+    fn clone_from(&mut self, other: &StopTexts) {
+        self.texts.clone_from(&other.texts);
+        self.states.clone_from(&other.states);
+        self.found = other.found;
+    }
 }
 
 impl StopTexts {
@@ -49,8 +64,8 @@ impl StopTexts {
             [] => Err(Error::EmptyText { index }),
             text => Ok(Automaton::new(text)),
         };
-        let texts = texts.into_iter().enumerate().map(automaton).collect::<Result<_, _>>()?;
-        Ok(StopTexts { texts, found: None })
+        let texts = texts.into_iter().enumerate().map(automaton).collect::<Result<Arc<[_]>, _>>()?;
+        Ok(StopTexts { states: vec![0; texts.len()], texts, found: None })
     }
 
     /// The stop texts, in the order given.
@@ -87,9 +102,13 @@ impl StopTexts {
         self.held().len
     }
 
+    fn each(&self) -> impl Iterator<Item = (&Automaton, usize)> {
+        self.texts.iter().zip(self.states.iter().copied())
+    }
+
     /// After how many of the `next` bytes a text would be complete, at the earliest.
     fn first(&self, next: &[u8]) -> Option<usize> {
-        self.texts.iter().filter_map(|automaton| automaton.first(next)).min()
+        self.each().filter_map(|(automaton, state)| automaton.first(state, next)).min()
     }
 
     /// How many first bytes of each text a stream ends with that ended with `states` before `byte`, and whether a text is complete, after which
@@ -105,12 +124,12 @@ impl StopTexts {
     /// Ends the stream: appends to `out` the bytes held back, as no more can follow them. After a match: nothing.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         self.release(self.held(), &[], 0, out);
-        self.texts.iter_mut().for_each(|text| text.state = 0);
+        self.states.fill(0);
     }
 
     /// Begins a new stream. Bytes held back are dropped, a match is forgotten.
     pub fn reset(&mut self) {
-        self.texts.iter_mut().for_each(|text| text.state = 0);
+        self.states.fill(0);
         self.found = None;
     }
 
@@ -118,8 +137,9 @@ impl StopTexts {
     fn step(&mut self, byte: u8) -> Option<usize> {
         let mut found = None;
         let mut longest = 0;
-        for (index, automaton) in self.texts.iter_mut().enumerate() {
-            if automaton.step(byte) && automaton.text.len() > longest {
+        for (index, (automaton, state)) in self.texts.iter().zip(&mut self.states).enumerate() {
+            *state = automaton.after(*state, byte);
+            if *state == automaton.text.len() && automaton.text.len() > longest {
                 (found, longest) = (Some(index), automaton.text.len());
             }
         }
@@ -133,8 +153,9 @@ impl StopTexts {
 
     /// Likewise, where `first` tells after how many bytes something ends the stream.
     fn held_before(&self, first: &dyn Fn(&[u8]) -> Option<usize>) -> Held {
-        let all = self.texts.iter().enumerate();
-        let all = all.map(|(text, automaton)| Held { text, len: automaton.longest_before(first) });
+        let all = self.each().enumerate();
+        let all =
+            all.map(|(text, (automaton, state))| Held { text, len: automaton.longest_before(state, first) });
         all.max_by_key(|held| held.len).unwrap_or_default()
     }
 
@@ -183,6 +204,10 @@ impl Condition for StopTexts {
         if keep_stop { 0 } else { self.held_before(too_late.after).len }
     }
 
+    fn owned_bytes(&self) -> usize {
+        size_of_val(&self.states[..])
+    }
+
     fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Held { text, len } = self.held();
         match self.texts.get(text) {
@@ -202,33 +227,25 @@ struct Held {
     len: usize,
 }
 
-/// The Knuth-Morris-Pratt automaton of one text.
+/// The Knuth-Morris-Pratt automaton of one text: its states are numbers of bytes.
 #[derive(Debug, Clone)]
 struct Automaton {
     text: Vec<u8>,
     /// `borders[n]`: the length of the longest end of `text[..n]` that is also its beginning, below `n`.
     borders: Vec<usize>,
-    /// How many of the first bytes of the text the stream ends with.
-    state: usize,
 }
 
 impl Automaton {
     fn new(text: &[u8]) -> Automaton {
-        let mut automaton = Automaton { text: text.to_vec(), borders: vec![0, 0], state: 0 };
+        let mut automaton = Automaton { text: text.to_vec(), borders: vec![0, 0] };
         // The borders of a text are the states that the text itself, from its second byte on, leads to. Each
         // of these steps needs only borders that are known by then.
+        let mut state = 0;
         for &byte in text.get(1..).unwrap_or_default() {
-            automaton.step(byte);
-            automaton.borders.push(automaton.state);
+            state = automaton.after(state, byte);
+            automaton.borders.push(state);
         }
-        automaton.state = 0;
         automaton
-    }
-
-    /// Moves over `byte`; whether the whole text has now been seen.
-    fn step(&mut self, byte: u8) -> bool {
-        self.state = self.after(self.state, byte);
-        self.state == self.text.len()
     }
 
     /// The state that `byte` leads to from `state`.
@@ -240,8 +257,7 @@ impl Automaton {
     }
 
     /// After how many of the `next` bytes the text is complete.
-    fn first(&self, next: &[u8]) -> Option<usize> {
-        let mut state = self.state;
+    fn first(&self, mut state: usize, next: &[u8]) -> Option<usize> {
         let complete = |&byte: &u8| {
             state = self.after(state, byte);
             state == self.text.len()
@@ -251,8 +267,7 @@ impl Automaton {
 
     /// The longest beginning of the text that the stream ends with and that can still become all of it before something ends the stream: what
     /// `first` says of the bytes that lack.
-    fn longest_before(&self, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
-        let mut state = self.state;
+    fn longest_before(&self, mut state: usize, first: &dyn Fn(&[u8]) -> Option<usize>) -> usize {
         while state > 0 && first(&self.text[state..]).is_some_and(|at| at < self.text.len() - state) {
             state = self.borders[state];
         }

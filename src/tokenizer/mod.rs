@@ -58,6 +58,7 @@ mod tests;
 
 pub use error::Error;
 pub use size::Size;
+pub(crate) use special::MOST_ENDS;
 pub use stream::TextStream;
 
 use bpe::Bpe;
@@ -212,7 +213,7 @@ impl Tokenizer {
         self.ends.binary_search(&id).is_ok()
     }
 
-    /// All tokens at which generation ends, ascending.
+    /// All tokens at which generation ends, ascending. No vocabulary has more than 28 of them.
     pub fn eog(&self) -> &[TokenId] {
         &self.ends
     }

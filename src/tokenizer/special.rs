@@ -73,7 +73,7 @@ const FIM_PAD: &[&str] = &["<|fim_pad|>", "<fim-pad>", "<fim_pad>", "<PAD>", "[P
 const FIM_REPO: &[&str] = &["<|fim_repo|>", "<|repo_name|>", "<fim-repo>", "<REPO>", "<reponame>"];
 const FIM_SEPARATOR: &[&str] = &["<|file_sep|>"];
 /// Texts that end generation wherever they are tokens.
-const ENDS: &[&str] = &[
+pub(super) const ENDS: &[&str] = &[
     "<|eot_id|>",
     "<|im_end|>",
     "<|end|>",
@@ -97,6 +97,9 @@ const ENDS: &[&str] = &[
     "<｜end▁of▁sentence｜>",
     "[e~[",
 ];
+/// Tokens that end generation in any vocabulary, at most: those of the list, and those that files name as end of text, turn or message, or as padding,
+/// repository or separator of code.
+pub(crate) const MOST_ENDS: usize = ENDS.len() + 6;
 /// The structure of gpt-oss answers, which must show in the text.
 const SHOWN: &[&str] = &["<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"];
 

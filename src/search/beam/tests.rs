@@ -80,18 +80,18 @@ impl Language for Tiny {
         parent: usize,
         token: TokenId,
         logprob: f64,
-    ) -> Result<Option<(Reason, String)>, sample::Error> {
+    ) -> Result<Option<(Reason, usize)>, sample::Error> {
         assert!((self.logprobs(&self.sequences[parent])[token as usize] - logprob).abs() < 1e-6);
         let reason = match token {
             END => Some(Reason::Eos { token }),
             _ if self.sequences[parent].len() + 1 < self.longest => None,
             _ => Some(Reason::MaxTokens { n: self.longest }),
         };
-        Ok(reason.map(|reason| (reason, String::new())))
+        Ok(reason.map(|reason| (reason, 0)))
     }
 
-    fn text(&self, _: usize) -> String {
-        String::new()
+    fn text_bytes(&self, _: usize) -> usize {
+        0
     }
 
     fn is_cancelled(&self) -> bool {
@@ -111,7 +111,7 @@ fn found(seed: u64, longest: usize, beams: Beams) -> Vec<(Vec<TokenId>, f64)> {
     let mut tiny = Tiny::new(seed, longest);
     let mut search = Search::new(&mut tiny, beams);
     search.run(|_| {}).unwrap();
-    search.hypotheses.into_iter().map(|found| (found.tokens, found.score)).collect()
+    search.paths.hypotheses.iter().map(|found| (search.paths.tokens(found.end), found.score)).collect()
 }
 
 /// Every sequence there is, the best first.
@@ -217,7 +217,7 @@ fn the_tree_leads_back_from_every_hypothesis() {
     let mut tiny = Tiny::new(5, 6);
     let mut search = Search::new(&mut tiny, Beams { tree: true, ..Beams::new(3) });
     search.run(|_| {}).unwrap();
-    let nodes = search.tree.unwrap().nodes;
+    let nodes = search.tree.take().unwrap().nodes;
     assert!(nodes.iter().enumerate().all(|(at, node)| node.parent.is_none_or(|parent| parent < at)));
     let path = |last: usize| {
         let back = std::iter::successors(Some(last), |&node| nodes[node].parent);
@@ -227,8 +227,9 @@ fn the_tree_leads_back_from_every_hypothesis() {
     };
     let ends: Vec<_> =
         (0..nodes.len()).filter(|&at| nodes[at].ends).map(|at| (path(at), nodes[at].sum)).collect();
-    for hypothesis in &search.hypotheses {
-        let found = ends.iter().filter(|end| **end == (hypothesis.tokens.clone(), hypothesis.logprob));
+    for hypothesis in &search.paths.hypotheses {
+        let tokens = search.paths.tokens(hypothesis.end);
+        let found = ends.iter().filter(|end| **end == (tokens.clone(), hypothesis.logprob));
         assert_eq!(found.count(), 1);
     }
     // what is not asked for is not kept

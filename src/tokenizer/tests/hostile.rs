@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::fixtures::*;
-use crate::tokenizer::special::Special;
+use crate::tokenizer::special::{ENDS, MOST_ENDS, Special};
 use crate::tokenizer::vocab::Vocab;
 use crate::tokenizer::{Encode, Error, Kind, TokenKind};
 
@@ -136,6 +136,23 @@ fn phi3_strips_blanks_after_special_tokens() {
         shown(&tokenizer, &tokenizer.encode("a</s> \na<s> a", parsed)),
         ["a", "</s>", "a", "<s>", "▁a"]
     );
+}
+
+/// As many as there can be: all that are known by text, and others that the file names.
+#[test]
+fn a_vocabulary_has_only_so_many_ends() {
+    let mut entries = bpe_entries(&[]);
+    let first = entries.len() as u32;
+    // two of the texts end nothing beside others
+    entries.extend(ENDS.iter().map(|name| entry(name, TokenKind::Control, 0.0)));
+    entries.extend((0..6).map(|i| entry(&format!("<named {i}>"), TokenKind::Normal, 0.0)));
+    let named = |i: u32| Some(first + ENDS.len() as u32 + i);
+    let mut recipe = Recipe::bpe(entries, Vec::new(), "gpt-4o");
+    (recipe.special.eos, recipe.special.eot, recipe.special.eom) = (named(0), named(1), named(2));
+    (recipe.special.fim_pad, recipe.special.fim_repo, recipe.special.fim_separator) =
+        (named(3), named(4), named(5));
+    assert_eq!(recipe.build().unwrap().eog().len(), MOST_ENDS - 2);
+    assert_eq!(MOST_ENDS, 28);
 }
 
 /// gpt-oss ends parts of its answers with `<|end|>` and shows its channels; both differ from what the texts
