@@ -4,7 +4,7 @@
 //! once for all of them. Called by whoever has a [`Session`] with room for branches ([`crate::session::Options::branches`]).
 //!
 //! # Memory
-//! A search takes what its session's plan says ([`Plan::search`](crate::model::Plan::search)) at the beginning, and what it returns at the end; in between
+//! A search takes what the plan of its session says ([`Session::plan`]) at the beginning, and what it returns at the end; in between
 //! nothing, whatever its length. Texts are not kept on the way: they are made of the tokens of those continuations that are returned. Not in the plan are
 //! the [tree](Beams::tree) of beams, what a grammar keeps for each continuation, what a stop condition of the caller's owns without telling
 //! ([`Condition::owned_bytes`](crate::stop::Condition::owned_bytes)) or takes on the way, and, for a moment, the words of a [`Reason`] that a
