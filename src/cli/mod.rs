@@ -61,6 +61,9 @@ enum Outcome {
     Interrupted,
 }
 
+/// Bytes in which the command line is parsed and settings are read.
+const START_BYTES: usize = 1 << 20;
+
 /// A command's failure.
 #[derive(Debug, thiserror::Error)]
 enum CliError {
@@ -143,7 +146,7 @@ from_room!(download);
 pub fn main() -> ExitCode {
     output::log_to_stderr();
     signals::tame();
-    match config::command_line().and_then(run) {
+    match room_to_start().and_then(|()| config::command_line()).and_then(run) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Interrupted) => ExitCode::from(signals::exit_code()),
         Err(error) => {
@@ -153,6 +156,17 @@ pub fn main() -> ExitCode {
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Whether there is memory for the command line and what comes before a command knows what it needs.
+fn room_to_start() -> Result<(), CliError> {
+    let refused = |bytes: usize| {
+        let needed = siskin::memory::Size(bytes as u64);
+        CliError::DoesNotFit(format!(
+            "the system refuses {needed} of memory to start in. Try a higher limit (ulimit -v)"
+        ))
+    };
+    siskin::machine::require(START_BYTES).map_err(refused)
 }
 
 /// Runs the command that was asked for.
