@@ -10,9 +10,8 @@
 //! multiplication is the same for all formats.
 
 use crate::activation::{ActGroup, SCALE_LEN};
-use crate::block::{Block, blocks};
 #[cfg(target_arch = "x86_64")]
-use crate::block::{QuantBlock, Unpacked};
+use crate::block::{Block, QuantBlock, Unpacked, blocks};
 
 /// Weight rows of a panel.
 pub const PANEL_ROWS: usize = 16;
@@ -67,16 +66,18 @@ impl<'a> Source<'a> {
     pub fn row(&self, r: usize) -> &'a [u8] {
         self.rows.get(r * self.row_bytes..(r + 1) * self.row_bytes).unwrap_or_default()
     }
+}
 
+#[cfg(target_arch = "x86_64")]
+impl<'a> Source<'a> {
     /// Up to `count` blocks of a row, from block `start` on; those that it has.
     #[inline]
-    pub fn blocks<B: Block>(&self, r: usize, start: usize, count: usize) -> &'a [B] {
+    fn blocks<B: Block>(&self, r: usize, start: usize, count: usize) -> &'a [B] {
         let row = blocks(self.row(r));
         &row[start.min(row.len())..(start + count).min(row.len())]
     }
 
     /// Block `at` of all rows, unpacked; zeros for those that are missing.
-    #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     pub fn unpack_rows<B: QuantBlock>(&self, at: usize, rows: &mut [[Unpacked; 1]; PANEL_ROWS]) {
         const { assert!(B::LEN == ActGroup::LEN) };
@@ -89,7 +90,6 @@ impl<'a> Source<'a> {
     }
 
     /// `N` blocks of all rows, from block `start` on; `None` if a row has less.
-    #[cfg(target_arch = "x86_64")]
     #[inline]
     pub fn whole<B: Block, const N: usize>(&self, start: usize) -> Option<[&'a [B; N]; PANEL_ROWS]> {
         let first = self.blocks(0, start, N).try_into().ok()?;
@@ -101,7 +101,6 @@ impl<'a> Source<'a> {
     }
 
     /// The same with zeros in place of blocks that are missing. It is called for the last rows and the last blocks only.
-    #[cfg(target_arch = "x86_64")]
     #[cold]
     pub fn filled<B: Block, const N: usize>(&self, start: usize) -> [[B; N]; PANEL_ROWS] {
         let mut rows = [[B::zeroed(); N]; PANEL_ROWS];
