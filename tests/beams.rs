@@ -9,6 +9,7 @@ use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::model::Model;
 use siskin::ops::Cpu;
+use siskin::sample::{self, Mirostat, MirostatVersion};
 use siskin::search::{self, Beams, EarlyStopping};
 use siskin::session::{Options, Session};
 use siskin::threads::Team;
@@ -178,9 +179,19 @@ fn stop_conditions_judge_each_continuation() {
     }
 }
 
-/// Sample `i` of several is what a session generates with the seed + `i`, and the session can be used again after a search.
+/// Sample `i` of several is what a session generates with the seed + `i`, and the session can be used again after a search; also where choices depend on
+/// the tokens before, and on a limit that moves.
 #[test]
 fn samples_are_those_of_single_sessions() {
+    let (mut edits, mut moving) = (sample::Options::default(), sample::Options::default());
+    (edits.penalties.presence, edits.dry.multiplier, edits.xtc.probability) = (0.5, 1.0, 0.5);
+    moving.mirostat = Some(Mirostat { version: MirostatVersion::V2, tau: 3.0, eta: 0.5 });
+    for sampling in [sample::Options::default(), edits, moving] {
+        samples_with(sampling);
+    }
+}
+
+fn samples_with(sampling: sample::Options) {
     let file = siskin::builtin::open().expect("the built-in model opens");
     let (model, tokenizer) = (
         Model::load(&file).expect("a model"),
@@ -189,6 +200,7 @@ fn samples_are_those_of_single_sessions() {
     let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
     // up to 3 at once, so that all projections are dot products, as those of a single token are
     let mut options = Options { max_tokens: 20, branches: 3, ..Options::default() };
+    options.sampling = sampling;
     options.sampling.temperature = 1.0;
     options.sampling.seed = 11;
     let mut session = Session::new(&model, &tokenizer, cpu(), &prompt, &options).expect("a session");
