@@ -212,8 +212,15 @@ fn next_strip<'a>(matrix: &QMatrix<'a>, first: usize) -> &'a [u8] {
 fn write(sums: &[f32; PANEL_ROWS], out: &mut [f32]) {
     match out.first_chunk_mut() {
         Some(out) => *out = *sums,
-        None => out.copy_from_slice(&sums[..out.len()]),
+        None => write_few(sums, out),
     }
+}
+
+/// Apart, because the compiler would join both copies into a call of `memcpy`, which takes longer than 64 bytes need.
+#[cold]
+#[inline(never)]
+fn write_few(sums: &[f32; PANEL_ROWS], out: &mut [f32]) {
+    out.copy_from_slice(&sums[..out.len()]);
 }
 
 fn target<'a>(x: &Activations<'_>, projection: Projection<'a>) -> Target<'a> {
