@@ -91,6 +91,7 @@ const OTHERS: &[&str] = &[
     "--bin",
     "--check",
     "--check-reproducible",
+    "--container",
     "--example",
     "--features",
     "--ignore-missing",

@@ -2,6 +2,7 @@
 
 use clap::{Command, Parser};
 use clap_complete::{Shell, generate_to};
+use clap_mangen::Man;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -30,13 +31,29 @@ struct Args {
     out: PathBuf,
 }
 
+/// The page of a command. What stands below its help is all examples at first; no day is named, so that the same source gives the same page.
+fn page(command: &Command) -> Result<(String, String), Box<dyn Error>> {
+    let man = Man::new(command.clone()).date(" ").manual("User Commands");
+    let man = man.source(format!("siskin {}", env!("CARGO_PKG_VERSION")));
+    let mut text = Vec::new();
+    man.render(&mut text)?;
+    let text = String::from_utf8(text)?.replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n");
+    Ok((man.get_filename(), text))
+}
+
 /// The pages, one for the whole and one for each command, and what completes the command line in each shell.
 fn write(mut command: Command, out: &Path) -> Result<(), Box<dyn Error>> {
     let (pages, completions) = (out.join("man/man1"), out.join("completions"));
     std::fs::create_dir_all(&pages)?;
     std::fs::create_dir_all(&completions)?;
     // before the shells' generators add `help COMMAND` for every command
-    clap_mangen::generate_to(command.clone().disable_help_subcommand(true), &pages)?;
+    let mut built = command.clone().disable_help_subcommand(true);
+    built.build();
+    let shown = built.get_subcommands().filter(|command| !command.is_hide_set());
+    for command in shown.chain([&built]) {
+        let (name, text) = page(command)?;
+        std::fs::write(pages.join(name), text)?;
+    }
     for shell in [Shell::Bash, Shell::Zsh, Shell::Fish] {
         generate_to(shell, &mut command, "siskin", &completions)?;
     }
@@ -72,7 +89,8 @@ mod tests {
         for subcommand in command.get_subcommands() {
             let name = subcommand.get_name();
             let page = read(&dir.path().join(format!("man/man1/siskin-{name}.1")));
-            assert!(page.contains("Examples:"), "{name}: no examples");
+            assert!(page.contains(".SH EXAMPLES\n"), "{name}: no examples");
+            assert!(page.contains(&format!(".TH siskin-{name} 1 \" \" \"siskin 0.")), "{name}: no heading");
             for flag in subcommand.get_arguments().filter_map(|arg| arg.get_long()) {
                 // a hyphen is escaped in a page
                 let shown = format!("--{flag}").replace('-', "\\-");

@@ -16,7 +16,12 @@ const AHEAD: usize = 4096;
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) fn prefetch_after<T: Pod>(x: &T) {
     for line in (0..size_of::<T>()).step_by(64) {
-        _mm_prefetch::<_MM_HINT_T0>(from_ref(x).cast::<i8>().wrapping_add(AHEAD + line));
+        let there = from_ref(x).cast::<i8>().wrapping_add(AHEAD + line);
+        // SAFETY: nothing is read, whatever the address is; newer compilers call it safe.
+        #[allow(unused_unsafe)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T0>(there);
+        }
     }
 }
 
@@ -24,7 +29,11 @@ pub(super) fn prefetch_after<T: Pod>(x: &T) {
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(crate) fn prefetch(bytes: &[u8]) {
     for line in bytes.chunks(64) {
-        _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+        // SAFETY: as above.
+        #[allow(unused_unsafe)]
+        unsafe {
+            _mm_prefetch::<_MM_HINT_T1>(line.as_ptr().cast());
+        }
     }
 }
 
