@@ -41,6 +41,8 @@
 //! | [`batch`] | many prompts through one model, several sequences side by side |
 //! | [`memory`] | what a run takes, planned from a header, and whether it fits |
 //! | [`Model`] | a file opened: weights and tokenizer, ready for sessions |
+//! | `builtin` (a feature) | the built-in model |
+//! | [`score`] | how likely a model finds a text, or each of several continuations |
 //! | [`perplexity`] | how well a model predicts a text |
 //! | `quantize` (a feature) | a smaller model file out of one with float weights |
 //! | `download` (a feature) | models from the network, and the cache of them |
@@ -50,10 +52,10 @@
 //! - Only [`gguf`] sees file offsets; after a file is opened, nothing in it can cause a panic.
 //! - [`ops`] knows no cache, [`model`] no text, [`session`] no terminal.
 //! - `unsafe` lives in `simd/`, `gguf/map.rs`, `gguf/fault.rs` and `threads.rs` only.
-//! - Nothing allocates per token, except for the texts of searches and batches as they grow, where a search has stop conditions, and where text is held to
-//!   a grammar.
-//! - A result depends on the instruction set and on whether tokens run alone or in batches of four and more, which round differently (of a
-//!   mixture, the tokens of an expert count); never on the number of threads, nor in a [`batch`] on what else is in it.
+//! - Nothing allocates per token, except where text is held to a grammar. A [`batch`] allocates for each job, when it begins and when it ends.
+//! - A result never depends on the number of threads, nor in a [`batch`] on what else is in it. It does depend on the instruction set, and on
+//!   whether tokens run alone or in batches of four and more, which round differently. (In a mixture of experts, what counts is how many tokens
+//!   go to the same expert.)
 
 #![deny(unsafe_code)]
 

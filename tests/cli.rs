@@ -207,10 +207,10 @@ fn tokenize_there_and_back() {
     assert_eq!(json["pieces"].as_array().map(Vec::len), Some(ids.len()));
     assert_eq!(siskin.run(["tokenize", "-m", &model, text]).ok(), ids.join(" ") + "\n");
     assert_eq!(siskin.run(["tokenize", "-m", &model, "--no-bos", text]).ok(), ids[1..].join(" ") + "\n");
-    assert_eq!(
-        siskin.run(["tokenize", "-m", &model, "--decode", &ids[1..].join(",")]).ok(),
-        format!("{text}\n")
-    );
+    for between in [",", " ", ", "] {
+        let back = siskin.run(["tokenize", "-m", &model, "--decode", &ids[1..].join(between)]);
+        assert_eq!(back.ok(), format!("{text}\n"));
+    }
     let lines = siskin
         .run_with_stdin(["tokenize", "-m", &model, "--null"], format!("{text}\0\0{text}\0").as_bytes())
         .ok();
@@ -382,14 +382,26 @@ fn every_bad_input_has_its_message_and_code() {
     run(&["generate", "-m", &model, "--tokens", "1,99999999"]).fails(2, &["99999999", "out of range"]);
     run(&["generate", "-m", &model, "--temp", "-1", "x"]).fails(2, &["temp"]);
     run(&["generate", "-m", &model, "--stop", "", "x"]).fails(2, &["stop"]);
-    run(&["generate", "-m", &model, "-t", "0", "x"]).fails(2, &["threads"]);
+    for threads in ["0", "100000"] {
+        run(&["generate", "-m", &model, "-t", threads, "x"]).fails(2, &["--threads", "expected 1 to 1024"]);
+    }
+    run(&["generate", "-m", &model, "-n", "-5", "x"])
+        .fails(2, &["'-5' for '--max-tokens <N>'", "whole number"]);
+    run(&["generate", "-m", &model, "--top-p", "x", "x"])
+        .fails(2, &["'x' for '--top-p <P>'", "such as 2 or 0.5"]);
+    run(&["generate", "-m", &model, "--logits", "-", "x"]).fails(2, &["--logits: found -", "./-"]);
     run(&["generate", "-m", &model]).fails(2, &["no prompt"]);
     run(&["generate", "-m", &model, "-f", "nowhere.txt"]).fails(1, &["nowhere.txt"]);
     siskin.file("latin1.txt", b"caf\xe9 au lait");
     run(&["generate", "-m", &model, "-f", "latin1.txt"]).fails(1, &["latin1.txt", "UTF-8", "offset 3"]);
     run(&["generate", "-m", &model, "--logits", "no/such/dir.npy", "x"]).fails(1, &["no/such/dir.npy"]);
     run(&["tokenize", "-m", &model, "--decode", "99999999"]).fails(2, &["99999999"]);
+    run(&["tokenize", "-m", &model, "--decode", "1,x"]).fails(2, &["found 'x'", "1,2,3"]);
+    run(&["tokenize", "-m", &model, "--decode", "-1"]).fails(2, &["found '-1'", "1,2,3"]);
     run(&["generate", "--no-such-flag"]).fails(2, &["--no-such-flag"]);
+    run(&["Once upon a time"]).fails(2, &["tip: to continue a text: 'siskin generate "]);
+    run(&["model.gguf"]).fails(2, &["tip: to run a model: 'siskin generate -m "]);
+    run(&["-m", &model, "x"]).fails(2, &["'-m'", "tip: a command comes first"]);
     let forced = siskin
         .command(["generate", "-m", &model, "x"])
         .env("SISKIN_ISA", "mmx")
@@ -407,7 +419,10 @@ fn without_a_model_the_built_in_one_runs_and_says_so() {
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
     assert!(run.stderr.contains("built-in"), "{}", run.stderr);
     let named = siskin.command(args).env("SISKIN_MODEL", model()).output().expect("siskin runs");
-    assert_eq!(run.ok(), util::Run::from(named).ok());
+    let unnamed = siskin.command(args).env("SISKIN_MODEL", "").output().expect("siskin runs");
+    let text = run.ok();
+    assert_eq!(text, util::Run::from(named).ok());
+    assert_eq!(text, util::Run::from(unnamed).ok());
 }
 
 #[cfg(feature = "builtin")]

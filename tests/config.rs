@@ -107,7 +107,7 @@ fn mistakes_are_named_with_their_lines() {
         ("\ntmep = 1", ["siskin.toml, line 2: `tmep`", "Try `temp`"]),
         ("[generate]\nno-probe = true", ["line 2: `no-probe` is no flag of `siskin generate`", ""]),
         ("[genrate]\ntemp = 1", ["line 2: [genrate]", "Try `generate`"]),
-        ("temp = \"warm\"", ["line 1: `temp`: invalid value 'warm'", "invalid float"]),
+        ("temp = \"warm\"", ["line 1: `temp`: invalid value 'warm'", "a number, such as 2"]),
         ("kv-type = \"f8\"", ["line 1: `kv-type`: invalid value 'f8'", "f16"]),
         ("stats = 1", ["line 1: `stats`: found a value", "true or false"]),
         ("temp = true", ["line 1: `temp`: found true or false", "expected a value"]),
@@ -162,5 +162,10 @@ fn help_has_a_short_and_a_long_form_and_mistyped_flags_are_guessed() {
     assert!(long.contains("Examples:") && !short.contains("Examples:") && short.len() < long.len());
     assert!(short.contains("Machine:") && long.contains("[default: 0.8]") && !long.contains('\u{1b}'));
     assert!(long.lines().all(|line| line.chars().count() <= 100), "{long}");
+    // columns that nobody can read: as where nothing is known of the terminal, or a few more
+    let narrow =
+        |columns| siskin.command(["generate", "-h"]).env("COLUMNS", columns).output().expect("siskin runs");
+    assert_eq!(util::Run::from(narrow("0")).ok(), short);
+    assert_eq!(util::Run::from(narrow("7")).ok(), util::Run::from(narrow("40")).ok());
     siskin.run(["generate", "--max-tokns", "3", "Once"]).fails(2, &["--max-tokens"]);
 }

@@ -4,6 +4,7 @@
 
 mod util;
 
+use siskin::batch::{Batch, Job, Room};
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::model::Model;
@@ -23,6 +24,7 @@ fn main() {
     meter::main(&[
         ("a_step_allocates_nothing", a_step_allocates_nothing),
         ("searches_allocate_nothing_on_the_way", searches_allocate_nothing_on_the_way),
+        ("batches_allocate_for_jobs_and_not_for_tokens", batches_allocate_for_jobs_and_not_for_tokens),
     ]);
 }
 
@@ -112,4 +114,28 @@ fn searches_allocate_nothing_on_the_way() {
         };
         assert_eq!(allocations(step_count() / 2), allocations(step_count()));
     }
+}
+
+/// Twice as many tokens of each job ask for memory no more often.
+fn batches_allocate_for_jobs_and_not_for_tokens() {
+    let file = Gguf::open(&util::model()).expect("the model opens");
+    let model = Model::load(&file).expect("it is a model");
+    let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
+    let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
+    let mut options = Options { ignore_eos: true, ..Options::default() };
+    set_conditions(&mut options.stop);
+    let allocations = |max_tokens: usize| {
+        let options = Options { max_tokens, ..options.clone() };
+        let jobs = [(); 3].map(|()| Job { prompt: prompt.clone(), options: options.clone() });
+        let mut room = Room::new(2);
+        jobs.iter().for_each(|job| room.extend(&model, job));
+        let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("two threads") };
+        let mut batch = Batch::new(&model, &tokenizer, cpu, &room).expect("a batch");
+        let (lengths, memory) = meter::measure(|| {
+            batch.run(jobs).map(|done| done.result.expect("a text").tokens.len()).collect::<Vec<_>>()
+        });
+        assert_eq!(lengths, [max_tokens; 3]);
+        memory.allocations
+    };
+    assert_eq!(allocations(step_count() / 2), allocations(step_count()));
 }

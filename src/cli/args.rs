@@ -3,6 +3,7 @@
 use super::ask_args::AskArgs;
 #[cfg(feature = "grammar")]
 pub use super::grammar_args::GrammarArgs;
+use super::ids_args::Ids;
 pub use super::perplexity_args::Perplexity;
 use super::sample_args::SAMPLE_FLAGS;
 pub use super::sample_args::SampleArgs;
@@ -109,7 +110,6 @@ pub struct ModelArgs {
 
 /// `siskin generate`.
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
 pub struct Generate {
     /// What is asked
     #[command(flatten)]
@@ -125,7 +125,6 @@ pub struct Generate {
 /// `siskin chat`.
 #[cfg(feature = "chat")]
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
 pub struct Chat {
     /// Model
     #[command(flatten)]
@@ -184,8 +183,8 @@ pub struct PromptArgs {
     #[arg(short, long, value_name = "FILE", conflicts_with_all = ["prompt", "tokens"])]
     pub file: Option<PathBuf>,
     /// Token ids instead of text, such as 1,2,3; nothing is added to them
-    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with = "prompt")]
-    pub tokens: Option<Vec<u32>>,
+    #[arg(long, value_name = "IDS", conflicts_with = "prompt")]
+    pub tokens: Option<Ids>,
     /// Read special tokens such as <|im_start|> in the prompt as tokens, not as text
     #[arg(long)]
     pub special: bool,
@@ -396,8 +395,8 @@ pub struct Tokenize {
     #[arg(long)]
     pub special: bool,
     /// Turn these token ids, such as 1,2,3, into text instead
-    #[arg(long, value_name = "IDS", value_delimiter = ',', conflicts_with_all = ["text", "file", "null"])]
-    pub decode: Option<Vec<u32>>,
+    #[arg(long, value_name = "IDS", conflicts_with_all = ["text", "file", "null"])]
+    pub decode: Option<Ids>,
     /// Read strings that end with NUL from stdin and print a line of ids for each
     #[arg(long, conflicts_with_all = ["text", "file", "json"])]
     pub null: bool,

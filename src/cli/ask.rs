@@ -2,6 +2,7 @@
 
 use super::ask_args::AskArgs;
 use super::guard::Guard;
+use super::ids_args::Ids;
 use super::setup::Threads;
 use super::signals::Signals;
 use super::{CliError, input, options, search, setup};
@@ -38,7 +39,7 @@ impl Asked {
         let (guard, cancelled) = (Guard::new(&args.run), Signals::new().cancelled());
         let text = text(args)?;
         let topology = Topology::this_machine();
-        let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
+        let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads)?;
         let flags = (&args.stop, &args.sample, &args.run);
         let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
         options.window = args.window.window();
@@ -87,7 +88,7 @@ fn encode(
     tokenizer: &Tokenizer,
     text: Option<String>,
 ) -> Result<(Vec<TokenId>, String), CliError> {
-    if let Some(ids) = &args.source.tokens {
+    if let Some(Ids(ids)) = &args.source.tokens {
         return Ok((ids.clone(), String::from_utf8_lossy(&tokenizer.decode(ids)).into_owned()));
     }
     let text = text.unwrap_or_default();

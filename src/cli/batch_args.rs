@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 /// `siskin batch`.
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
 pub struct Batch {
     /// JSON lines, `-` for stdin: each {"prompt": TEXT}, {"tokens": [ids]} or {"messages": [..]}, with options such as "max_tokens" or "seed"
     #[arg(value_name = "IN.jsonl")]

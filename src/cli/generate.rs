@@ -4,7 +4,7 @@ use super::args::Generate;
 use super::ask::Asked;
 use super::json::{Generation, Memory, OneOf, Stop, Times};
 use super::npy::NpyWriter;
-use super::output::{Answer, message};
+use super::output::{self, Answer, message};
 use super::{CliError, Outcome, progress, report, search, setup};
 use siskin::memory::Footprint;
 use siskin::session::{CacheError, LogitSink, Session};
@@ -15,6 +15,9 @@ use std::time::{Duration, Instant};
 /// Runs the command.
 pub fn run(args: &Generate) -> Result<Outcome, CliError> {
     let start = Instant::now();
+    if let Some(path) = &args.output.logits {
+        output::file("--logits", path)?;
+    }
     let asked = Asked::new(&args.ask)?;
     let cpu = setup::cpu(&asked.topology, asked.threads)?;
     let footprint = asked.check()?;

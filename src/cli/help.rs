@@ -91,11 +91,15 @@ const HEADINGS: &[(&str, &[&str])] = &[
     ("Output", &["json", "csv", "stats"]),
 ];
 
+/// The least and the usual width of a help, in columns.
+const WIDTHS: (usize, usize) = (40, 100);
+
 /// The definitions with examples and headings.
 pub fn command() -> Command {
-    let command = Cli::command().mut_subcommands(|command| {
+    let command = wide_enough(Cli::command()).mut_subcommands(|command| {
         let lines = examples(command.get_name());
-        let command = command.mut_args(under_heading);
+        // so that -1 is a value that some flag may refuse, and no unknown flag
+        let command = command.mut_args(|arg| under_heading(without_empty(arg))).allow_negative_numbers(true);
         if lines.is_empty() { command } else { command.after_long_help(listed(lines)) }
     });
     let there = FIRST.iter().filter(|name| command.find_subcommand(name).is_some());
@@ -103,6 +107,22 @@ pub fn command() -> Command {
     let below = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let more = "Each command has more of them: `siskin COMMAND --help`.";
     command.after_long_help(format!("{}\n\n{more}\n\n{below}", listed(&lines)))
+}
+
+/// The definitions for a terminal whose columns can be read: where `COLUMNS` says 0, nothing is known of it.
+fn wide_enough(command: Command) -> Command {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    match columns {
+        Some(0) => command.term_width(WIDTHS.1),
+        Some(columns) if columns < WIDTHS.0 => command.term_width(WIDTHS.0),
+        _ => command,
+    }
+}
+
+/// A variable of the environment that is set but empty says nothing.
+fn without_empty(arg: Arg) -> Arg {
+    let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    if is_empty { arg.env(None::<&str>) } else { arg }
 }
 
 /// The examples of a command.

@@ -48,7 +48,7 @@ pub fn facts() -> Vec<(&'static str, String)> {
 
 /// What a run uses by default, and on which CPUs where that matters.
 fn threads(topology: &Topology) -> String {
-    let threads = Threads::new(topology, None, None);
+    let threads = Threads::usual(topology);
     let cpus = topology.placement(threads.decode);
     let bound = cpus.map_or(String::new(), |cpus| format!(", on CPUs {cpus:?}"));
     format!("{}, prefill {}{bound}", threads.decode, threads.prefill)

@@ -2,6 +2,7 @@
 
 use super::CliError;
 use std::io::{self, Write};
+use std::path::Path;
 
 /// Stdout for an answer. A reader that went away is [`CliError::ClosedPipe`], which ends the program without complaint.
 pub struct Answer {
@@ -27,11 +28,27 @@ impl Answer {
 
     /// Writes bytes as they are, at once.
     pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), CliError> {
-        self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(|error| match error.kind() {
-            io::ErrorKind::BrokenPipe => CliError::ClosedPipe,
-            _ => CliError::Failed(format!("stdout: {error}")),
-        })
+        self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(|error| stdout_failed(&error))
     }
+}
+
+/// What it means that stdout cannot be written to.
+pub fn stdout_failed(error: &io::Error) -> CliError {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => CliError::ClosedPipe,
+        _ => CliError::Failed(format!("stdout: {error}")),
+    }
+}
+
+/// Refuses `-` where only a file can be written to.
+pub fn file(flag: &str, path: &Path) -> Result<(), CliError> {
+    if path == Path::new("-") {
+        let text = format!(
+            "{flag}: found -, expected the name of a file: this is not written to stdout. Try ./- if that is its name"
+        );
+        return Err(CliError::Usage(text));
+    }
+    Ok(())
 }
 
 /// Prints a line to stderr; if stderr is closed there is nobody to tell.

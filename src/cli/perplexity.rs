@@ -45,7 +45,7 @@ pub fn run(args: &Perplexity) -> Result<Outcome, CliError> {
     }
     let guard = Guard::of(args.limit);
     let file = setup::open(&args.model)?;
-    let threads = Threads::new(&Topology::this_machine(), args.threads, None);
+    let threads = Threads::new(&Topology::this_machine(), args.threads, None)?;
     let (model, tokenizer) = setup::load(&file, threads, &AtomicBool::new(false), Some(&guard))?;
     let base_file = args.kl_base.as_deref().map(setup::open_path).transpose()?;
     let base = base_file.as_ref().map(setup::model).transpose()?;
@@ -98,7 +98,7 @@ fn predictor<'m>(
     context: usize,
 ) -> Result<(Predictor<'m>, usize), CliError> {
     let topology = Topology::this_machine();
-    let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
+    let cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None)?)?;
     let (kv_type, threads) = (setup::kv_type(model, args.kv_type)?, cpu.team.threads());
     let plan = Predictor::plan(model, threads, context, kv_type).map_err(usage)?;
     let what = format!("predicting windows of {context} tokens needs");

@@ -99,7 +99,7 @@ struct Machine {
 
 impl Machine {
     fn this() -> Machine {
-        let threads = Threads::new(&Topology::this_machine(), None, None).decode;
+        let threads = Threads::usual(&Topology::this_machine()).decode;
         Machine { memory: topology::total_memory(), available: topology::available_memory(), threads }
     }
 }

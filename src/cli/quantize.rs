@@ -1,7 +1,7 @@
 //! `siskin quantize`: a smaller model file out of one with F32, F16 or BF16 weights.
 
 use super::args::Quantize;
-use super::output::{Answer, message};
+use super::output::{self, Answer, message};
 use super::setup::{self, Threads};
 use super::signals::Signals;
 use super::{CliError, Outcome, report};
@@ -31,11 +31,12 @@ struct Report {
 pub fn run(args: &Quantize) -> Result<Outcome, CliError> {
     let cancelled = Signals::new().cancelled();
     let recipe = if args.pure { args.format.pure() } else { args.format };
+    output::file("OUT", &args.output)?;
     let file = setup::open_path(&args.input)?;
     let plan = Plan::new(&file, &recipe)?;
     note_fallbacks(&plan);
     let topology = Topology::this_machine();
-    let mut cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None))?;
+    let mut cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None)?)?;
     let bar = progress(plan.bytes());
     let outcome = plan.save(&args.output, &mut cpu.team, |bytes| advance(&bar, bytes, &cancelled));
     bar.finish_and_clear();

@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<Outcome, CliError> {
     let texts = texts(args, whole.as_deref());
     check(args, &texts)?;
     let (guard, topology) = (Guard::of(args.limit), Topology::this_machine());
-    let threads = Threads::new(&topology, args.threads, None);
+    let threads = Threads::new(&topology, args.threads, None)?;
     let file = setup::open(&args.model)?;
     let (model, tokenizer) = setup::load(&file, threads, &AtomicBool::new(false), Some(&guard))?;
     let cpu = setup::cpu(&topology, threads)?;

@@ -146,10 +146,28 @@ pub struct Threads {
 }
 
 impl Threads {
-    /// What the user asked for, and otherwise a thread for each performance core.
-    pub fn new(topology: &Topology, threads: Option<usize>, prefill: Option<usize>) -> Threads {
-        let decode = threads.unwrap_or_else(|| topology.default_threads());
-        Threads { decode, prefill: prefill.unwrap_or(decode) }
+    /// A thread for each performance core.
+    pub fn usual(topology: &Topology) -> Threads {
+        let threads = topology.default_threads();
+        Threads { decode: threads, prefill: threads }
+    }
+
+    /// What the user asked for, and otherwise the usual number.
+    ///
+    /// # Errors
+    ///
+    /// If it is 0, or more than a team may have.
+    pub fn new(
+        topology: &Topology,
+        threads: Option<usize>,
+        prefill: Option<usize>,
+    ) -> Result<Threads, CliError> {
+        for (flag, threads) in [("--threads", threads), ("--prefill-threads", prefill)] {
+            let checked = threads.map_or(Ok(()), Team::check);
+            checked.map_err(|error| CliError::Usage(format!("{flag}: {error}")))?;
+        }
+        let decode = threads.unwrap_or(Threads::usual(topology).decode);
+        Ok(Threads { decode, prefill: prefill.unwrap_or(decode) })
     }
 }
 
@@ -160,10 +178,6 @@ pub fn cpu(topology: &Topology, threads: Threads) -> Result<Cpu, CliError> {
         Ok(name) if !name.is_empty() => forced_kernels(&name)?,
         _ => Kernels::best(),
     };
-    let usage = |flag, error| CliError::Usage(format!("{flag}: {error}"));
-    for (flag, threads) in [("--threads", threads.decode), ("--prefill-threads", threads.prefill)] {
-        Team::check(threads).map_err(|error| usage(flag, error))?;
-    }
     let members = threads.decode.max(threads.prefill);
     let cpus = topology.placement(members);
     let team = Team::on_cpus(members, cpus.as_deref()).map_err(siskin::Error::Threads)?;

@@ -2,6 +2,7 @@
 
 use super::args::{LimitArgs, Tokenize};
 use super::guard::Guard;
+use super::ids_args::Ids;
 use super::output::Answer;
 use super::{CliError, Outcome, input, setup};
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub fn run(args: &Tokenize) -> Result<Outcome, CliError> {
     let tokenizer = setup::tokenizer(&file)?;
     let encode = Encode { add_special: !args.no_bos, parse_special: args.special };
     let mut answer = Answer::new();
-    if let Some(ids) = &args.decode {
+    if let Some(Ids(ids)) = &args.decode {
         decode(&tokenizer, ids, args.json, &mut answer)?;
     } else if args.null {
         let stdin =

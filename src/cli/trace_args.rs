@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 /// `siskin trace`.
 #[derive(Debug, Args)]
-#[command(allow_negative_numbers = true)]
 pub struct Trace {
     /// What is asked
     #[command(flatten)]

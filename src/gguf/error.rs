@@ -41,11 +41,6 @@ impl Error {
         matches!(self.kind(), Io { .. } | NoMemory { .. } | NotAFile | SplitPartMissing { .. })
     }
 
-    /// Whether there is no such file.
-    pub fn is_missing(&self) -> bool {
-        matches!(self.kind(), ErrorKind::Io { source } if source.kind() == std::io::ErrorKind::NotFound)
-    }
-
     /// Whether the system has no memory or no address space for the file.
     pub fn is_memory(&self) -> bool {
         matches!(self.kind(), ErrorKind::NoMemory { .. })

@@ -36,19 +36,21 @@
 //! chosen all the same counts, and has no text.
 //!
 //! # Hold-back
-//! Text is held back as long as something that may come next would remove it, and no longer: a stop text that cannot become complete before another
-//! condition holds, or that would not be the last of all, is not waited for; nor is a match of a regular expression before which another match, a text of
-//! [`Options::texts`] or the limit of bytes always ends the text. Held text is printed when the generation ends otherwise.
-//! What is printed and where it ends depends on the bytes alone, not on how tokens cut them.
+//! Text is held back as long as something that may come next would remove it, and no longer. So nothing waits for a stop text that cannot become
+//! complete before another condition holds, or, where all have to hold, that would not be the last of them. Nor does anything wait for a match of a
+//! regular expression if another match, a text of [`Options::texts`] or the limit of bytes always ends the text before it. Held text is printed when the
+//! generation ends otherwise. What is printed and where it ends depends on the bytes alone, not on how tokens cut them.
 //!
-//! In these cases more is held back, until what follows has decided:
+//! In these cases more is held back than has to be, until what follows has decided:
 //!
-//! - A match of a regular expression that has begun is held back as long as the expression can still match, whatever else ends the text first: JSON, a
-//!   sentence, paragraph or line, a condition of [`Rules::also`]; another match, if one of the expressions has an assertion (`^`, `\b`) or is large (some
-//!   hundred states, as those with a `\w` of all of Unicode; `(?-u:\w)`, `\d` and `.` are small); anything, below the fewest tokens, inside of a character,
-//!   or if the stop texts have more than 1,000 bytes, or those bytes times the states of the expressions are more than 8,192.
-//! - The same where several conditions all have to hold, even if another one cannot have held by then.
-//! - There, the white space that may be the end of a sentence or paragraph is held back even if another condition cannot have held by then.
+//! - A match of a regular expression that has begun is held back as long as the expression can still match, even if this always ends the text first:
+//!     - JSON, a sentence, paragraph or line, or a condition of [`Rules::also`];
+//!     - another match, if one of the expressions has an assertion (`^`, `\b`) or is large: some hundred states, as those with a `\w` of all of Unicode.
+//!       `(?-u:\w)`, `\d` and `.` are small;
+//!     - anything, if there are fewer tokens than the fewest, if the text ends inside of a character, if the stop texts have more than 1,000 bytes, or if
+//!       those bytes times the states of the expressions are more than 8,192.
+//! - Where several conditions all have to hold, such a match is held back even if another condition cannot have held by then. So is the white space that may
+//!   be the end of a sentence or paragraph.
 //! - With [`Rules::keep_stop`], one byte before the limit of bytes, the end of a line without a stop is held back for the end of a sentence even if
 //!   a stop text that is printed would be complete at the same byte.
 

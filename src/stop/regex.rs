@@ -29,9 +29,8 @@ const MAX_SIZE: usize = 4 << 20;
 /// that of the pattern given first. So `a+` ends at its first `a`: as soon as there is a match, text need not be generated to see whether
 /// a longer one might follow. `^` is the beginning of the generated text, or of any line with `(?m)`.
 ///
-/// What is held back is the longest end of the text that may become a match by what follows. Where a match of the same expressions, or one of
-/// the generation's stop texts, always comes first, or the limit of bytes is too near, nothing is; but see the source (`completion.rs`) for expressions with
-/// assertions, and for very large ones.
+/// What is held back is the longest end of the text that may become a match by what follows. Nothing is if another match, or one of the
+/// generation's stop texts, always comes first, or if the limit of bytes is too near; [the module](super#hold-back) lists the exceptions.
 ///
 /// The syntax is that of the crate [`regex`](https://docs.rs/regex/latest/regex/#syntax).
 #[derive(Debug)]

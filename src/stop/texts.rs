@@ -16,8 +16,8 @@ use std::sync::Arc;
 /// - The match is the one that is complete first. Of several that end at the same byte, the longest (which
 ///   starts first); of equal texts, the one given first. So no text has to be generated only to see whether a
 ///   longer stop text might follow.
-/// - What is held back is the longest end of the stream that is the beginning of a stop text, never more: of texts that can become complete,
-///   which a text that has another one inside of it cannot.
+/// - What is held back is the longest end of the stream that is the beginning of a stop text, never more. A text that has another one inside
+///   of it does not count: it can never become complete.
 /// - Neither the stop text nor anything after it is ever emitted.
 /// - Time is linear in the bytes pushed, times the number of stop texts. Nothing allocates but the output.
 ///

@@ -34,12 +34,15 @@ fn outputs_that_are_closed_from_the_start() {
 fn a_full_disk_behind_stdout() {
     let siskin = Siskin::new();
     let model = model();
-    let commands: [&[&str]; 5] = [
+    let commands: [&[&str]; 8] = [
         &["generate", "-m", &model, "-n", "4", "Once upon a time"],
         &["generate", "-m", &model, "-n", "4", "--json", "Once upon a time"],
         &["tokenize", "-m", &model, "Once upon a time"],
         &["inspect", &model],
         &["inspect", "--json", &model],
+        &["--version"],
+        &["-h"],
+        &["tokenize", "--help"],
     ];
     for args in commands {
         let full = OpenOptions::new().write(true).open("/dev/full").expect("a full device");

@@ -143,6 +143,7 @@ fn what_makes_no_sense_is_refused() {
         siskin.run(["quantize"].iter().chain(&args)).fails(code, parts);
     };
     refuse(["f32.gguf", "new.gguf", "Q9_X"], 2, &["Q9_X", "expected one of", "Q4_K_M"]);
+    refuse(["f32.gguf", "-", "Q8_0"], 2, &["OUT: found -", "./-"]);
     refuse(["f32.gguf", "f32.gguf", "Q8_0"], 2, &["f32.gguf", "is the input", "Try another name"]);
     refuse(["f32.gguf", "./../x/../f32.gguf", "Q8_0"], 1, &["cannot be written"]);
     refuse(["none.gguf", "new.gguf", "Q8_0"], 1, &["none.gguf"]);

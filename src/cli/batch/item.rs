@@ -50,6 +50,18 @@ pub fn id(line: &str) -> Option<Value> {
     serde_json::from_str::<Value>(line).ok()?.get("id").cloned()
 }
 
+/// What a line says.
+fn fields(line: &str) -> Result<Fields, String> {
+    if !line.trim_start().starts_with('{') {
+        return Err(
+            "line: found no JSON object, expected one such as {\"prompt\": \"Once upon a time\"}".into()
+        );
+    }
+    // what is called line 1 there has another number here
+    serde_json::from_str(line)
+        .map_err(|error| format!("line: {error}").replace(" at line 1 column ", " at column "))
+}
+
 /// Makes jobs of lines.
 pub struct Items<'a> {
     pub tokenizer: &'a Tokenizer,
@@ -71,7 +83,7 @@ impl Items<'_> {
     ///
     /// What is wrong with the line.
     pub fn job(&self, index: usize, line: &str) -> Result<Job, String> {
-        let fields: Fields = serde_json::from_str(line).map_err(|error| format!("line: {error}"))?;
+        let fields = fields(line)?;
         let options = self.options(index, &fields);
         Ok(Job { prompt: self.prompt(fields)?, options })
     }

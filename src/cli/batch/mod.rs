@@ -63,7 +63,7 @@ fn rest(
     lines: Lines<'_>,
 ) -> Result<Outcome, CliError> {
     let topology = Topology::this_machine();
-    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
+    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads)?;
     let cpu = setup::cpu(&topology, threads)?;
     let file = guard.open(&args.model, threads)?;
     let (model, tokenizer) = setup::load(&file, threads, cancelled, Some(guard))?;

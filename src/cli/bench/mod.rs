@@ -48,7 +48,7 @@ pub fn run(args: &Bench) -> Result<Outcome, CliError> {
         return Err(CliError::Usage("--prompt and --repetitions must be at least 1".into()));
     }
     let topology = Topology::this_machine();
-    let threads = Threads::new(&topology, args.threads, args.prefill_threads);
+    let threads = Threads::new(&topology, args.threads, args.prefill_threads)?;
     let cpu = setup::cpu(&topology, threads)?;
     let guard = Guard::of(args.limit);
     let file = setup::open(&args.model)?;

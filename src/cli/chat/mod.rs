@@ -33,7 +33,7 @@ const CONTEXT: usize = 4096;
 pub fn run(args: &Chat) -> Result<Outcome, CliError> {
     let (guard, signals) = (Guard::new(&args.run), Signals::new());
     let topology = Topology::this_machine();
-    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads);
+    let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads)?;
     let flags = (&args.stop, &args.sample, &args.run);
     let mut options = options::session(flags, usize::MAX, threads, signals.cancelled());
     options.window = args.window.window();

@@ -4,7 +4,7 @@
 use super::definitions::{flag, tokens};
 use super::file::Setting;
 use super::{Config, wrong};
-use crate::cli::CliError;
+use crate::cli::{CliError, mistake};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command, Id};
 use std::path::Path;
@@ -92,7 +92,7 @@ fn checked(path: &Path, setting: &Setting, arg: &Arg, command: &Command) -> Resu
     let tokens = tokens(arg, &setting.value).map_err(wrong)?;
     match alone(command, &tokens) {
         Err(error) if error.kind() != ErrorKind::MissingRequiredArgument && error.use_stderr() => {
-            let text = error.to_string();
+            let text = mistake::explained(error).to_string();
             let first: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
             Err(wrong(first.join(" ").trim_start_matches("error: ").to_owned()))
         }

@@ -10,7 +10,7 @@ mod switches;
 pub use show::run;
 
 use super::args::Cli;
-use super::{CliError, help, input};
+use super::{CliError, help, input, mistake};
 use apply::Active;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, FromArgMatches, Id};
@@ -35,12 +35,12 @@ struct Config {
 ///
 /// # Errors
 ///
-/// If the file cannot be read, is no TOML, or has a setting that no flag takes.
+/// If the file cannot be read, is no TOML, or has a setting that no flag takes; and if help that was asked for cannot be written.
 pub fn command_line() -> Result<Cli, CliError> {
     let args: Vec<OsString> = std::env::args_os().collect();
     let args = with_settings(args)?;
-    let matches = help::command().try_get_matches_from(args).unwrap_or_else(|error| error.exit());
-    Ok(Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()))
+    let parsed = help::command().try_get_matches_from(&args);
+    parsed.and_then(|matches| Cli::from_arg_matches(&matches)).map_err(|error| mistake::end(error, &args))
 }
 
 /// The command line with what the file adds to it, if it can be read at all.

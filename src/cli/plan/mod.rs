@@ -106,8 +106,7 @@ struct Job {
 
 impl Job {
     fn new(args: &Args, model: &Model) -> Result<Job, CliError> {
-        let threads = Threads::new(&Topology::this_machine(), args.threads, None).decode;
-        Team::check(threads).map_err(|error| CliError::Usage(format!("--threads: {error}")))?;
+        let threads = Threads::new(&Topology::this_machine(), args.threads, None)?.decode;
         let mut sampling = sample::Options::default();
         (sampling.temperature, sampling.top_k) = (0.8, 40);
         let options = Options {

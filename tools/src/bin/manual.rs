@@ -17,6 +17,7 @@ mod cli {
     #[cfg(feature = "grammar")]
     pub mod grammar_args;
     pub mod help;
+    pub mod ids_args;
     pub mod perplexity_args;
     pub mod sample_args;
     pub mod score_args;
