@@ -10,6 +10,7 @@ use siskin::stop::Reason;
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
 use siskin_simd::{Isa, Kernels};
+use siskin_tools::{emulated, instruction_sets};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -75,7 +76,7 @@ fn threads_and_batches_change_no_bit() {
     let loaded = Loaded::new();
     let prompt = loaded.encode(&"One day a little bird sat in a tree and sang. ".repeat(30));
     assert!(prompt.len() > 260, "{} tokens", prompt.len());
-    for isa in Isa::available() {
+    for isa in instruction_sets() {
         // the portable code is slow
         let prompt = if isa == Isa::Scalar { &prompt[..70] } else { &prompt };
         let whole = prompt_logits(&mut loaded.session(isa, 1, prompt, 0), prompt);
@@ -96,7 +97,7 @@ fn threads_and_batches_change_no_bit() {
 fn decode_equals_prefill() {
     let loaded = Loaded::new();
     let prompt = loaded.encode("Once upon a time");
-    for isa in Isa::available() {
+    for isa in instruction_sets() {
         let decode = |threads| {
             let mut session = loaded.session(isa, threads, &prompt, 20);
             session.prefill(&prompt, |_| {}, None).expect("prefill");
@@ -173,7 +174,7 @@ fn prefaulting_covers_the_weights() {
 #[test]
 fn what_is_on_disk_is_mapped_ahead() {
     use rustix::fs::{Advice, fadvise};
-    if siskin_tools::emulated() {
+    if emulated() {
         return eprintln!("skipped: qemu does not pass on what is advised about memory");
     }
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
