@@ -77,8 +77,8 @@ fn threads_and_batches_change_no_bit() {
     let prompt = loaded.encode(&"One day a little bird sat in a tree and sang. ".repeat(30));
     assert!(prompt.len() > 260, "{} tokens", prompt.len());
     for isa in instruction_sets() {
-        // the portable code is slow
-        let prompt = if isa == Isa::Scalar { &prompt[..70] } else { &prompt };
+        // the portable code is slow, and an emulated core
+        let prompt = if isa == Isa::Scalar || emulated() { &prompt[..70] } else { &prompt };
         let whole = prompt_logits(&mut loaded.session(isa, 1, prompt, 0), prompt);
         assert_eq!(whole.len(), prompt.len());
         assert!(prompt_logits(&mut loaded.session(isa, 3, prompt, 0), prompt) == whole, "{isa}: 3 threads");

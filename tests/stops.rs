@@ -3,6 +3,7 @@
 mod util;
 
 use serde_json::Value;
+use std::sync::OnceLock;
 use util::Siskin;
 
 /// What a question of the kind that the model knows looks like; its answers are lines.
@@ -43,8 +44,9 @@ fn text(flags: &[&str], reason: &str, detail: &str) -> String {
 }
 
 /// What the model writes when nothing but the number of tokens ends it.
-fn whole() -> String {
-    text(&["--ignore-eos"], "max_tokens", "80")
+fn whole() -> &'static str {
+    static WHOLE: OnceLock<String> = OnceLock::new();
+    WHOLE.get_or_init(|| text(&["--ignore-eos"], "max_tokens", "80"))
 }
 
 #[test]
