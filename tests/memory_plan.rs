@@ -17,8 +17,8 @@ use siskin::stop::{Before, Condition, Hit, Reason, Token, when};
 use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
 use siskin_simd::Kernels;
-use siskin_tools::{emulated, meter, some};
 use siskin_tools::synth::{self, Mix, Shape};
+use siskin_tools::{emulated, meter, some};
 use std::path::Path;
 use std::time::Duration;
 

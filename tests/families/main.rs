@@ -23,8 +23,8 @@ use siskin::model::{Decoder, Error, Job, Model, Plan, arch};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin_simd::{Isa, Kernels};
-use siskin_tools::{emulated, instruction_sets};
 use siskin_tools::synth::{self, DeltaNet, Key, Mix, Parts, Shape};
+use siskin_tools::{emulated, instruction_sets};
 use std::collections::HashSet;
 
 /// Largest difference of logits, of their standard deviation, with weights in F16.
