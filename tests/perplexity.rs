@@ -141,7 +141,7 @@ fn wrapped(model: &Model, tokens: &[u32], (positions, sinks): (usize, usize), ev
 fn a_window_that_wraps_predicts_as_well_as_one_from_the_start() {
     let (model, tokens) = held_out();
     let long = std::env::var_os("SISKIN_LONG").is_some();
-    let every = if emulated() { 48 } else { 4 };
+    let every = if emulated() { 36 } else { 4 };
     let (tokens, every) = if long { (&tokens[..], 3) } else { (&tokens[..320], every) };
     for (positions, sinks) in [(64, 4), (128, 4), (256, 4), (256, 0), (512, 4)] {
         if tokens.len() < 4 * positions {

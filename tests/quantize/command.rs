@@ -88,7 +88,7 @@ fn read_by_ggus(bytes: &[u8], tensors: usize) {
 #[test]
 fn f16_and_bf16_are_read_too() {
     let siskin = prepared();
-    for (mix, name) in [("F16", "f16.gguf"), ("BF16", "bf16.gguf")] {
+    for (mix, name) in some([("F16", "f16.gguf"), ("BF16", "bf16.gguf")], 2) {
         siskin.run(["quantize", "f32.gguf", name, mix]).ok();
         siskin.run(["quantize", name, "f32-again.gguf", "F32"]).ok();
         siskin.run(["quantize", name, "a.gguf", "q4_k_m"]).ok();
