@@ -52,7 +52,7 @@ const NO_FLAGS: &[&str] = &["Ctrl-C", "a closure"];
 const ROWS: &[(&str, usize)] = &[("README.md", 17), ("docs/src/sampling.md", 9), ("docs/src/stops.md", 19)];
 
 /// Pages whose commands are run on an emulated core, where starting a program takes long; what others print has little to do with the CPU.
-const EMULATED: &[&str] = &["README.md", "decoding.md", "quantize.md"];
+const EMULATED: &[&str] = &["README.md", "decoding.md"];
 
 /// Pages at once: much of a run is waiting for processes to start.
 const WORKERS: usize = 4;

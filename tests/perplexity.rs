@@ -13,6 +13,7 @@ use siskin::sample::Distribution;
 use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
 use siskin_simd::Kernels;
+use siskin_tools::emulated;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::ffi::OsStr;
 use std::path::Path;
@@ -42,10 +43,10 @@ fn blocks_of_keys_and_values_cost_little() {
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let tokens = tokenizer.encode(&text, Encode::default());
-    let most = if siskin_tools::emulated() { 256 } else { 1024 };
-    let cut = windows(&tokens[..most], tokenizer.bos(), 256, None).expect("windows");
+    let (most, context) = if emulated() { (128, 128) } else { (1024, 256) };
+    let cut = windows(&tokens[..most], tokenizer.bos(), context, None).expect("windows");
     let loss = |kv_type: KvType| {
-        let mut predictor = Predictor::new(&model, cpu(), 256, kv_type).expect("it fits");
+        let mut predictor = Predictor::new(&model, cpu(), context, kv_type).expect("it fits");
         let mut found = Score::default();
         for window in &cut {
             score(&mut predictor, None, window, &mut found).expect("the same vocabulary");
@@ -61,7 +62,7 @@ fn blocks_of_keys_and_values_cost_little() {
 
 #[test]
 fn perplexity_is_llama_cpps() {
-    if siskin_tools::emulated() {
+    if emulated() {
         return eprintln!(
             "skipped: thousands of tokens take an emulated core minutes; the goldens compare its logits"
         );
@@ -140,7 +141,7 @@ fn wrapped(model: &Model, tokens: &[u32], (positions, sinks): (usize, usize), ev
 fn a_window_that_wraps_predicts_as_well_as_one_from_the_start() {
     let (model, tokens) = held_out();
     let long = std::env::var_os("SISKIN_LONG").is_some();
-    let every = if siskin_tools::emulated() { 24 } else { 4 };
+    let every = if emulated() { 36 } else { 4 };
     let (tokens, every) = if long { (&tokens[..], 3) } else { (&tokens[..320], every) };
     for (positions, sinks) in [(64, 4), (128, 4), (256, 4), (256, 0), (512, 4)] {
         if tokens.len() < 4 * positions {
@@ -160,7 +161,8 @@ fn a_window_that_wraps_predicts_as_well_as_one_from_the_start() {
 #[test]
 fn the_command_reports_and_refuses() {
     let siskin = Siskin::new();
-    let text = siskin.file("text", "The cat sat on the mat. ".repeat(20).as_bytes());
+    let text = "The cat sat on the mat. ".repeat(if emulated() { 6 } else { 20 });
+    let text = siskin.file("text", text.as_bytes());
     let (text, model) = (text.to_str().expect("UTF-8"), util::model());
     let model = model.to_str().expect("UTF-8");
     let base = ["perplexity", "-m", model, "-f", text, "--context", "32"];

@@ -3,6 +3,7 @@
 mod util;
 
 use serde_json::Value;
+use std::sync::OnceLock;
 use util::Siskin;
 
 /// What a question of the kind that the model knows looks like; its answers are lines.
@@ -43,8 +44,9 @@ fn text(flags: &[&str], reason: &str, detail: &str) -> String {
 }
 
 /// What the model writes when nothing but the number of tokens ends it.
-fn whole() -> String {
-    text(&["--ignore-eos"], "max_tokens", "80")
+fn whole() -> &'static str {
+    static WHOLE: OnceLock<String> = OnceLock::new();
+    WHOLE.get_or_init(|| text(&["--ignore-eos"], "max_tokens", "80"))
 }
 
 #[test]
@@ -142,13 +144,9 @@ fn loops() {
     let model = util::model();
     let model = model.to_str().expect("a UTF-8 path");
     let prompt = "The wheel went round and round and round and round and round and round and round and";
-    let run = |flags: &[&str]| {
-        let args = ["generate", "-m", model, "--temp", "0", "-n", "200", "--ignore-eos", "--json", prompt];
-        Siskin::new().run([&args[..], flags].concat()).json()
-    };
-    let plain = run(&[]);
-    let looped = run(&["--stop-loop"]);
-    assert_eq!(looped["stop"]["reason"], "loop", "{plain}");
+    let flags = ["--temp", "0", "-n", "200", "--ignore-eos", "--stop-loop", "--json"];
+    let looped = Siskin::new().run([&["generate", "-m", model], &flags[..], &[prompt]].concat()).json();
+    assert_eq!(looped["stop"]["reason"], "loop", "{looped}");
     let tokens = looped["tokens"].as_array().expect("ids");
     let length: usize = looped["stop"]["detail"].as_str().expect("a detail").parse().expect("a number");
     let last = &tokens[tokens.len() - (4 * length).max(24)..];

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use siskin::gguf::Gguf;
 use siskin::tokenizer::{Encode, Error, Kind, TextStream, TokenId, Tokenizer};
 use siskin_tools::synth::fnv1a;
+use siskin_tools::{emulated, some};
 
 /// The folder with the vocabularies.
 fn vocab_folder() -> Option<PathBuf> {
@@ -183,7 +184,7 @@ fn from_hex(hex: &str) -> String {
 fn every_pre_tokenizer_cuts_where_llama_cpp_does() {
     let Some(folder) = vocab_folder() else { return };
     let file = std::fs::read(folder.join("ggml-vocab-llama-bpe.gguf")).unwrap();
-    let (mut texts, mut wrong, mut checked) = (Vec::new(), Vec::new(), 0);
+    let (mut texts, mut wrong, mut tried, mut checked) = (Vec::new(), Vec::new(), 0, 0);
     let mut alike: Vec<(&str, Tokenizer)> = Vec::new();
     let mut next = 0;
     for line in include_str!("tokenizer_rules.txt").lines() {
@@ -191,7 +192,10 @@ fn every_pre_tokenizer_cuts_where_llama_cpp_does() {
             ("text", hex) => texts.push(from_hex(hex)),
             // Names of pre-tokenizers with the same ids.
             ("rules", names) => {
-                alike = names.split(' ').map(|name| (name, with_pre_tokenizer(&file, name))).collect();
+                // an emulated machine is slow: one of those that are alike
+                let names = some(names.split(' '), usize::MAX);
+                alike = names.map(|name| (name, with_pre_tokenizer(&file, name))).collect();
+                tried += alike.len();
                 next = 0;
             }
             ("ids", ids) => {
@@ -208,7 +212,8 @@ fn every_pre_tokenizer_cuts_where_llama_cpp_does() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!((texts.len(), checked), (12, 12 * 90));
+    assert_eq!((texts.len(), checked), (12, 12 * tried));
+    assert!(tried == 90 || emulated(), "{tried} names");
 }
 
 /// What `tools/goldens/pre_tokenizers.py` recorded of llama.cpp.

@@ -7,6 +7,7 @@ use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin_simd::Kernels;
+use siskin_tools::some;
 
 /// Which branch each goes on from, step by step.
 const PARENTS: [&[usize]; 4] = [&[0, 1, 2], &[1, 1, 0], &[2, 0, 2], &[1, 0]];
@@ -135,7 +136,7 @@ fn sequences_side_by_side_are_what_they_are_alone() {
         let mut slots = slots(&model, positions, lens.iter().sum());
         let three = [(0, sequences[0]), (1, sequences[1]), (2, sequences[2])];
         let together = side_by_side(&mut slots, vocabulary, &three);
-        for (branch, (ids, expected)) in [2, 0, 1].into_iter().zip(sequences.iter().zip(&together)) {
+        for (branch, (ids, expected)) in some([2, 0, 1].into_iter().zip(sequences.iter().zip(&together)), 3) {
             let alone = side_by_side(&mut slots, vocabulary, &[(branch, ids)]);
             assert_eq!(alone[0], *expected, "{}: in branch {branch}", golden.name);
         }

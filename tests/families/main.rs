@@ -23,8 +23,8 @@ use siskin::model::{Decoder, Error, Job, Model, Plan, arch};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin_simd::{Isa, Kernels};
-use siskin_tools::emulated;
 use siskin_tools::synth::{self, DeltaNet, Key, Mix, Parts, Shape};
+use siskin_tools::{emulated, instruction_sets};
 use std::collections::HashSet;
 
 /// Largest difference of logits, of their standard deviation, with weights in F16.
@@ -106,12 +106,6 @@ fn forced(model: &Model, isa: Isa, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>>
 
 /// The original context of tiny-longrope.
 const LONG_ROPE_FROM: usize = 32;
-
-/// All that this machine has; of an emulated one, the best.
-fn instruction_sets() -> impl Iterator<Item = Isa> {
-    let emulated = emulated();
-    Isa::available().filter(move |&isa| !emulated || isa == Isa::best())
-}
 
 #[test]
 fn every_family_computes_what_llama_cpp_does() {

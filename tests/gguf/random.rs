@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use siskin::gguf::{ByteOrder, Gguf, Metadata, Value};
 
 use crate::build::{File, Item, LAYOUTS};
-use siskin_tools::meter;
+use siskin_tools::{meter, some};
 
 /// Reads everything that an opened model offers.
 fn visit(model: &Gguf) {
@@ -76,7 +76,7 @@ fn undamaged_files_survive() {
 fn every_single_bit_flipped() {
     for layout in [LAYOUTS[0], LAYOUTS[5]] {
         let bytes = File::sample(layout).bytes();
-        for bit in 0..bytes.len() * 8 {
+        for bit in some(0..bytes.len() * 8, 7) {
             let mut damaged = bytes.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             survive(damaged);
@@ -88,7 +88,7 @@ fn every_single_bit_flipped() {
 fn a_nasty_integer_at_every_place() {
     for (layout, widths) in [(LAYOUTS[1], &[4, 8][..]), (LAYOUTS[4], &[4])] {
         let bytes = File::sample(layout).bytes();
-        for (at, value) in (0..bytes.len()).flat_map(|at| NASTY.map(|value| (at, value))) {
+        for (at, value) in some(0..bytes.len(), 7).flat_map(|at| NASTY.map(|value| (at, value))) {
             for &width in widths {
                 let mut damaged = bytes.clone();
                 put(&mut damaged, at, value, width, layout.1);

@@ -4,7 +4,9 @@ use crate::distance::{self, Distance};
 use crate::measure;
 use serde::Deserialize;
 use siskin::kv::KvType;
+use siskin_tools::emulated;
 use siskin_tools::synth::{self, Mix, Shape};
+use std::fs::DirEntry;
 use std::path::Path;
 
 /// A model and what other programs compute with it.
@@ -65,7 +67,8 @@ impl Golden {
     pub fn all() -> Vec<Golden> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/goldens");
         let files = std::fs::read_dir(folder).expect("the folder of goldens");
-        let mut all: Vec<Golden> = files.map(|file| Golden::read(&file.expect("a golden").path())).collect();
+        let read = |file: std::io::Result<DirEntry>| Golden::read(&file.expect("a golden").path());
+        let mut all: Vec<Golden> = files.map(|file| read(file).shortened()).collect();
         all.sort_by(|a, b| a.name.cmp(&b.name));
         all
     }
@@ -76,6 +79,20 @@ impl Golden {
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
         Golden { name, ..golden }
+    }
+
+    /// On an emulated core, up to the second of the rows that are kept whole.
+    fn shortened(mut self) -> Golden {
+        let whole = if emulated() { 2 } else { self.rows.len() };
+        let rows = self.rows[whole - 1] + 1;
+        self.ids.truncate(rows - 1);
+        self.argmax.truncate(rows);
+        self.margin.truncate(rows);
+        self.sample.truncate(rows);
+        self.rows.truncate(whole);
+        self.logits.truncate(whole);
+        self.logits_kv_f16.iter_mut().for_each(|logits| logits.truncate(whole));
+        self
     }
 
     /// The model to be made, if it is a synthetic one.

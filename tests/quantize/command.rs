@@ -5,8 +5,8 @@ use crate::util::{Run, Siskin};
 use crate::{synthetic, tiny};
 use siskin::gguf::{GgmlType, Gguf};
 use siskin::quantize::RECIPES;
-use siskin_tools::emulated;
 use siskin_tools::synth::Shape;
+use siskin_tools::{emulated, some};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -52,7 +52,7 @@ fn every_recipe_makes_a_model_that_runs_and_keeps_its_metadata() {
     let input = Gguf::open(&siskin.dir.path().join("f32.gguf")).expect("the input");
     let path = siskin.dir.path().join("new.gguf");
     // one of each kind of search on an emulated core
-    for recipe in RECIPES.into_iter().step_by(if siskin_tools::emulated() { 5 } else { 1 }) {
+    for recipe in some(RECIPES, 5) {
         let report = siskin.run(["quantize", "f32.gguf", "new.gguf", recipe.name, "--json"]).json();
         let file = Gguf::open(&path).expect("a valid file");
         assert_eq!(metadata(&file), metadata(&input), "{}", recipe.name);
@@ -88,7 +88,7 @@ fn read_by_ggus(bytes: &[u8], tensors: usize) {
 #[test]
 fn f16_and_bf16_are_read_too() {
     let siskin = prepared();
-    for (mix, name) in [("F16", "f16.gguf"), ("BF16", "bf16.gguf")] {
+    for (mix, name) in some([("F16", "f16.gguf"), ("BF16", "bf16.gguf")], 2) {
         siskin.run(["quantize", "f32.gguf", name, mix]).ok();
         siskin.run(["quantize", name, "f32-again.gguf", "F32"]).ok();
         siskin.run(["quantize", name, "a.gguf", "q4_k_m"]).ok();

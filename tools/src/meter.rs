@@ -102,15 +102,16 @@ pub struct Measured {
 }
 
 /// The `main` of a test without the harness, whose threads would allocate meanwhile: answers a runner that asks for the list of tests; else
-/// runs all, or those whose names hold a word of the command line.
+/// runs all, or those whose names hold one of the words of the command line.
 pub fn main(tests: &[(&str, fn())]) {
     let asked = |flag: &str| std::env::args().any(|arg| arg == flag);
     if asked("--list") {
         let list = tests.iter().filter(|_| !asked("--ignored"));
         return list.for_each(|(name, _)| println!("{name}: test"));
     }
-    let word = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).unwrap_or_default();
-    for (name, test) in tests.iter().filter(|(name, _)| name.contains(&word)) {
+    let words: Vec<String> = std::env::args().skip(1).filter(|arg| !arg.starts_with('-')).collect();
+    let is_asked = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word));
+    for (name, test) in tests.iter().filter(|(name, _)| is_asked(name)) {
         test();
         println!("test {name} ... ok");
     }

@@ -170,7 +170,7 @@ fn endless_recursion_ends() {
 fn deep_values_do_no_harm() {
     let long = vec![Message::new("user", ""); 600];
     let all = [(&long[..1], 10_000), (&long[..], 250_000)];
-    let cases = if emulated() { &[(&long[..1], 4_000)][..] } else { &all };
+    let cases = if emulated() { &[(&long[..1], 2_000)][..] } else { &all };
     for &(messages, levels) in cases {
         let nest = format!(
             "{{% set ns = namespace(x=[]) %}}{{% for i in range({}) %}}{{% set ns.x = {}ns.x{} %}}{{% endfor %}}",

@@ -1,6 +1,6 @@
 //! Draws from fixed distributions, counted.
 //!
-//! Pearson's statistic for 100 000 draws of eight tokens, 10 000 on an emulated core. A right sampler exceeds the bound of its degrees of freedom with probability 1e-4;
+//! Pearson's statistic for 100 000 draws of eight tokens, 4 000 on an emulated core. A right sampler exceeds the bound of its degrees of freedom with probability 1e-4;
 //! seeds are fixed, so each test either always passes or never does.
 
 use super::*;
@@ -11,7 +11,7 @@ const LOGITS: [f32; 8] = [0.1, -0.5, 1.2, 0.8, -1.0, 0.0, 0.8, -2.0];
 const BOUNDS: [f64; 8] = [1e-9, 15.14, 18.42, 21.11, 23.51, 25.74, 27.86, 29.88];
 
 fn draws() -> u64 {
-    if emulated() { 10_000 } else { 100_000 }
+    if emulated() { 4_000 } else { 100_000 }
 }
 
 /// Draws, and compares with the plain chain's distribution: that with XTC at work, that without, or a mixture.
