@@ -1,6 +1,7 @@
 //! The logits of one position as the sampler sees them: the model's, without tokens that a grammar forbids, and with those that bias and
 //! penalties changed. Called by the sampler and its filters; nothing is copied.
 
+use super::band::Band;
 use super::blocks::{BLOCK, Blocks};
 use super::candidates::{Entry, rank};
 use super::edits::{Edits, Touched};
@@ -9,6 +10,9 @@ use siskin_simd::{Work, widest};
 /// Tokens of a word of a bit set.
 const WORD: usize = u32::BITS as usize;
 
+/// One of so many blocks is glanced at.
+const GLANCED: usize = 64;
+
 /// The logits of one position.
 #[derive(Debug)]
 pub(super) struct Source<'a> {
@@ -16,18 +20,42 @@ pub(super) struct Source<'a> {
     /// Which tokens may be chosen; `None` for all. Tokens beyond its end may not.
     allowed: Option<&'a [u32]>,
     edits: &'a mut Edits,
+    /// Which tokens filters have left, if they left too many for a list.
+    band: Band,
 }
 
 impl<'a> Source<'a> {
     /// Logits that nothing has changed yet.
     pub(super) fn new(logits: &'a [f32], allowed: Option<&'a [u32]>, edits: &'a mut Edits) -> Source<'a> {
         edits.clear();
-        Source { logits, allowed, edits }
+        Source { logits, allowed, edits, band: Band::ALL }
     }
 
     /// Number of tokens of the vocabulary, the forbidden ones included.
     pub(super) fn vocab(&self) -> usize {
         self.logits.len()
+    }
+
+    /// Leaves only what is in `band`. Logits must not be changed any more: the band is one of logits as they are.
+    pub(super) fn narrow(&mut self, band: Band) {
+        self.band = self.band.and(band);
+    }
+
+    /// Whether tokens were removed by [`narrow`](Self::narrow).
+    pub(super) fn is_narrow(&self) -> bool {
+        self.band != Band::ALL
+    }
+
+    /// About how many logits are above `floor`, and about the lowest that is finite: a look at a few of them.
+    pub(super) fn glance(&self, floor: f32) -> (usize, f32) {
+        let (mut count, mut lowest) = (0, f32::INFINITY);
+        for index in (0..self.logits.blocks()).step_by(GLANCED) {
+            for logit in self.block(index) {
+                count += usize::from(logit > floor);
+                lowest = if logit > f32::NEG_INFINITY { lowest.min(logit) } else { lowest };
+            }
+        }
+        (count * GLANCED, lowest)
     }
 
     /// Changes logits: see [`Edits::apply`].
@@ -51,12 +79,34 @@ impl<'a> Source<'a> {
     ///
     /// First the model's own, in order of token id; then the changed ones, also those that equal the floor, because their id may be lower.
     pub(super) fn for_each_above(&self, floor: f32, mut take: impl FnMut(Entry) -> f32) {
-        let mut floor = widest(Above { source: self, floor, take: &mut take });
+        let lowest = self.band.last.logit.next_down();
+        let mut above = |entry| Floor(take(entry).max(lowest));
+        let Floor(mut floor) = widest(Search { source: self, test: Floor(floor.max(lowest)), take: &mut above });
         for &entry in self.edits.entries() {
-            if entry.logit > floor.next_down() && self.allows(entry.token) {
+            if entry.logit > floor.next_down() && self.has(entry) {
                 floor = take(entry);
             }
         }
+    }
+
+    /// Calls `take` for every logit in one of two ranges, each above its first number and up to its second; in no order.
+    pub(super) fn for_each_in(&self, ranges: [(f32, f32); 2], mut take: impl FnMut(Entry)) {
+        let test = Ranges(ranges);
+        let mut each = |entry| {
+            take(entry);
+            test
+        };
+        widest(Search { source: self, test, take: &mut each });
+        for &entry in self.edits.entries() {
+            if test.passes(entry.logit) && self.has(entry) {
+                each(entry);
+            }
+        }
+    }
+
+    /// Whether a changed logit is that of a candidate.
+    fn has(&self, entry: Entry) -> bool {
+        self.allows(entry.token) && self.band.contains(entry)
     }
 
     fn allows(&self, token: u32) -> bool {
@@ -78,7 +128,7 @@ impl<'a> Source<'a> {
     fn changed(&self, index: usize) -> [f32; BLOCK] {
         let mut block = [f32::NEG_INFINITY; BLOCK];
         let entries = self.edits.entries().get(index * BLOCK..).unwrap_or_default();
-        for (to, entry) in block.iter_mut().zip(entries).filter(|(_, entry)| self.allows(entry.token)) {
+        for (to, entry) in block.iter_mut().zip(entries).filter(|(_, entry)| self.has(**entry)) {
             *to = entry.logit;
         }
         block
@@ -92,42 +142,79 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The search for the model's own logits above a floor; gives the floor at its end.
-struct Above<'a, 's, F> {
-    source: &'a Source<'s>,
-    floor: f32,
-    take: F,
+/// Which logits a search looks for.
+trait Test: Copy {
+    fn passes(self, logit: f32) -> bool;
 }
 
-impl<F: FnMut(Entry) -> f32> Work for Above<'_, '_, F> {
-    type Output = f32;
+/// Those above a floor.
+#[derive(Clone, Copy)]
+struct Floor(f32);
 
-    /// Few logits pass. So words are compared as a whole: without a branch for each logit, and without a bit for each where none passes.
+impl Test for Floor {
     #[inline(always)]
-    fn run(mut self) -> f32 {
-        for (index, chunk) in self.source.logits.chunks(WORD).enumerate() {
-            if !chunk.iter().fold(false, |any, &logit| any | (logit > self.floor)) {
-                continue;
-            }
-            let mut word = self.source.unchanged(index) & above(chunk, self.floor);
-            while word != 0 {
-                let bit = word.trailing_zeros() as usize;
-                word &= word - 1;
-                // The floor may have been raised.
-                if chunk[bit] > self.floor {
-                    self.floor = (self.take)(Entry { token: (index * WORD + bit) as u32, logit: chunk[bit] });
-                }
-            }
-        }
-        self.floor
+    fn passes(self, logit: f32) -> bool {
+        logit > self.0
     }
 }
 
-/// A bit for each of up to 32 logits: whether it is above `floor`.
-#[inline(always)]
-fn above(chunk: &[f32], floor: f32) -> u32 {
-    let bit = |(i, &logit): (usize, &f32)| u32::from(logit > floor) << i;
-    chunk.iter().enumerate().map(bit).fold(0, |word, bit| word | bit)
+/// Those in one of two ranges.
+#[derive(Clone, Copy)]
+struct Ranges([(f32, f32); 2]);
+
+impl Test for Ranges {
+    #[inline(always)]
+    fn passes(self, logit: f32) -> bool {
+        let [a, b] = self.0;
+        ((logit > a.0) & (logit <= a.1)) | ((logit > b.0) & (logit <= b.1))
+    }
+}
+
+/// The search for the model's own logits that pass a test, which may change each time that one did; gives the test at its end.
+struct Search<'a, 's, T, F> {
+    source: &'a Source<'s>,
+    test: T,
+    take: F,
+}
+
+impl<T: Test, F: FnMut(Entry) -> T> Work for Search<'_, '_, T, F> {
+    type Output = T;
+
+    /// Few logits pass. So words are compared as a whole: without a branch for each logit, and without a bit for each where none passes.
+    #[inline(always)]
+    fn run(mut self) -> T {
+        let (words, rest) = self.source.logits.as_chunks();
+        for (index, word) in words.iter().enumerate() {
+            self.look_at(index, word);
+        }
+        if !rest.is_empty() {
+            let mut last = [f32::NEG_INFINITY; WORD];
+            last[..rest.len()].copy_from_slice(rest);
+            self.look_at(words.len(), &last);
+        }
+        self.test
+    }
+}
+
+impl<T: Test, F: FnMut(Entry) -> T> Search<'_, '_, T, F> {
+    #[inline(always)]
+    fn look_at(&mut self, index: usize, logits: &[f32; WORD]) {
+        let test = self.test;
+        if !logits.iter().fold(false, |any, &logit| any | test.passes(logit)) {
+            return;
+        }
+        let bit = |i: usize| u32::from(test.passes(logits[i])) << i;
+        let mut word = self.source.unchanged(index) & (0..WORD).fold(0, |word, i| word | bit(i));
+        while word != 0 {
+            let i = word.trailing_zeros() as usize;
+            word &= word - 1;
+            let entry = Entry { token: (index * WORD + i) as u32, logit: logits[i] };
+            // The test may have become another one.
+            if self.test.passes(entry.logit) && self.source.band.contains(entry) {
+                self.test = (self.take)(entry);
+            }
+        }
+    }
 }
 
 impl Blocks for Source<'_> {
@@ -137,7 +224,7 @@ impl Blocks for Source<'_> {
     }
 
     fn plain(&self) -> Option<&[f32]> {
-        (self.allowed.is_none() && self.edits.entries().is_empty()).then_some(self.logits)
+        (self.allowed.is_none() && self.edits.entries().is_empty() && !self.is_narrow()).then_some(self.logits)
     }
 
     #[inline(always)]
@@ -147,6 +234,7 @@ impl Blocks for Source<'_> {
         }
         let block = self.logits.block(index);
         let all = self.unchanged(2 * index) & self.unchanged(2 * index + 1) == u32::MAX;
-        if all { block } else { self.masked(index, &block) }
+        let block = if all { block } else { self.masked(index, &block) };
+        if self.is_narrow() { self.band.mask((index * BLOCK) as u32, &block) } else { block }
     }
 }

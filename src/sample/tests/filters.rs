@@ -9,7 +9,7 @@ use super::*;
 use proptest::prelude::*;
 
 /// What a filter leaves of the whole vocabulary, having checked that it leaves the same of a list of it.
-fn left(logits: &[f32], filter: impl Fn(&mut Candidates, &Source<'_>)) -> Vec<u32> {
+fn left(logits: &[f32], filter: impl Fn(&mut Candidates, &mut Source<'_>)) -> Vec<u32> {
     let of = |as_list: bool| {
         let mut edits = Edits::default();
         let source = Source::new(logits, None, &mut edits);
