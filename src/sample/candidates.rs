@@ -12,7 +12,7 @@ use super::blocks::{BLOCK, Blocks};
 use super::edits::{Touched, changed};
 use super::histogram::{Bins, Scale, reach};
 use super::softmax::{Moments, Weights};
-use super::source::Source;
+use super::source::{Ranges, Source, Test};
 use std::ops::Range;
 
 /// How far below the peak those are that bins are made for, in units of the temperature: of 150,000 all that are further weigh 7 times as much as the peak at most.
@@ -161,20 +161,43 @@ impl Candidates {
         (near >= MANY).then(|| self.weights.scale(low))
     }
 
-    /// The last of the shortest prefix of the rank order that weighs at least `target`. What is in the list is lost.
+    /// Bins for the list, if it is long enough to gain by them.
+    pub(super) fn scale_of_list(&self) -> Option<Scale> {
+        let lowest = || self.list.iter().fold(f32::INFINITY, |lowest, entry| lowest.min(entry.logit));
+        (self.list.len() >= MANY).then(|| self.weights.scale(lowest()))
+    }
+
+    /// What the distribution weighs, and what each bin.
+    pub(super) fn total_by_bin(&self, source: &Source<'_>, scale: Scale) -> (f64, Bins) {
+        match self.whole {
+            true => self.weights.sum_by_bin(source, scale),
+            false => self.weights.sum_by_bin(self.list.as_slice(), scale),
+        }
+    }
+
+    /// The last of the shortest prefix of the rank order that weighs at least `target`. Nothing else stays in a list.
     pub(super) fn border(&mut self, source: &Source<'_>, (scale, bins): (Scale, &Bins), target: f64) -> Option<Entry> {
         let (bin, above) = reach(bins, target)?;
         self.list_bins(source, scale, [bin..bin + 1, 0..0]);
         let n = self.select_mass(target - above, rank);
-        let border = n.checked_sub(1).map(|last| self.list[last]);
-        self.list.clear();
-        border
+        self.take(n)
     }
 
-    /// Lists the logits in some bins; they stay part of the whole.
-    pub(super) fn list_bins(&mut self, source: &Source<'_>, scale: Scale, bins: [Range<usize>; 2]) {
+    /// The candidate before index `n` of the list, of which nothing stays.
+    pub(super) fn take(&mut self, n: usize) -> Option<Entry> {
+        let entry = n.checked_sub(1).and_then(|last| self.list.get(last).copied());
         self.list.clear();
-        source.for_each_in(bins.map(|bins| scale.logits(bins)), |entry| self.list.push(entry));
+        entry
+    }
+
+    /// Lists the logits in some bins.
+    pub(super) fn list_bins(&mut self, source: &Source<'_>, scale: Scale, bins: [Range<usize>; 2]) {
+        let ranges = Ranges(bins.map(|bins| scale.logits(bins)));
+        if self.whole {
+            source.for_each_in(ranges, |entry| self.list.push(entry));
+        } else {
+            self.list.retain(|entry| ranges.passes(entry.logit));
+        }
     }
 
     /// Leaves what is in `band`: as a list, if that is short. What lies at or below `useless` may be left out of a list.

@@ -92,8 +92,7 @@ pub(super) fn typical_of_many(candidates: &mut Candidates, source: &mut Source<'
     candidates.list_bins(source, scale, [outer.start..inner.start, inner.end..outer.end]);
     let missing = p * total - bins[inner].iter().sum::<f64>();
     let n = candidates.select_mass(missing, |entry| (off(entry.logit).to_bits(), rank(entry)));
-    let Some(&last) = n.checked_sub(1).and_then(|last| candidates.list.get(last)) else { return false };
-    candidates.list.clear();
+    let Some(last) = candidates.take(n) else { return false };
     let is_above = |logit: f32| weights.exponent(logit) > mean;
     let any = |logit: f32| Entry { token: u32::MAX, logit };
     let band = if is_above(last.logit) {
@@ -130,7 +129,7 @@ pub(super) fn top_p_of_many(
     (p, useless): (f64, f32),
     scale: Scale,
 ) -> bool {
-    let (total, bins) = candidates.weights.sum_by_bin(source, scale);
+    let (total, bins) = candidates.total_by_bin(source, scale);
     let Some(last) = candidates.border(source, (scale, &bins), p * total) else { return false };
     candidates.narrow(source, Band { last, ..Band::ALL }, useless);
     true
@@ -236,7 +235,8 @@ pub(super) fn dynamic_temperature(
 /// The inverse of the distribution function, so each candidate is chosen with its probability when `u` is
 /// uniform. It is also what top-p with `p = u` keeps last.
 pub(super) fn draw(candidates: &mut Candidates, source: &Source<'_>, u: f64) -> (Entry, f64) {
-    let of_many = candidates.scale(source).and_then(|scale| draw_of_many(candidates, source, u, scale));
+    let scale = candidates.scale(source).or_else(|| candidates.scale_of_list());
+    let of_many = scale.and_then(|scale| draw_of_many(candidates, source, u, scale));
     of_many.unwrap_or_else(|| {
         let total = candidates.total(source);
         candidates.collect_likeliest(source, (u, total), f32::NEG_INFINITY);
@@ -248,7 +248,7 @@ pub(super) fn draw(candidates: &mut Candidates, source: &Source<'_>, u: f64) -> 
 
 /// The same from a whole vocabulary, by bins.
 pub(super) fn draw_of_many(candidates: &mut Candidates, source: &Source<'_>, u: f64, scale: Scale) -> Option<(Entry, f64)> {
-    let (total, bins) = candidates.weights.sum_by_bin(source, scale);
+    let (total, bins) = candidates.total_by_bin(source, scale);
     let entry = candidates.border(source, (scale, &bins), u * total)?;
     Some((entry, candidates.weights.of(entry.logit) / total))
 }

@@ -92,7 +92,7 @@ pub(super) fn reach_around(bins: &Bins, place: f64, target: f64) -> Option<(Rang
     is_known.then(|| (within(distance(last) - 1.01), within(distance(last) + 1.01)))
 }
 
-/// The sums of `term`'s values over all logits, as [`Blocks::sums_of`], and what the first of them, the weight, comes to in each bin.
+/// The sums of `term`'s values over all logits, and what the first of them, the weight, comes to in each bin. The sum of the weights is that of the bins.
 pub(super) fn sums_by_bin<const N: usize>(
     blocks: &(impl Blocks + ?Sized),
     term: impl Term<N>,
@@ -114,27 +114,37 @@ struct Spread<'a, B: ?Sized, T, const N: usize> {
 impl<const N: usize, B: Blocks + ?Sized, T: Term<N>> Work for Spread<'_, B, T, N> {
     type Output = ([f64; N], Bins);
 
-    /// Terms and bins come from a loop that the compiler makes vector code of; adding to bins is one by one, and the CPU does it beside the arithmetic.
+    /// The compiler makes vector code of terms and bins. Weights are added to bins one by one, and those of the block before, so that the CPU does it beside the
+    /// arithmetic.
     #[inline(always)]
     fn run(self) -> ([f64; N], Bins) {
         let mut sums = [[0.0; BLOCK]; N];
         let mut lanes = [[0.0; BINS]; LANES];
+        let (mut weights, mut bins) = ([[0.0; STEP]; STEPS], [[0; STEP]; STEPS]);
         for index in 0..self.blocks.blocks() {
             let block = self.blocks.block(index);
-            let (mut weights, mut bins) = ([0.0; BLOCK], [0; BLOCK]);
-            for i in 0..BLOCK {
-                let term = self.term.of(block[i]);
-                (0..N).for_each(|n| sums[n][i] += term[n]);
-                (weights[i], bins[i]) = (term[0], self.scale.bin(block[i]));
+            for (step, logits) in block.as_chunks::<STEP>().0.iter().enumerate() {
+                add_to_bins(&mut lanes, &weights[step], &bins[step]);
+                for i in 0..STEP {
+                    let term = self.term.of(logits[i]);
+                    (1..N).for_each(|n| sums[n][step * STEP + i] += term[n]);
+                    (weights[step][i], bins[step][i]) = (term[0], self.scale.bin(logits[i]));
+                }
             }
-            add_to_bins(&mut lanes, &weights, &bins);
         }
-        (sums.map(|lanes| lanes.iter().sum()), std::array::from_fn(|bin| lanes.iter().map(|lane| lane[bin]).sum()))
+        (0..STEPS).for_each(|step| add_to_bins(&mut lanes, &weights[step], &bins[step]));
+        let bins = std::array::from_fn(|bin| lanes.iter().map(|lane| lane[bin]).sum());
+        let total = |n: usize| if n == 0 { &bins[..] } else { &sums[n] };
+        (std::array::from_fn(|n| total(n).iter().sum()), bins)
     }
 }
 
+/// Logits whose weights are added to bins between the arithmetic for as many others.
+const STEP: usize = 16;
+const STEPS: usize = BLOCK / STEP;
+
 #[inline(always)]
-fn add_to_bins(lanes: &mut [Bins; LANES], weights: &[f64; BLOCK], bins: &[u8; BLOCK]) {
+fn add_to_bins(lanes: &mut [Bins; LANES], weights: &[f64; STEP], bins: &[u8; STEP]) {
     for (weights, bins) in weights.as_chunks::<LANES>().0.iter().zip(bins.as_chunks::<LANES>().0) {
         for (lane, (weight, bin)) in lanes.iter_mut().zip(weights.iter().zip(bins)) {
             lane[usize::from(*bin)] += weight;

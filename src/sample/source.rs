@@ -89,16 +89,15 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Calls `take` for every logit in one of two ranges, each above its first number and up to its second; in no order.
-    pub(super) fn for_each_in(&self, ranges: [(f32, f32); 2], mut take: impl FnMut(Entry)) {
-        let test = Ranges(ranges);
+    /// Calls `take` for every logit in some ranges, in no order.
+    pub(super) fn for_each_in(&self, ranges: Ranges, mut take: impl FnMut(Entry)) {
         let mut each = |entry| {
             take(entry);
-            test
+            ranges
         };
-        widest(Search { source: self, test, take: &mut each });
+        widest(Search { source: self, test: ranges, take: &mut each });
         for &entry in self.edits.entries() {
-            if test.passes(entry.logit) && self.has(entry) {
+            if ranges.passes(entry.logit) && self.has(entry) {
                 each(entry);
             }
         }
@@ -143,7 +142,8 @@ impl<'a> Source<'a> {
 }
 
 /// Which logits a search looks for.
-trait Test: Copy {
+pub(super) trait Test: Copy {
+    /// Whether this is one.
     fn passes(self, logit: f32) -> bool;
 }
 
@@ -158,9 +158,9 @@ impl Test for Floor {
     }
 }
 
-/// Those in one of two ranges.
+/// Those in one of two ranges, each above its first number and up to its second.
 #[derive(Clone, Copy)]
-struct Ranges([(f32, f32); 2]);
+pub(super) struct Ranges(pub(super) [(f32, f32); 2]);
 
 impl Test for Ranges {
     #[inline(always)]
