@@ -48,14 +48,10 @@ impl<'a> Source<'a> {
 
     /// About how many logits are above `floor`, and about the lowest that is finite: a look at a few of them.
     pub(super) fn glance(&self, floor: f32) -> (usize, f32) {
-        let (mut count, mut lowest) = (0, f32::INFINITY);
-        for index in (0..self.logits.blocks()).step_by(GLANCED) {
-            for logit in self.block(index) {
-                count += usize::from(logit > floor);
-                lowest = if logit > f32::NEG_INFINITY { lowest.min(logit) } else { lowest };
-            }
+        match self.plain() {
+            Some(logits) => widest(Glance { blocks: logits, floor }),
+            None => widest(Glance { blocks: self, floor }),
         }
-        (count * GLANCED, lowest)
     }
 
     /// Changes logits: see [`Edits::apply`].
@@ -138,6 +134,31 @@ impl<'a> Source<'a> {
         let words = [self.unchanged(2 * index), self.unchanged(2 * index + 1)];
         let stays = |i: usize| words[i / WORD] >> (i % WORD) & 1 == 1;
         std::array::from_fn(|i| if stays(i) { block[i] } else { f32::NEG_INFINITY })
+    }
+}
+
+/// A look at some blocks: about how many logits are above a floor, and the lowest that is finite.
+struct Glance<'a, B: ?Sized> {
+    blocks: &'a B,
+    floor: f32,
+}
+
+impl<B: Blocks + ?Sized> Work for Glance<'_, B> {
+    type Output = (usize, f32);
+
+    #[inline(always)]
+    fn run(self) -> (usize, f32) {
+        let (mut counts, mut lowest) = ([0u32; BLOCK], [f32::INFINITY; BLOCK]);
+        for index in (0..self.blocks.blocks()).step_by(GLANCED) {
+            let block = self.blocks.block(index);
+            for i in 0..BLOCK {
+                counts[i] += u32::from(block[i] > self.floor);
+                let is_lower = (block[i] > f32::NEG_INFINITY) & (block[i] < lowest[i]);
+                lowest[i] = if is_lower { block[i] } else { lowest[i] };
+            }
+        }
+        let count: u32 = counts.iter().sum();
+        (count as usize * GLANCED, lowest.into_iter().fold(f32::INFINITY, f32::min))
     }
 }
 
