@@ -51,12 +51,15 @@ impl Band {
         let after = |border: Entry| token > border.token;
         let high = if after(self.first) { self.first.logit.next_down() } else { self.first.logit };
         let low = if after(self.last) { self.last.logit } else { self.last.logit.next_down() };
-        std::array::from_fn(|i| if (block[i] <= high) & (block[i] > low) { block[i] } else { f32::NEG_INFINITY })
+        std::array::from_fn(
+            |i| if (block[i] <= high) & (block[i] > low) { block[i] } else { f32::NEG_INFINITY },
+        )
     }
 
     #[cold]
     fn mask_each(&self, token: u32, block: &[f32; BLOCK]) -> [f32; BLOCK] {
-        let is_in = |i: usize| self.contains(Entry { token: token.saturating_add(i as u32), logit: block[i] });
+        let is_in =
+            |i: usize| self.contains(Entry { token: token.saturating_add(i as u32), logit: block[i] });
         std::array::from_fn(|i| if is_in(i) { block[i] } else { f32::NEG_INFINITY })
     }
 }

@@ -47,7 +47,8 @@ fn ascending(logit: f32) -> u32 {
 
 /// The largest logit, up to +inf, that is not `above` something; all that is higher must be above it too. -inf if there is none.
 pub(super) fn largest_not(above: impl Fn(f32) -> bool) -> f32 {
-    let logit_of = |number: u32| f32::from_bits(if number >> 31 == 1 { number & !(1 << 31) } else { !number });
+    let logit_of =
+        |number: u32| f32::from_bits(if number >> 31 == 1 { number & !(1 << 31) } else { !number });
     let (mut low, mut high) = (ascending(f32::NEG_INFINITY), ascending(f32::INFINITY) + 1);
     while high - low > 1 {
         let middle = low + (high - low) / 2;
@@ -176,7 +177,12 @@ impl Candidates {
     }
 
     /// The last of the shortest prefix of the rank order that weighs at least `target`. Nothing else stays in a list.
-    pub(super) fn border(&mut self, source: &Source<'_>, (scale, bins): (Scale, &Bins), target: f64) -> Option<Entry> {
+    pub(super) fn border(
+        &mut self,
+        source: &Source<'_>,
+        (scale, bins): (Scale, &Bins),
+        target: f64,
+    ) -> Option<Entry> {
         let (bin, above) = reach(bins, target)?;
         self.list_bins(source, scale, [bin..bin + 1, 0..0]);
         let n = self.select_mass(target - above, rank);

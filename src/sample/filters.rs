@@ -83,7 +83,12 @@ pub(super) fn typical(candidates: &mut Candidates, source: &mut Source<'_>, p: f
 }
 
 /// The same for a whole vocabulary, by bins. Does nothing and returns false where they do not tell enough.
-pub(super) fn typical_of_many(candidates: &mut Candidates, source: &mut Source<'_>, p: f64, scale: Scale) -> bool {
+pub(super) fn typical_of_many(
+    candidates: &mut Candidates,
+    source: &mut Source<'_>,
+    p: f64,
+    scale: Scale,
+) -> bool {
     let weights = candidates.weights;
     let (Moments { total, mean, .. }, bins) = weights.moments_by_bin(source, scale);
     let off = |logit: f32| (mean - weights.exponent(logit)).abs();
@@ -247,7 +252,12 @@ pub(super) fn draw(candidates: &mut Candidates, source: &Source<'_>, u: f64) -> 
 }
 
 /// The same from a whole vocabulary, by bins.
-pub(super) fn draw_of_many(candidates: &mut Candidates, source: &Source<'_>, u: f64, scale: Scale) -> Option<(Entry, f64)> {
+pub(super) fn draw_of_many(
+    candidates: &mut Candidates,
+    source: &Source<'_>,
+    u: f64,
+    scale: Scale,
+) -> Option<(Entry, f64)> {
     let (total, bins) = candidates.total_by_bin(source, scale);
     let entry = candidates.border(source, (scale, &bins), u * total)?;
     Some((entry, candidates.weights.of(entry.logit) / total))

@@ -22,13 +22,14 @@ pub(super) struct Source<'a> {
     edits: &'a mut Edits,
     /// Which tokens filters have left, if they left too many for a list.
     band: Band,
+    is_narrow: bool,
 }
 
 impl<'a> Source<'a> {
     /// Logits that nothing has changed yet.
     pub(super) fn new(logits: &'a [f32], allowed: Option<&'a [u32]>, edits: &'a mut Edits) -> Source<'a> {
         edits.clear();
-        Source { logits, allowed, edits, band: Band::ALL }
+        Source { logits, allowed, edits, band: Band::ALL, is_narrow: false }
     }
 
     /// Number of tokens of the vocabulary, the forbidden ones included.
@@ -39,11 +40,12 @@ impl<'a> Source<'a> {
     /// Leaves only what is in `band`. Logits must not be changed any more: the band is one of logits as they are.
     pub(super) fn narrow(&mut self, band: Band) {
         self.band = self.band.and(band);
+        self.is_narrow = true;
     }
 
     /// Whether tokens were removed by [`narrow`](Self::narrow).
     pub(super) fn is_narrow(&self) -> bool {
-        self.band != Band::ALL
+        self.is_narrow
     }
 
     /// About how many logits are above `floor`, and about the lowest that is finite: a look at a few of them.
@@ -77,7 +79,8 @@ impl<'a> Source<'a> {
     pub(super) fn for_each_above(&self, floor: f32, mut take: impl FnMut(Entry) -> f32) {
         let lowest = self.band.last.logit.next_down();
         let mut above = |entry| Floor(take(entry).max(lowest));
-        let Floor(mut floor) = widest(Search { source: self, test: Floor(floor.max(lowest)), take: &mut above });
+        let Floor(mut floor) =
+            widest(Search { source: self, test: Floor(floor.max(lowest)), take: &mut above });
         for &entry in self.edits.entries() {
             if entry.logit > floor.next_down() && self.has(entry) {
                 floor = take(entry);
@@ -133,7 +136,8 @@ impl<'a> Source<'a> {
     fn masked(&self, index: usize, block: &[f32; BLOCK]) -> [f32; BLOCK] {
         let words = [self.unchanged(2 * index), self.unchanged(2 * index + 1)];
         let stays = |i: usize| words[i / WORD] >> (i % WORD) & 1 == 1;
-        std::array::from_fn(|i| if stays(i) { block[i] } else { f32::NEG_INFINITY })
+        let masked = std::array::from_fn(|i| if stays(i) { block[i] } else { f32::NEG_INFINITY });
+        if self.is_narrow { self.band.mask((index * BLOCK) as u32, &masked) } else { masked }
     }
 }
 
@@ -245,7 +249,8 @@ impl Blocks for Source<'_> {
     }
 
     fn plain(&self) -> Option<&[f32]> {
-        (self.allowed.is_none() && self.edits.entries().is_empty() && !self.is_narrow()).then_some(self.logits)
+        (self.allowed.is_none() && self.edits.entries().is_empty() && !self.is_narrow())
+            .then_some(self.logits)
     }
 
     #[inline(always)]
@@ -255,7 +260,10 @@ impl Blocks for Source<'_> {
         }
         let block = self.logits.block(index);
         let all = self.unchanged(2 * index) & self.unchanged(2 * index + 1) == u32::MAX;
-        let block = if all { block } else { self.masked(index, &block) };
-        if self.is_narrow() { self.band.mask((index * BLOCK) as u32, &block) } else { block }
+        match (all, self.is_narrow) {
+            (true, false) => block,
+            (true, true) => self.band.mask((index * BLOCK) as u32, &block),
+            (false, _) => self.masked(index, &block),
+        }
     }
 }
