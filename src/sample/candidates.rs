@@ -114,7 +114,7 @@ impl Candidates {
 
     /// After logits of the source were changed: looks for the largest again. -inf if there is none.
     pub(super) fn look_again(&mut self, source: &Source<'_>) -> f32 {
-        let peak = source.largest();
+        let peak = source.narrowed().map_or_else(|| source.largest(), |narrowed| narrowed.largest());
         (self.weights, self.total) = (self.weights.from(peak), None);
         peak
     }
@@ -170,9 +170,10 @@ impl Candidates {
 
     /// What the distribution weighs, and what each bin.
     pub(super) fn total_by_bin(&self, source: &Source<'_>, scale: Scale) -> (f64, Bins) {
-        match self.whole {
-            true => self.weights.sum_by_bin(source, scale),
-            false => self.weights.sum_by_bin(self.list.as_slice(), scale),
+        match source.narrowed() {
+            _ if !self.whole => self.weights.sum_by_bin(self.list.as_slice(), scale),
+            Some(narrowed) => self.weights.sum_by_bin(&narrowed, scale),
+            None => self.weights.sum_by_bin(source, scale),
         }
     }
 

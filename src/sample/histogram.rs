@@ -37,7 +37,7 @@ impl Scale {
     #[inline(always)]
     fn bin(self, logit: f32) -> u8 {
         // The integer is in the low bits of the sum.
-        const ROUND: f32 = (1 << f32::MANTISSA_DIGITS - 1) as f32;
+        const ROUND: f32 = (1 << (f32::MANTISSA_DIGITS - 1)) as f32;
         let distance = (self.peak - logit) * self.density;
         let distance = if distance < LAST { distance } else { LAST };
         (distance + ROUND).to_bits() as u8
