@@ -7,10 +7,20 @@
 //! There is no list either, as long as every token of the vocabulary is in the running: then the [`Source`] is looked at, and the first
 //! filter that removes tokens collects what can survive it.
 
+use super::band::Band;
 use super::blocks::{BLOCK, Blocks};
 use super::edits::{Touched, changed};
+use super::histogram::{Bins, Scale, reach};
 use super::softmax::{Moments, Weights};
-use super::source::Source;
+use super::source::{Ranges, Source, Test};
+use std::ops::Range;
+
+/// How far below the peak those are that bins are made for, in units of the temperature: of 150,000 all that are further weigh 7 times as much as the peak at most.
+const NEAR: f64 = 10.0;
+/// How many there must be: fewer are found sooner without bins.
+const MANY: usize = 256;
+/// From how many on a list takes longer than another look at the whole vocabulary.
+const LONG: usize = 16_384;
 
 /// A token and its logit, before it is divided by the temperature.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,13 +31,30 @@ pub(super) struct Entry {
 
 /// Sorts candidates into rank order: the likelier first, and of equally likely ones the lower token id.
 ///
-/// One integer, so that partial selection compares without branches. The bits of an f32 order like a signed
-/// magnitude: flipping all of a negative one, or the sign of a positive one, makes them order like an unsigned
-/// number; the outer `!` puts the largest first. Adding 0.0 makes the two zeros equal.
+/// One integer, so that partial selection compares without branches.
 pub(super) fn rank(entry: &Entry) -> u64 {
-    let bits = (entry.logit + 0.0).to_bits();
-    let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
-    u64::from(!ascending) << 32 | u64::from(entry.token)
+    u64::from(!ascending(entry.logit)) << 32 | u64::from(entry.token)
+}
+
+/// A number that is the higher, the higher the logit.
+///
+/// The bits of an f32 order like a signed magnitude: flipping all of a negative one, or the sign of a positive one, makes them order like an
+/// unsigned number. Adding 0.0 makes the two zeros equal.
+fn ascending(logit: f32) -> u32 {
+    let bits = (logit + 0.0).to_bits();
+    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
+}
+
+/// The largest logit, up to +inf, that is not `above` something; all that is higher must be above it too. -inf if there is none.
+pub(super) fn largest_not(above: impl Fn(f32) -> bool) -> f32 {
+    let logit_of =
+        |number: u32| f32::from_bits(if number >> 31 == 1 { number & !(1 << 31) } else { !number });
+    let (mut low, mut high) = (ascending(f32::NEG_INFINITY), ascending(f32::INFINITY) + 1);
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        if above(logit_of(middle)) { high = middle } else { low = middle }
+    }
+    logit_of(low)
 }
 
 /// The token of a rank.
@@ -87,7 +114,7 @@ impl Candidates {
 
     /// After logits of the source were changed: looks for the largest again. -inf if there is none.
     pub(super) fn look_again(&mut self, source: &Source<'_>) -> f32 {
-        let peak = source.largest();
+        let peak = source.narrowed().map_or_else(|| source.largest(), |narrowed| narrowed.largest());
         (self.weights, self.total) = (self.weights.from(peak), None);
         peak
     }
@@ -122,6 +149,75 @@ impl Candidates {
     /// How many there are.
     pub(super) fn count(&self, source: &Source<'_>) -> f64 {
         if self.whole { source.count() } else { self.list.len() as f64 }
+    }
+
+    /// Bins for the logits, if all are in the running and many are likely enough to matter. A few of the logits are looked at for that.
+    pub(super) fn scale(&self, source: &Source<'_>) -> Option<Scale> {
+        if !self.whole {
+            return None;
+        }
+        let (near, lowest) = source.glance(self.weights.below_peak(NEAR));
+        // What is further below matters little, even if most of them are there.
+        let low = lowest.max(self.weights.below_peak(2.0 * NEAR));
+        (near >= MANY).then(|| self.weights.scale(low))
+    }
+
+    /// Bins for the list, if it is long enough to gain by them.
+    pub(super) fn scale_of_list(&self) -> Option<Scale> {
+        let lowest = || self.list.iter().fold(f32::INFINITY, |lowest, entry| lowest.min(entry.logit));
+        (self.list.len() >= MANY).then(|| self.weights.scale(lowest()))
+    }
+
+    /// What the distribution weighs, and what each bin.
+    pub(super) fn total_by_bin(&self, source: &Source<'_>, scale: Scale) -> (f64, Bins) {
+        match source.narrowed() {
+            _ if !self.whole => self.weights.sum_by_bin(self.list.as_slice(), scale),
+            Some(narrowed) => self.weights.sum_by_bin(&narrowed, scale),
+            None => self.weights.sum_by_bin(source, scale),
+        }
+    }
+
+    /// The last of the shortest prefix of the rank order that weighs at least `target`. Nothing else stays in a list.
+    pub(super) fn border(
+        &mut self,
+        source: &Source<'_>,
+        (scale, bins): (Scale, &Bins),
+        target: f64,
+    ) -> Option<Entry> {
+        let (bin, above) = reach(bins, target)?;
+        self.list_bins(source, scale, [bin..bin + 1, 0..0]);
+        let n = self.select_mass(target - above, rank);
+        self.take(n)
+    }
+
+    /// The candidate before index `n` of the list, of which nothing stays.
+    pub(super) fn take(&mut self, n: usize) -> Option<Entry> {
+        let entry = n.checked_sub(1).and_then(|last| self.list.get(last).copied());
+        self.list.clear();
+        entry
+    }
+
+    /// Lists the logits in some bins.
+    pub(super) fn list_bins(&mut self, source: &Source<'_>, scale: Scale, bins: [Range<usize>; 2]) {
+        let ranges = Ranges(bins.map(|bins| scale.logits(bins)));
+        if self.whole {
+            source.for_each_in(ranges, |entry| self.list.push(entry));
+        } else {
+            self.list.retain(|entry| ranges.passes(entry.logit));
+        }
+    }
+
+    /// Leaves what is in `band`: as a list, if that is short. What lies at or below `useless` may be left out of a list.
+    pub(super) fn narrow(&mut self, source: &mut Source<'_>, band: Band, useless: f32) {
+        source.narrow(band);
+        if source.glance(useless).0 < LONG {
+            self.collect_above(source, useless);
+            self.settle();
+        } else if band.first != Band::ALL.first {
+            self.look_again(source);
+        } else {
+            self.total = None;
+        }
     }
 
     /// Makes a list of every logit above `floor`, if there is none yet; the total stays as it is.

@@ -4,9 +4,11 @@
 //! add one: write it here as a function on [`Candidates`], give it a plain reference in `tests/plain.rs`, and a step in `step.rs`.
 //! In what follows `x_i` is a logit divided by the temperature, and `p_i = e^x_i / sum_j e^x_j`.
 
+use super::band::Band;
 use super::blocks::{Blocks, Term, one_if_finite};
-use super::candidates::{Candidates, Entry, rank, token_of};
+use super::candidates::{Candidates, Entry, largest_not, rank, token_of};
 use super::edits::Touched;
+use super::histogram::{Scale, reach_around};
 use super::options::Dynamic;
 use super::softmax::{Moments, Weights, exp, ln};
 use super::source::Source;
@@ -56,7 +58,11 @@ impl Term<1> for SquareFrom {
 /// probabilities add up to `p` or more. Of equally near ones the likelier come first.
 ///
 /// C. Meister, T. Pimentel, G. Wiher and R. Cotterell, "Locally typical sampling", 2022, arXiv:2202.00666, section 4.
-pub(super) fn typical(candidates: &mut Candidates, source: &Source<'_>, p: f64) {
+pub(super) fn typical(candidates: &mut Candidates, source: &mut Source<'_>, p: f64) {
+    let scale = candidates.scale(source);
+    if scale.is_some_and(|scale| typical_of_many(candidates, source, p, scale)) {
+        return;
+    }
     // `-ln p_i - H` is `mean - exponent_i`: the logarithm of the total cancels out.
     let Moments { total, mean, .. } = candidates.moments(source);
     let weights = candidates.weights;
@@ -76,16 +82,62 @@ pub(super) fn typical(candidates: &mut Candidates, source: &Source<'_>, p: f64) 
     candidates.settle();
 }
 
+/// The same for a whole vocabulary, by bins. Does nothing and returns false where they do not tell enough.
+pub(super) fn typical_of_many(
+    candidates: &mut Candidates,
+    source: &mut Source<'_>,
+    p: f64,
+    scale: Scale,
+) -> bool {
+    let weights = candidates.weights;
+    let (Moments { total, mean, .. }, bins) = weights.moments_by_bin(source, scale);
+    let off = |logit: f32| (mean - weights.exponent(logit)).abs();
+    let place = scale.bins(-mean * weights.temperature());
+    let Some((inner, outer)) = reach_around(&bins, place, p * total) else { return false };
+    candidates.list_bins(source, scale, [outer.start..inner.start, inner.end..outer.end]);
+    let missing = p * total - bins[inner].iter().sum::<f64>();
+    let n = candidates.select_mass(missing, |entry| (off(entry.logit).to_bits(), rank(entry)));
+    let Some(last) = candidates.take(n) else { return false };
+    let is_above = |logit: f32| weights.exponent(logit) > mean;
+    let any = |logit: f32| Entry { token: u32::MAX, logit };
+    let band = if is_above(last.logit) {
+        let nearer = |logit: f32| is_above(logit) || off(logit) < off(last.logit);
+        Band { first: last, last: any(largest_not(nearer).next_up()) }
+    } else {
+        let further = |logit: f32| is_above(logit) && off(logit) > off(last.logit);
+        Band { first: any(largest_not(further)), last }
+    };
+    candidates.narrow(source, band, f32::NEG_INFINITY);
+    true
+}
+
 /// top-p, or nucleus: the shortest prefix of the rank order whose probabilities add up to `p` or more. What lies at or below `useless` may be
 /// left out: a later step will remove it.
 ///
 /// A. Holtzman et al., "The curious case of neural text degeneration", 2019, arXiv:1904.09751, section 3.1.
-pub(super) fn top_p(candidates: &mut Candidates, source: &Source<'_>, p: f64, useless: f32) {
+pub(super) fn top_p(candidates: &mut Candidates, source: &mut Source<'_>, p: f64, useless: f32) {
+    let scale = candidates.scale(source);
+    if scale.is_some_and(|scale| top_p_of_many(candidates, source, (p, useless), scale)) {
+        return;
+    }
     let total = candidates.total(source);
     candidates.collect_likeliest(source, (p, total), useless);
     let n = candidates.select_mass(p * total, rank);
     candidates.list.truncate(n);
     candidates.settle();
+}
+
+/// The same for a whole vocabulary, by bins. Does nothing and returns false where they do not tell enough.
+pub(super) fn top_p_of_many(
+    candidates: &mut Candidates,
+    source: &mut Source<'_>,
+    (p, useless): (f64, f32),
+    scale: Scale,
+) -> bool {
+    let (total, bins) = candidates.total_by_bin(source, scale);
+    let Some(last) = candidates.border(source, (scale, &bins), p * total) else { return false };
+    candidates.narrow(source, Band { last, ..Band::ALL }, useless);
+    true
 }
 
 /// min-p: those whose probability is at least `e^log_ratio` times that of the likeliest.
@@ -188,9 +240,25 @@ pub(super) fn dynamic_temperature(
 /// The inverse of the distribution function, so each candidate is chosen with its probability when `u` is
 /// uniform. It is also what top-p with `p = u` keeps last.
 pub(super) fn draw(candidates: &mut Candidates, source: &Source<'_>, u: f64) -> (Entry, f64) {
-    let total = candidates.total(source);
-    candidates.collect_likeliest(source, (u, total), f32::NEG_INFINITY);
-    let n = candidates.select_mass(u * total, rank);
-    let entry = candidates.list[n - 1];
-    (entry, candidates.weights.of(entry.logit) / total)
+    let scale = candidates.scale(source).or_else(|| candidates.scale_of_list());
+    let of_many = scale.and_then(|scale| draw_of_many(candidates, source, u, scale));
+    of_many.unwrap_or_else(|| {
+        let total = candidates.total(source);
+        candidates.collect_likeliest(source, (u, total), f32::NEG_INFINITY);
+        let n = candidates.select_mass(u * total, rank);
+        let entry = candidates.list[n - 1];
+        (entry, candidates.weights.of(entry.logit) / total)
+    })
+}
+
+/// The same from a whole vocabulary, by bins.
+pub(super) fn draw_of_many(
+    candidates: &mut Candidates,
+    source: &Source<'_>,
+    u: f64,
+    scale: Scale,
+) -> Option<(Entry, f64)> {
+    let (total, bins) = candidates.total_by_bin(source, scale);
+    let entry = candidates.border(source, (scale, &bins), u * total)?;
+    Some((entry, candidates.weights.of(entry.logit) / total))
 }

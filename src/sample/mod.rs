@@ -34,6 +34,7 @@
 //!   prefixes that partial selection finds are those of a full sort, up to the rounding of f64 sums.
 //! - Unusable logits are a named [`Error`], never a token.
 
+mod band;
 pub(crate) mod best;
 mod blocks;
 mod candidates;
@@ -43,6 +44,7 @@ mod edits;
 mod entropy;
 mod error;
 mod filters;
+mod histogram;
 mod mirostat;
 mod options;
 mod penalties;

@@ -58,7 +58,7 @@ impl Run<'_, '_> {
 
     /// A step that changes or removes candidates by what they weigh.
     fn filter(&mut self, step: Step, next: Option<Step>) {
-        let (options, candidates, source) = (self.options, &mut *self.candidates, &self.source);
+        let (options, candidates, source) = (self.options, &mut *self.candidates, &mut self.source);
         match step {
             // These have been done by the caller.
             Step::Penalties | Step::Dry | Step::Xtc => {}
@@ -115,10 +115,11 @@ impl Run<'_, '_> {
         if self.touched.list.is_empty() {
             return;
         }
-        if self.candidates.is_whole() {
+        if self.candidates.is_whole() && !self.source.is_narrow() {
             self.source.edit(self.touched, change);
             self.stale = true;
         } else {
+            self.candidates.collect_above(&self.source, f32::NEG_INFINITY);
             self.candidates.edit(self.touched, change);
         }
     }

@@ -5,6 +5,7 @@
 //! every C library yields the same bits, which the platform's own `exp` does not promise.
 
 use super::blocks::{BLOCK, Blocks, Term};
+use super::histogram::{Bins, Scale, sums_by_bin};
 use siskin_simd::{Work, widest};
 use std::f64::consts::{LN_2, LOG2_E, SQRT_2};
 
@@ -42,6 +43,11 @@ impl Weights {
     /// The same logits weighed at another temperature.
     pub(super) fn at(self, temperature: f64) -> Weights {
         Weights { beta: temperature.recip(), ..self }
+    }
+
+    /// Bins for logits from the peak to `low`.
+    pub(super) fn scale(self, low: f32) -> Scale {
+        Scale::new(self.peak as f32, low)
     }
 
     /// The weight of one logit, in `[0, 1]`; 0 for -inf.
@@ -94,6 +100,18 @@ impl Weights {
     pub(super) fn moments(self, logits: &(impl Blocks + ?Sized)) -> Moments {
         let [total, weighted] = logits.sums_of(WeightAndPower(self));
         Moments { total, mean: weighted / total * LN_2 }
+    }
+
+    /// The same sum, and what it comes to in each bin.
+    pub(super) fn sum_by_bin(self, logits: &(impl Blocks + ?Sized), scale: Scale) -> (f64, Bins) {
+        let ([sum], bins) = sums_by_bin(logits, Weight(self), scale);
+        (sum, bins)
+    }
+
+    /// The same moments, and what each bin weighs.
+    pub(super) fn moments_by_bin(self, logits: &(impl Blocks + ?Sized), scale: Scale) -> (Moments, Bins) {
+        let ([total, weighted], bins) = sums_by_bin(logits, WeightAndPower(self), scale);
+        (Moments { total, mean: weighted / total * LN_2 }, bins)
     }
 
     /// `ln softmax(logits)[i]` (natural log) for the logit `i`, when all logits together weigh `total`.

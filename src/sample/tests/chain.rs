@@ -100,15 +100,27 @@ fn a_large_vocabulary() {
         Options { top_k: size * 2 / 5, top_p: 0.51, ..base.clone() },
         Options { top_p: 0.95, min_p: 0.05, ..base.clone() },
         Options { typical: 0.6, ..base.clone() },
-        Options { top_n_sigma: 1.0, ..base },
+        Options { top_p: 0.9, ..base.clone() },
+        Options { typical: 0.9, top_p: 0.7, top_k: size / 9, ..base.clone() },
+        Options { top_n_sigma: 1.0, ..base.clone() },
+        // Removed first, changed later.
+        Options {
+            chain: "top_p;penalties;temperature".parse().unwrap(),
+            top_p: 0.99,
+            penalties: Penalties { last_n: 64, repeat: 1.0, presence: 0.5, frequency: 0.0 },
+            logit_bias: vec![(7, 0.1), (8, f32::NEG_INFINITY)],
+            ..base
+        },
     ];
-    for logits in [spread(40.0), spread(0.1), vec![0.0; size as usize]] {
+    let history = [7, 9, size - 1];
+    let context = Context { history: &history, ..at(11) };
+    for logits in [spread(40.0), spread(6.0), spread(0.1), vec![0.0; size as usize]] {
         for options in &settings {
-            let (mut plain, _) = Plain::run(&logits, options, &at(11), 0.0, 0.0);
+            let (mut plain, _) = Plain::run(&logits, options, &context, 0.0, 0.0);
             let (token, _) = plain.draw(uniform(5, 11, Stream::Draw), false);
             assert!(plain.margin > 1e-12, "the seed makes this case undecidable: {options:?}");
             assert_eq!(
-                sampler(options, logits.len()).sample(&logits, &at(11)).unwrap().token,
+                sampler(options, logits.len()).sample(&logits, &context).unwrap().token,
                 token,
                 "{options:?}"
             );

@@ -1,24 +1,60 @@
 //! Each filter alone, on a whole vocabulary and on a list, against its plain reference.
 
+use super::super::band::Band;
 use super::super::blocks::Blocks;
-use super::super::candidates::{Candidates, rank};
+use super::super::candidates::{Candidates, Entry, rank};
 use super::super::edits::{Edits, Touched};
+use super::super::histogram::Scale;
 use super::super::source::Source;
 use super::super::{filters, penalties, softmax::ln};
 use super::*;
 use proptest::prelude::*;
 
+/// What a filter by bins leaves of the whole vocabulary, where it finds its border: the logits are in bins down to `low`, and are a band.
+fn left_of_many(
+    logits: &[f32],
+    low: f32,
+    filter: impl Fn(&mut Candidates, &mut Source<'_>, Scale) -> bool,
+) -> Option<Vec<u32>> {
+    let mut edits = Edits::default();
+    let mut source = Source::new(logits, None, &mut edits);
+    let mut candidates = Candidates::with_capacity(logits.len());
+    candidates.start(source.largest());
+    let scale = candidates.weights.scale(low);
+    filter(&mut candidates, &mut source, scale).then(|| {
+        let count = source.count() as usize;
+        let (largest, peak) = (source.largest(), candidates.weights.of(source.largest()));
+        let left = tokens(&mut candidates, &source);
+        assert_eq!((count, largest), (left.len(), logits[left[0] as usize]), "blocks have what lists have");
+        assert_eq!(peak, 1.0, "the largest that is left weighs 1");
+        left
+    })
+}
+
+/// The last token of top-p.
+fn border_of(candidates: &mut Candidates, source: &Source<'_>, scale: Scale, p: f64) -> Entry {
+    let (total, bins) = candidates.total_by_bin(source, scale);
+    candidates.border(source, (scale, &bins), p * total).expect("a border")
+}
+
+/// Lowest logits of bins: all in one, some in the last, and bins where there is nothing.
+fn low(logits: &[f32], part: f32) -> f32 {
+    let finite = || logits.iter().copied().filter(|logit| logit.is_finite());
+    let (lowest, peak) = (finite().fold(f32::MAX, f32::min), finite().fold(f32::MIN, f32::max));
+    (peak - (peak - lowest) * part).min(peak)
+}
+
 /// What a filter leaves of the whole vocabulary, having checked that it leaves the same of a list of it.
-fn left(logits: &[f32], filter: impl Fn(&mut Candidates, &Source<'_>)) -> Vec<u32> {
+fn left(logits: &[f32], filter: impl Fn(&mut Candidates, &mut Source<'_>)) -> Vec<u32> {
     let of = |as_list: bool| {
         let mut edits = Edits::default();
-        let source = Source::new(logits, None, &mut edits);
+        let mut source = Source::new(logits, None, &mut edits);
         let mut candidates = Candidates::with_capacity(logits.len());
         candidates.start(source.largest());
         if as_list {
             candidates.collect_above(&source, f32::NEG_INFINITY);
         }
-        filter(&mut candidates, &source);
+        filter(&mut candidates, &mut source);
         tokens(&mut candidates, &source)
     };
     let (whole, list) = (of(false), of(true));
@@ -72,6 +108,50 @@ proptest! {
         prop_assume!(expected.margin > MARGIN);
         let found = left(&logits, |c, source| filters::top_p(c, source, p, f32::NEG_INFINITY));
         prop_assert_eq!(found, expected.tokens());
+    }
+
+    #[test]
+    fn top_p_by_bins_equals_a_full_softmax(logits in any::logits(), p in 0.001f64..1.0, part in 0.0f32..1.2) {
+        let expected = Plain::new(&logits).top_p(p);
+        prop_assume!(expected.margin > MARGIN);
+        let found = left_of_many(&logits, low(&logits, part), |c, source, scale| {
+            filters::top_p_of_many(c, source, (p, f32::NEG_INFINITY), scale)
+        });
+        prop_assert_eq!(found, Some(expected.tokens()));
+    }
+
+    #[test]
+    fn typical_by_bins_equals_a_full_sort(logits in any::logits(), p in 0.001f64..1.0, part in 0.0f32..1.2) {
+        let expected = Plain::new(&logits).typical(p);
+        prop_assume!(expected.margin > MARGIN);
+        let found = left_of_many(&logits, low(&logits, part), |c, source, scale| {
+            filters::typical_of_many(c, source, p, scale)
+        });
+        // The last bin, which has no lower end, may have to be looked into.
+        prop_assert!(found.is_none_or(|found| found == expected.tokens()));
+    }
+
+    #[test]
+    fn a_draw_by_bins_equals_one_from_a_full_sort(
+        logits in any::logits(), (p, u) in (0.001f64..1.0, 0.0001f64..0.9999), part in 0.0f32..1.2,
+    ) {
+        let mut plain = Plain::new(&logits).top_p(p);
+        let expected = plain.draw(u, false);
+        prop_assume!(plain.margin > MARGIN);
+        for as_list in [false, true] {
+            let mut edits = Edits::default();
+            let mut source = Source::new(&logits, None, &mut edits);
+            let mut candidates = Candidates::with_capacity(logits.len());
+            candidates.start(source.largest());
+            let scale = candidates.weights.scale(low(&logits, part));
+            source.narrow(Band { last: border_of(&mut candidates, &source, scale, p), ..Band::ALL });
+            if as_list {
+                candidates.collect_above(&source, f32::NEG_INFINITY);
+            }
+            let (entry, probability) = filters::draw_of_many(&mut candidates, &source, u, scale).unwrap();
+            prop_assert_eq!(entry.token, expected.0);
+            prop_assert!((probability - expected.1).abs() < 1e-9);
+        }
     }
 
     #[test]
@@ -199,7 +279,7 @@ proptest! {
 fn ties_at_a_border_keep_the_lower_ids() {
     let logits = [1.0, 2.0, 2.0, 2.0, 2.0, 1.0];
     assert_eq!(left(&logits, |candidates, source| candidates.keep_best(source, 2)), [1, 2]);
-    let half = |candidates: &mut Candidates, source: &Source<'_>| {
+    let half = |candidates: &mut Candidates, source: &mut Source<'_>| {
         filters::top_p(candidates, source, 0.5, f32::NEG_INFINITY);
     };
     assert_eq!(left(&[0.0; 10], half), [0, 1, 2, 3, 4]);

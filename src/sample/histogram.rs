@@ -1,0 +1,156 @@
+//! Weights by logit: how much each of many narrow ranges of logits weighs, from one pass over all of them. Called by candidates and filters.
+//!
+//! Where probability is spread over many tokens, this tells within which few of them a border lies, and what the others weigh exactly.
+
+use super::blocks::{BLOCK, Blocks, Term};
+use super::candidates::largest_not;
+use siskin_simd::{Work, widest};
+use std::ops::Range;
+
+/// How many ranges there are.
+pub(super) const BINS: usize = 256;
+
+/// Running sums of each bin, so that one logit need not wait for the one before where they are in the same bin.
+const LANES: usize = 4;
+
+/// Length of their memory: a little more than needed, because CPUs mistake what lies 4096 bytes apart for the same.
+const LANE: usize = BINS + 8;
+
+/// What each bin weighs, that of the highest logits first.
+pub(super) type Bins = [f64; BINS];
+
+/// Which logit is in which bin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Scale {
+    peak: f32,
+    /// Bins in a distance of 1.
+    density: f32,
+}
+
+impl Scale {
+    /// Bins of equal width from the largest logit to `low`; what is lower is in the last one.
+    pub(super) fn new(peak: f32, low: f32) -> Scale {
+        Scale { peak, density: LAST / (peak - low) }
+    }
+
+    /// The bin of a logit up to the peak: the nearest integer to its distance. Never a lower one for a lower logit, because each rounding keeps the order.
+    #[inline(always)]
+    fn bin(self, logit: f32) -> u8 {
+        // The integer is in the low bits of the sum.
+        const ROUND: f32 = (1 << (f32::MANTISSA_DIGITS - 1)) as f32;
+        let distance = (self.peak - logit) * self.density;
+        let distance = if distance < LAST { distance } else { LAST };
+        (distance + ROUND).to_bits() as u8
+    }
+
+    /// How many bins below the peak a logit is that lies `distance` below it.
+    pub(super) fn bins(self, distance: f64) -> f64 {
+        distance * f64::from(self.density)
+    }
+
+    /// The logits of some bins: those above the first number, up to the second.
+    pub(super) fn logits(self, bins: Range<usize>) -> (f32, f32) {
+        let lower_end = |bin: usize| match bin {
+            0 => f32::INFINITY,
+            BINS.. => f32::NEG_INFINITY,
+            _ => largest_not(|logit| logit > self.peak || usize::from(self.bin(logit)) < bin),
+        };
+        (lower_end(bins.end), lower_end(bins.start))
+    }
+}
+
+const LAST: f32 = (BINS - 1) as f32;
+
+/// The first bin with which the mass reaches `target`, and the mass before it.
+pub(super) fn reach(bins: &Bins, target: f64) -> Option<(usize, f64)> {
+    let mut above = 0.0;
+    for (bin, mass) in bins.iter().enumerate() {
+        if above + mass >= target {
+            return Some((bin, above));
+        }
+        above += mass;
+    }
+    None
+}
+
+/// Which bins certainly are among those nearest to a place, up to a mass of `target`, and which may be.
+pub(super) fn reach_around(bins: &Bins, place: f64, target: f64) -> Option<(Range<usize>, Range<usize>)> {
+    let distance = |bin: usize| (bin as f64 - place).abs();
+    let start = (place.round() as usize).min(BINS - 1);
+    let (mut last, mut around, mut mass) = (start, start..start + 1, bins[start]);
+    while mass < target && around.end < BINS {
+        let is_higher = around.start > 0 && distance(around.start - 1) <= distance(around.end);
+        last = if is_higher { around.start - 1 } else { around.end };
+        around = around.start.min(last)..around.end.max(last + 1);
+        mass += bins[last];
+    }
+    // A logit is up to half a bin nearer or further than the middle of its bin, and the border up to half a bin off the middle of the last one; the rest
+    // covers rounding.
+    let within = |reach: f64| {
+        let (first, end) = ((place - reach).ceil() as usize, (place + reach).floor() as usize + 1);
+        if reach < 0.0 || first >= end { start..start } else { first..end.min(BINS) }
+    };
+    // Logits in the last bin may be as far away as they like.
+    let is_known = around.end < BINS && mass >= target;
+    is_known.then(|| (within(distance(last) - 1.01), within(distance(last) + 1.01)))
+}
+
+/// The sums of `term`'s values over all logits, and what the first of them, the weight, comes to in each bin. The sum of the weights is that of the bins.
+pub(super) fn sums_by_bin<const N: usize>(
+    blocks: &(impl Blocks + ?Sized),
+    term: impl Term<N>,
+    scale: Scale,
+) -> ([f64; N], Bins) {
+    match blocks.plain() {
+        Some(logits) => widest(Spread { blocks: logits, term, scale }),
+        None => widest(Spread { blocks, term, scale }),
+    }
+}
+
+/// Sums over all logits of some blocks and over each bin.
+struct Spread<'a, B: ?Sized, T, const N: usize> {
+    blocks: &'a B,
+    term: T,
+    scale: Scale,
+}
+
+impl<const N: usize, B: Blocks + ?Sized, T: Term<N>> Work for Spread<'_, B, T, N> {
+    type Output = ([f64; N], Bins);
+
+    /// The compiler makes vector code of terms and bins. Weights are added to bins one by one, and those of the block before, so that the CPU does it beside the
+    /// arithmetic.
+    #[inline(always)]
+    fn run(self) -> ([f64; N], Bins) {
+        let mut sums = [[0.0; BLOCK]; N];
+        let mut lanes = [[0.0; LANE]; LANES];
+        let (mut weights, mut bins) = ([[0.0; STEP]; STEPS], [[0; STEP]; STEPS]);
+        for index in 0..self.blocks.blocks() {
+            let block = self.blocks.block(index);
+            for (step, logits) in block.as_chunks::<STEP>().0.iter().enumerate() {
+                add_to_bins(&mut lanes, &weights[step], &bins[step]);
+                for i in 0..STEP {
+                    let term = self.term.of(logits[i]);
+                    (1..N).for_each(|n| sums[n][step * STEP + i] += term[n]);
+                    (weights[step][i], bins[step][i]) = (term[0], self.scale.bin(logits[i]));
+                }
+            }
+        }
+        (0..STEPS).for_each(|step| add_to_bins(&mut lanes, &weights[step], &bins[step]));
+        let bins = std::array::from_fn(|bin| lanes.iter().map(|lane| lane[bin]).sum());
+        let total = |n: usize| if n == 0 { &bins[..] } else { &sums[n] };
+        (std::array::from_fn(|n| total(n).iter().sum()), bins)
+    }
+}
+
+/// Logits whose weights are added to bins between the arithmetic for as many others.
+const STEP: usize = 16;
+const STEPS: usize = BLOCK / STEP;
+
+#[inline(always)]
+fn add_to_bins(lanes: &mut [[f64; LANE]; LANES], weights: &[f64; STEP], bins: &[u8; STEP]) {
+    for (weights, bins) in weights.as_chunks::<LANES>().0.iter().zip(bins.as_chunks::<LANES>().0) {
+        for (lane, (weight, bin)) in lanes.iter_mut().zip(weights.iter().zip(bins)) {
+            lane[usize::from(*bin)] += weight;
+        }
+    }
+}
