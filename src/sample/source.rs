@@ -139,11 +139,17 @@ impl<'a> Source<'a> {
     }
 
     /// A block of the model's logits without those that are forbidden or changed.
+    #[inline(always)]
     fn masked(&self, index: usize, block: &[f32; BLOCK]) -> [f32; BLOCK] {
         let words = [self.unchanged(2 * index), self.unchanged(2 * index + 1)];
         let stays = |i: usize| words[i / WORD] >> (i % WORD) & 1 == 1;
-        let masked = std::array::from_fn(|i| if stays(i) { block[i] } else { f32::NEG_INFINITY });
-        if self.is_narrow { self.band.mask((index * BLOCK) as u32, &masked) } else { masked }
+        std::array::from_fn(|i| if stays(i) { block[i] } else { f32::NEG_INFINITY })
+    }
+
+    /// What is in the band; apart, so that what calls it stays small where there is none.
+    #[inline(never)]
+    fn in_band(&self, index: usize, block: &[f32; BLOCK]) -> [f32; BLOCK] {
+        self.band.mask((index * BLOCK) as u32, block)
     }
 }
 
@@ -284,6 +290,7 @@ impl Blocks for Source<'_> {
         }
         let block = self.logits.block(index);
         let all = self.unchanged(2 * index) & self.unchanged(2 * index + 1) == u32::MAX;
-        if all && !self.is_narrow { block } else { self.masked(index, &block) }
+        let block = if all { block } else { self.masked(index, &block) };
+        if self.is_narrow { self.in_band(index, &block) } else { block }
     }
 }
