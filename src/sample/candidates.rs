@@ -5,7 +5,7 @@
 //! that hold 95 % of the mass"), and partial selection finds a prefix in linear time.
 //!
 //! There is no list either, as long as every token of the vocabulary is in the running: then the [`Source`] is looked at, and the first
-//! filter that removes tokens collects what can survive it.
+//! filter that removes tokens collects what can survive it. If that is too much for a list, the source is narrowed to it instead, and is still the whole.
 
 use super::band::Band;
 use super::blocks::{BLOCK, Blocks};

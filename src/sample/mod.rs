@@ -29,8 +29,8 @@
 //! - A choice is a pure function of the options, the logits and the [`Context`] (random numbers: see `rng.rs`); with mirostat, of the choices
 //!   since [`Sampler::reset`] too. It does not depend on the CPU.
 //! - Nothing allocates after [`Sampler::new`], unless somebody observes, or a window has no length ([`Options::within`]).
-//! - Time is linear in the vocabulary: one pass for the maximum, one to collect the few tokens that can matter (two more where probability is spread
-//!   widely), and a softmax sum only if the first step that removes tokens needs one. The vocabulary is never sorted nor copied, and no probability array is made. The
+//! - Time is linear in the vocabulary: one pass for the maximum, one to collect the few tokens that can matter, and a softmax sum only if the first step that removes tokens needs one. Where
+//!   probability is spread over many tokens, that sum is kept by narrow ranges of logits, and only the range with the border is looked into. The vocabulary is never sorted nor copied, and no probability array is made. The
 //!   prefixes that partial selection finds are those of a full sort, up to the rounding of f64 sums.
 //! - Unusable logits are a named [`Error`], never a token.
 

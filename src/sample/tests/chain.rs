@@ -209,3 +209,18 @@ fn seeds_keep_their_meaning() {
         assert_eq!(tokens, expected, "{options:?}");
     }
 }
+
+/// Two tokens with zeros of either sign: the exponent of Zipf's law is 0, and all tokens stay.
+#[test]
+fn mirostat_of_equal_zeros_keeps_both() {
+    let mirostat = Mirostat { version: MirostatVersion::V1, tau: 5.0, eta: 0.1 };
+    for logits in [[-0.0, 0.0], [0.0, -0.0]] {
+        let chosen = (0..64).map(|seed| {
+            let options = Options { temperature: 1.0, mirostat: Some(mirostat), seed, ..Options::default() };
+            let mut sampler = Sampler::new(options, 2).unwrap();
+            sampler.sample(&logits, &Context::default()).unwrap().token
+        });
+        let chosen: std::collections::BTreeSet<u32> = chosen.collect();
+        assert_eq!(chosen.len(), 2, "{logits:?}");
+    }
+}

@@ -224,7 +224,8 @@ impl Plain {
     fn zipf_k(&self, mu: f64, n: f64) -> f64 {
         let p: Vec<f64> = self.list.iter().take(100).map(|(_, l)| f64::from(*l) / self.temperature).collect();
         let t = |i: usize| ((i + 2) as f64 / (i + 1) as f64).ln();
-        let tb: f64 = p.windows(2).enumerate().map(|(i, pair)| t(i) * (pair[0] - pair[1])).sum();
+        // From 0.0 on: `sum` begins at -0.0, and the sign of an exponent of 0 decides between all tokens and one.
+        let tb = p.windows(2).enumerate().fold(0.0, |tb, (i, pair)| tb + t(i) * (pair[0] - pair[1]));
         let tt: f64 = (1..p.len()).map(|i| t(i - 1).powi(2)).sum();
         let s = if tt > 0.0 { tb / tt } else { 0.0 };
         (((s - 1.0) * mu.exp2()) / (1.0 - n.powf(1.0 - s))).powf(1.0 / s)
