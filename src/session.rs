@@ -1,19 +1,24 @@
 //! A session: a prompt goes in (prefill), tokens come out one at a time (decode), until a stop condition holds.
 //!
 //! Owns the decoder with its ring, the sampler and the stop conditions; knows no terminal. Everything it needs is allocated in
-//! [`Session::new`]; a step allocates nothing, unless the text is held to a grammar.
+//! [`Session::new`]; a step allocates nothing, unless the text is held to a grammar. This file makes sessions and answers questions about them;
+//! `prompt.rs` runs a prompt, `decode.rs` what follows it.
 //!
 //! A session for a conversation ([`Session::with_positions`]) answers one prompt after another: [`Session::resume`] keeps what the next
 //! prompt has in common with the tokens that are in the ring, so that only new ones are run.
 
 mod allowed;
+mod answer;
 mod branches;
 mod cache;
+mod check;
+mod decode;
 mod error;
 mod extent;
 mod options;
 mod paths;
 mod pieces;
+mod prompt;
 mod replace;
 mod samples;
 mod seen;
@@ -21,19 +26,20 @@ mod steps;
 mod track;
 mod window;
 
-use crate::kv::KvType;
 use crate::machine;
 use crate::model::{Decoder, Model, Plan, StageTimes};
-use crate::ops::{Cpu, STEADY_BATCH};
-use crate::sample::{self, Choose, Distribution, Observer, Sampler};
-use crate::stop::{self, Judge, Reason, Stops, Token};
-use crate::tokenizer::{TextStream, TokenId, Tokenizer};
+use crate::ops::Cpu;
+use crate::sample::{self, Choose, Sampler};
+use crate::stop::{Reason, Stops};
+use crate::tokenizer::{TokenId, Tokenizer};
+use answer::Answer;
 use std::io;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use allowed::Allowed;
 pub use cache::CacheError;
+pub(crate) use check::{check_model, check_prompt, context, judge};
 pub use error::Error;
 pub use extent::Extent;
 pub use options::Options;
@@ -83,10 +89,11 @@ pub struct Session<'m> {
     sampler: Sampler,
     /// The caller's own sampler, if there is one.
     chooser: Option<Box<dyn Choose + Send + 'm>>,
-    /// The conditions before the first token, and how far they have come.
-    conditions: Judge,
-    stops: Stops,
-    stream: TextStream,
+    /// Stop conditions and grammar before the first token.
+    first: Track,
+    answer: Answer,
+    /// Which tokens may come next.
+    allowed: Allowed,
     /// The tokens that were run.
     seen: Seen,
     /// How many of them, at the beginning, ran in batches of [`STEADY_BATCH`] and more.
@@ -100,12 +107,6 @@ pub struct Session<'m> {
     prefill_threads: usize,
     decode_threads: usize,
     timing: Timing,
-    piece: Vec<u8>,
-    certain: Vec<u8>,
-    text: String,
-    /// Which tokens may come next, and which could come first.
-    allowed: Allowed,
-    first_allowed: Allowed,
 }
 
 impl<'m> Session<'m> {
@@ -149,10 +150,7 @@ impl<'m> Session<'m> {
         let context = context(model, options);
         check_prompt(prompt, model.weights().vocabulary(), context, options)?;
         let extent = Extent::of_prompt(model, options, prompt.len());
-        let mut session = Session::allocate(model, tokenizer, cpu, extent, options)?;
-        session.conditions = Judge::new(&stop_options(options, context, prompt.len()))?;
-        session.stops = Stops::of(session.conditions.clone());
-        Ok(session)
+        Session::allocate((model, tokenizer), cpu, extent, (context, prompt.len()), options)
     }
 
     /// A session for several prompts, each given to [`Session::resume`], with memory for `positions` tokens of prompt and answer
@@ -169,42 +167,37 @@ impl<'m> Session<'m> {
         options: &Options,
     ) -> Result<Self, Error> {
         let extent = Extent::of_conversation(model, options, positions);
-        Session::allocate(model, tokenizer, cpu, extent, options)
+        Session::allocate((model, tokenizer), cpu, extent, (extent.positions, 0), options)
     }
 
+    /// A session of this extent, for a prompt of so many tokens in a context.
     fn allocate(
-        model: &'m Model,
-        tokenizer: &'m Tokenizer,
+        (model, tokenizer): (&'m Model, &'m Tokenizer),
         cpu: Cpu,
         extent: Extent,
+        (context, prompt_tokens): (usize, usize),
         options: &Options,
     ) -> Result<Self, Error> {
         Window::check(options, model)?;
         let vocabulary = check_model(model, tokenizer, options.kv_type)?;
         let mut options = options.clone();
         options.sampling = options.sampling.within(extent.longest());
-        let (prefill_threads, decode_threads) = threads(&options, cpu.team.threads());
-        let (positions, longest) = (extent.positions, tokenizer.longest());
-        let plan = extent.plan(model, longest, cpu.team.threads(), &options);
-        let plan = plan.ok_or(Error::TooLarge { positions: extent.longest() })?;
-        let refused = |needed| Error::Memory { positions: extent.longest(), needed };
-        machine::require(plan.owned()).map_err(refused)?;
-        let conditions = Judge::new(&stop_options(&options, positions, 0))?;
-        let stops = Stops::of(conditions.clone());
+        let plan = plan(model, tokenizer, &cpu, extent, &options)?;
+        let judge = judge(&options, context, prompt_tokens)?;
         let (allowed, grammar) = Allowed::new(tokenizer, vocabulary, &options)?;
         let plan = plan.with_grammar(grammar);
-        let held = extent::held(longest, &options);
         // samples are ordered by theirs
-        options.sampling.logprobs |= stops.needs().logprob || options.branches > 0;
+        options.sampling.logprobs |= judge.needs().logprob || options.branches > 0;
+        let (prefill_threads, decode_threads) = check::threads(&options, cpu.team.threads());
         Ok(Session {
             tokenizer,
             decoder: Decoder::new(model, &plan, cpu),
             plan,
             sampler: Sampler::new(options.sampling.clone(), vocabulary)?,
             chooser: None,
-            conditions,
-            stops,
-            stream: TextStream::new(),
+            answer: Answer::new(judge.clone(), tokenizer.longest(), &options),
+            first: Track::new(judge, allowed.clone()),
+            allowed,
             seen: Seen::new(&extent),
             batched: 0,
             has_logits: false,
@@ -214,12 +207,6 @@ impl<'m> Session<'m> {
             prefill_threads,
             decode_threads,
             timing: Timing::default(),
-            piece: Vec::with_capacity(longest),
-            certain: Vec::with_capacity(held),
-            // An invalid byte becomes three.
-            text: String::with_capacity(extent::text(held)),
-            first_allowed: allowed.clone(),
-            allowed,
         })
     }
 
@@ -301,293 +288,31 @@ impl<'m> Session<'m> {
 
     /// The stop conditions, and what they have seen so far ([`Stops::describe`]).
     pub fn stops(&self) -> &Stops {
-        &self.stops
+        self.answer.stops()
     }
 
     /// Why generation ended, once it has.
     pub fn ended(&self) -> Option<&Reason> {
         self.ended.as_ref()
     }
-}
 
-impl Session<'_> {
-    /// Makes the session ready for another prompt, usually the last one with its answer and more behind them. Keeps the tokens that
-    /// both begin with, forgets the others, and returns how many were kept: [`Session::prefill`] runs the rest. Times, stop
-    /// conditions and held back text begin anew.
-    ///
-    /// At least the last token of the prompt is always run again, for its logits.
-    ///
-    /// # Errors
-    ///
-    /// If the prompt is empty, too long or has a token that is out of range; then nothing has changed.
-    pub fn resume(&mut self, prompt: &[TokenId]) -> Result<usize, Error> {
-        let context = self.plan.capacity;
-        check_prompt(prompt, self.decoder.last_logits().len(), context, &self.options)?;
-        let conditions = Judge::new(&stop_options(&self.options, context, prompt.len()))?;
-        let stops = Stops::of(conditions.clone());
-        let common = self.seen.in_common(prompt);
-        // A cache that cannot go back that far forgets more.
-        let kept = self.decoder.truncate(common.min(prompt.len() - 1));
-        self.seen.truncate(kept);
-        self.batched = self.batched.min(kept);
-        self.has_logits = false;
-        (self.conditions, self.stops) = (conditions, stops);
-        self.allowed = self.first_allowed.clone();
-        self.sampler.reset();
-        if let Some(chooser) = &mut self.chooser {
-            chooser.reset();
-        }
-        self.stream = TextStream::new();
-        self.ended = None;
-        let kept = self.seen.end();
-        self.timing = Timing { kept_tokens: kept, ..Timing::default() };
-        Ok(kept)
-    }
-
-    /// Runs the prompt in batches, without the tokens that [`Session::resume`] kept. Only its last token's logits are computed, unless
-    /// a sink asks for all. `progress` is told how many tokens were run after each batch.
-    ///
-    /// # Errors
-    ///
-    /// The sink's.
-    ///
-    /// # Panics
-    ///
-    /// If this is not the prompt that the session was made for or resumed with.
-    pub fn prefill(
-        &mut self,
-        prompt: &[TokenId],
-        mut progress: impl FnMut(usize),
-        mut sink: Option<&mut LogitSink<'_>>,
-    ) -> Result<(), Error> {
-        let start = Instant::now();
-        self.decoder.limit_threads(self.prefill_threads);
-        let new = &prompt[self.seen.end()..];
-        for batch in even_batches(new, self.decoder.max_batch()) {
-            if self.is_cancelled() {
-                self.ended = Some(Reason::Cancelled);
-                break;
-            }
-            self.run(batch);
-            self.last_row = batch.len() - 1;
-            if let Some(sink) = sink.as_deref_mut() {
-                (0..batch.len()).try_for_each(|row| sink(self.decoder.logits(row)))?;
-            }
-            self.timing.prefill_tokens += batch.len();
-            progress(self.timing.prefill_tokens);
-        }
-        if self.ended.is_none() {
-            if !self.has_logits {
-                self.decoder.logits(self.last_row);
-            }
-            self.ended = self.stops.check();
-        }
-        self.timing.prefill += start.elapsed();
-        Ok(())
-    }
-
-    /// Chooses the next token, runs it, and says what became of the text.
-    ///
-    /// # Errors
-    ///
-    /// If the logits are no numbers, or the sink fails.
-    ///
-    /// # Panics
-    ///
-    /// If [`Session::prefill`] was not called.
-    pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, Error> {
-        self.step_with(sink, None)
-    }
-
-    /// The same, and tells the observer what each step of the sampler's chain leaves. A caller's own sampler tells nothing.
-    ///
-    /// ```
-    /// use siskin::sample::{Candidate, Observer};
-    ///
-    /// struct Left(Vec<(&'static str, usize)>);
-    ///
-    /// impl Observer for Left {
-    ///     fn after(&mut self, step: &'static str, candidates: &[Candidate]) {
-    ///         self.0.push((step, candidates.len()));
-    ///     }
-    /// }
-    ///
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let model = siskin::Model::builtin()?;
-    /// let mut options = siskin::session::Options::default();
-    /// (options.sampling.temperature, options.sampling.top_k) = (0.8, 5);
-    /// let (mut session, mut left) = (model.session("The cat sat on the", &options)?, Left(Vec::new()));
-    /// session.step_observed(&mut left)?;
-    /// assert_eq!(left.0, [("top_k", 5), ("temperature", 5)]);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the logits are no numbers.
-    ///
-    /// # Panics
-    ///
-    /// If [`Session::prefill`] was not called.
-    pub fn step_observed(&mut self, observer: &mut dyn Observer) -> Result<Step<'_>, Error> {
-        self.step_with(None, Some(observer))
-    }
-
-    fn step_with(
-        &mut self,
-        sink: Option<&mut LogitSink<'_>>,
-        observer: Option<&mut dyn Observer>,
-    ) -> Result<Step<'_>, Error> {
-        let start = Instant::now();
-        self.text.clear();
-        self.ended = self.ended.take().or_else(|| self.stops.check()).or_else(|| self.allowed.ended());
-        let choice = if self.ended.is_some() { None } else { Some(self.choose(observer)?) };
-        if let (Some(choice), true) = (choice, self.ended.is_none() || sink.is_some()) {
-            self.advance(choice.token, sink)?;
-        }
-        if self.ended.is_some() {
-            self.flush();
-        }
-        self.timing.decode += start.elapsed();
-        Ok(Step { choice, text: &self.text, stop: self.ended.as_ref() })
-    }
-
-    /// Samples from the current logits and lets the stop conditions see the token.
-    fn choose(&mut self, observer: Option<&mut dyn Observer>) -> Result<sample::Choice, Error> {
-        let choice = self.sample(observer)?;
-        self.timing.decode_tokens += 1;
-        self.piece.clear();
-        self.tokenizer.piece(choice.token, &mut self.piece);
-        self.certain.clear();
-        let token = Token {
-            id: choice.token,
-            is_eog: self.tokenizer.is_eog(choice.token),
-            piece: &self.piece,
-            logprob: choice.logprob,
-            entropy: self.stops.needs().entropy.then(|| sample::entropy(self.decoder.last_logits())),
-        };
-        let ended = self.stops.step(&token, &mut self.certain);
-        self.ended = self.allowed.accept(choice.token, ended)?;
-        self.stream.push(&self.certain, &mut self.text);
-        Ok(choice)
-    }
-
-    /// Lets the caller's sampler choose by the current logits, or else the chain.
-    fn sample(&mut self, observer: Option<&mut dyn Observer>) -> Result<sample::Choice, Error> {
-        let position = self.decoder.position() as u64;
-        self.allowed.look(self.stops.forbids_eog())?;
-        let logits = self.decoder.last_logits();
-        let context = sample::Context { position, history: self.seen.last(), allowed: self.allowed.words() };
-        let mut choice = match (&mut self.chooser, observer) {
-            (Some(chooser), _) => chooser.choose(logits, &context)?,
-            (None, Some(observer)) => self.sampler.sample_observed(logits, &context, observer)?,
-            (None, None) => self.sampler.sample(logits, &context)?,
-        };
-        if choice.token as usize >= logits.len() {
-            return Err(Error::TokenRange { token: choice.token, vocabulary: logits.len() });
-        }
-        if choice.logprob.is_none() && self.options.sampling.logprobs {
-            choice.logprob = Distribution::new(logits, position)?.log_probability(choice.token);
-        }
-        Ok(choice)
-    }
-
-    fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), Error> {
-        self.decoder.limit_threads(self.decode_threads);
-        self.run(&[token]);
-        self.last_row = 0;
-        let logits = self.decoder.logits(0);
-        match sink {
-            Some(sink) => Ok(sink(logits)?),
-            None => Ok(()),
-        }
-    }
-
-    fn run(&mut self, tokens: &[TokenId]) {
-        self.decoder.forward(tokens);
-        let steady = tokens.len() >= STEADY_BATCH && self.batched == self.seen.end();
-        self.seen.extend(tokens);
-        if steady {
-            self.batched = self.seen.end();
-        }
-        self.has_logits = false;
-    }
-
-    /// Releases what the stop texts and the character decoder hold back.
-    fn flush(&mut self) {
-        self.certain.clear();
-        self.stops.finish(&mut self.certain);
-        self.stream.push(&self.certain, &mut self.text);
-        self.stream.finish(&mut self.text);
-    }
-
+    /// Whether the flag of [`Options::cancelled`] is set.
     pub(crate) fn is_cancelled(&self) -> bool {
         self.options.cancelled.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed))
     }
 }
 
-/// Positions of the model that are to be used.
-pub(crate) fn context(model: &Model, options: &Options) -> usize {
-    options.context.map_or(model.config().context, |n| n.min(model.config().context))
-}
-
-/// Tokens in as few batches as possible, about as long as each other: short ones cost as much as longer ones, and round differently.
-fn even_batches(tokens: &[TokenId], max: usize) -> impl Iterator<Item = &[TokenId]> {
-    let count = tokens.len().div_ceil(max);
-    (0..count).map(move |i| &tokens[i * tokens.len() / count..(i + 1) * tokens.len() / count])
-}
-
-/// The stop conditions of one generation.
-pub(crate) fn stop_options(options: &Options, context: usize, prompt_tokens: usize) -> stop::Options {
-    stop::Options {
-        ignore_eos: options.ignore_eos,
-        max_tokens: Some(options.max_tokens),
-        texts: options.stop_texts.clone(),
-        context: options.window.is_none().then_some(context),
-        prompt_tokens,
-        cancelled: options.cancelled.clone(),
-        rules: options.stop.clone(),
-    }
-}
-
-/// Threads for prefill and for decode, of a team of `all`.
-fn threads(options: &Options, all: usize) -> (usize, usize) {
-    let within = |threads: Option<usize>| threads.unwrap_or(all).clamp(1, all);
-    (within(options.prefill_threads), within(options.decode_threads))
-}
-
-/// Refuses a tokenizer of another model, and keys and values that heads do not fill; returns the vocabulary.
-pub(crate) fn check_model(model: &Model, tokenizer: &Tokenizer, kv_type: KvType) -> Result<usize, Error> {
-    let vocabulary = model.weights().vocabulary();
-    if tokenizer.len() > vocabulary {
-        return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
-    }
-    kv_type.check(model.config().heads.head_dim)?;
-    Ok(vocabulary)
-}
-
-/// Refuses a prompt that no generation can begin with.
-pub(crate) fn check_prompt(
-    prompt: &[TokenId],
-    vocabulary: usize,
-    context: usize,
+/// The memory that a session is to take, which the system has.
+fn plan(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    cpu: &Cpu,
+    extent: Extent,
     options: &Options,
-) -> Result<(), Error> {
-    if let Some(&token) = prompt.iter().find(|&&token| token as usize >= vocabulary) {
-        return Err(Error::TokenRange { token, vocabulary });
-    }
-    check_length(prompt.len(), context, options)
-}
-
-/// The same, of a prompt of which only the length is known.
-fn check_length(tokens: usize, context: usize, options: &Options) -> Result<(), Error> {
-    if tokens == 0 {
-        return Err(Error::EmptyPrompt);
-    }
-    if tokens > context && options.window.is_none() {
-        let hint = if options.context.is_some() { " or a larger context" } else { "" };
-        return Err(Error::PromptTooLong { tokens, context, hint });
-    }
-    Ok(())
+) -> Result<Plan, Error> {
+    let positions = extent.longest();
+    let plan = extent.plan(model, tokenizer.longest(), cpu.team.threads(), options);
+    let plan = plan.ok_or(Error::TooLarge { positions })?;
+    machine::require(plan.owned()).map_err(|needed| Error::Memory { positions, needed })?;
+    Ok(plan)
 }

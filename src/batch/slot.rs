@@ -3,8 +3,8 @@
 use super::{Done, Finished, Job};
 use crate::model::{Model, Plan};
 use crate::sample::Sampler;
-use crate::session::{Allowed, Error, Options, Pieces, Sample, Track, check_prompt, context, stop_options};
-use crate::stop::{Judge, Reason};
+use crate::session::{Allowed, Error, Options, Pieces, Sample, Track, check_prompt, context, judge};
+use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ impl Slot {
         let (vocabulary, room) = (model.weights().vocabulary(), plan.branches.positions);
         let context = context(model, options).min(room);
         check_prompt(prompt, vocabulary, context, options)?;
-        let judge = Judge::new(&stop_options(options, context, prompt.len()))?;
+        let judge = judge(options, context, prompt.len())?;
         let track = Track::new(judge, Allowed::new(tokenizer, vocabulary, options)?.0);
         let mut sampling = options.sampling.clone().within(positions);
         sampling.logprobs |= track.needs_logprob();

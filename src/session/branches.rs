@@ -19,7 +19,7 @@ impl<'m> Session<'m> {
 
     /// A continuation before its first token.
     pub(crate) fn first_track(&self) -> Track {
-        Track::new(self.conditions.clone(), self.first_allowed.clone())
+        self.first.clone()
     }
 
     /// Sample `index` of several, of which this is the track: the one that the options' seed + `index` gives.

@@ -1,16 +1,12 @@
 //! How much a session has room for, and what memory it takes, before it is made.
 
+use super::answer::Answer;
+use super::check::check_length;
 use super::seen::Seen;
-use super::{
-    Allowed, Error, Options, Paths, Pieces, Sample, Track, Window, check_length, context, stop_options,
-};
+use super::{Allowed, Error, Options, Paths, Pieces, Sample, Track, Window, context, judge};
 use crate::kv::shape::BranchShape;
 use crate::model::{Job, Model, Plan};
-use crate::stop::{self, Judge};
 use crate::tokenizer::TokenId;
-
-/// Bytes of text that may leave at once, at least, without allocating.
-const HELD: usize = 1024;
 
 /// Positions that a session has room for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,7 +108,7 @@ impl Extent {
             return Some(0);
         }
         let logits = vocabulary.checked_mul(size_of::<f32>())?.checked_mul(count)?;
-        let conditions = Judge::new(&stop_options(options, 0, 0)).map_or(0, |judge| judge.owned_bytes());
+        let conditions = judge(options, 0, 0).map_or(0, |judge| judge.owned_bytes());
         let followed = if options.beams {
             Paths::bytes(count, positions)?.checked_add((2 * count).checked_mul(Track::bytes(conditions))?)?
         } else {
@@ -124,20 +120,8 @@ impl Extent {
 
     /// What a session keeps beside decoder and sampler: tokens, and text on its way out.
     fn session_bytes(&self, longest: usize, allowed: usize, options: &Options) -> Option<usize> {
-        let held = held(longest, options);
-        let texts = longest + held + text(held) + stop::RESERVED;
-        Seen::bytes(self)?.checked_add(texts)?.checked_add(allowed)
+        Seen::bytes(self)?.checked_add(Answer::bytes(longest, options))?.checked_add(allowed)
     }
-}
-
-/// Bytes of text that may leave at once without allocating.
-pub(super) fn held(longest: usize, options: &Options) -> usize {
-    longest + options.stop_texts.iter().map(String::len).max().unwrap_or(0).max(HELD)
-}
-
-/// Room for so many bytes as text: an invalid byte becomes three.
-pub(super) fn text(held: usize) -> usize {
-    held * 3 + 16
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Text of tokens that are there already: of the one that a stop condition looks at, and of a whole continuation when it is wanted. Used by sessions and
 //! batches for those who follow several continuations.
 
-use super::extent;
+use super::answer::text_room;
 use crate::tokenizer::{TextStream, TokenId, Tokenizer};
 
 /// A tokenizer, and room for the text of one token.
@@ -20,13 +20,13 @@ impl<'m> Pieces<'m> {
     /// With room for any token.
     pub fn reserved(tokenizer: &'m Tokenizer) -> Pieces<'m> {
         let longest = tokenizer.longest();
-        let text = String::with_capacity(extent::text(longest));
+        let text = String::with_capacity(text_room(longest));
         Pieces { tokenizer, piece: Vec::with_capacity(longest), text }
     }
 
     /// Bytes that [`Pieces::reserved`] allocates, of a tokenizer whose longest token has so many.
     pub fn bytes(longest: usize) -> usize {
-        longest + extent::text(longest)
+        longest + text_room(longest)
     }
 
     /// Whether a token ends the generation, and its bytes.

@@ -8,9 +8,9 @@ use crate::tokenizer::TokenId;
 /// A continuation so far.
 #[derive(Clone)]
 pub(crate) struct Track {
-    judge: Judge,
+    pub(super) judge: Judge,
     /// Which tokens may come next.
-    allowed: Allowed,
+    pub(super) allowed: Allowed,
     /// Entropy of the distribution that the next token comes from, if a condition wants to know.
     entropy: Option<f32>,
 }
