@@ -6,8 +6,11 @@ mod ask_args;
 mod batch;
 mod batch_args;
 mod bench;
+mod bench_args;
 #[cfg(feature = "chat")]
 mod chat;
+#[cfg(feature = "chat")]
+mod chat_args;
 mod config;
 #[cfg(feature = "chat")]
 mod conversation;
@@ -32,18 +35,24 @@ mod output;
 mod perplexity;
 mod perplexity_args;
 mod plan;
+mod plan_args;
 mod progress;
 #[cfg(feature = "download")]
 mod pull;
 #[cfg(feature = "quantize")]
 mod quantize;
+#[cfg(feature = "quantize")]
+mod quantize_args;
 mod report;
+mod run_args;
 mod sample_args;
 mod score;
 mod score_args;
 mod search;
+mod search_args;
 mod setup;
 mod signals;
+mod stop_args;
 #[cfg(feature = "chat")]
 mod template_watch;
 mod tokenize;

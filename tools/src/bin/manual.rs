@@ -14,13 +14,22 @@ mod cli {
     pub mod args;
     pub mod ask_args;
     pub mod batch_args;
+    pub mod bench_args;
+    #[cfg(feature = "chat")]
+    pub mod chat_args;
     #[cfg(feature = "grammar")]
     pub mod grammar_args;
     pub mod help;
     pub mod ids_args;
     pub mod perplexity_args;
+    pub mod plan_args;
+    #[cfg(feature = "quantize")]
+    pub mod quantize_args;
+    pub mod run_args;
     pub mod sample_args;
     pub mod score_args;
+    pub mod search_args;
+    pub mod stop_args;
     pub mod trace_args;
     pub mod window_args;
 }
