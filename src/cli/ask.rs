@@ -62,7 +62,7 @@ impl Asked {
     pub fn check(&self) -> Result<Footprint, CliError> {
         let extent = Extent::of_prompt(&self.model, &self.options, self.prompt.len());
         let parts = (&self.file, &self.model, &self.tokenizer);
-        self.guard.check(parts, self.threads.decode.max(self.threads.prefill), extent, &self.options)
+        self.guard.check(parts, self.threads.members(), extent, &self.options)
     }
 }
 

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub fn template(file: &Gguf, args: &ConversationArgs, tokenizer: &Tokenizer) -> Result<Template, CliError> {
     let (origin, source) = source(file, args)?;
     let template = Template::new(&source, &Specials::of(tokenizer));
-    template.map_err(|error| CliError::InFile { path: origin, error: Box::new(error.into()) })
+    template.map_err(|error| CliError::in_file(&origin, error))
 }
 
 /// A file, and the template's source in it.
@@ -21,8 +21,7 @@ fn source<'f>(file: &'f Gguf, args: &ConversationArgs) -> Result<(PathBuf, Cow<'
         let source = chat::source(file.metadata(), name);
         source.map(|source| (file.path().to_owned(), Cow::Borrowed(source)))
     };
-    let of_model =
-        |error: chat::Error| CliError::InFile { path: file.path().to_owned(), error: Box::new(error.into()) };
+    let of_model = |error: chat::Error| CliError::in_file(file.path(), error);
     match args.chat_template.as_deref() {
         Some(name) if chat::names(file.metadata()).contains(&name) => in_model(Some(name)).map_err(of_model),
         Some(path) => Ok((path.into(), Cow::Owned(input::read(Path::new(path))?))),

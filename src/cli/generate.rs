@@ -69,29 +69,24 @@ impl Run<'_> {
         if let Some(reason) = session.ended() {
             self.report(&session, reason, ended, &mut answer)?;
         }
-        let interrupted = matches!(session.ended(), Some(Reason::Cancelled));
-        Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
+        Ok(Outcome::of(matches!(session.ended(), Some(Reason::Cancelled))))
     }
 
     fn prefill(&self, session: &mut Session<'_>, npy: Option<&mut NpyWriter>) -> Result<(), CliError> {
-        let kept = self.begin(session);
-        let bar = progress::prefill(self.prompt.len() - kept);
+        self.begin(session);
         let mut row = npy.map(|npy| |logits: &[f32]| npy.row(logits));
-        let sink = row.as_mut().map(|row| row as &mut LogitSink<'_>);
-        let result = session.prefill(self.prompt, |done| bar.set_position(done as u64), sink);
-        bar.finish_and_clear();
-        result?;
+        progress::prefill(session, self.prompt, row.as_mut().map(|row| row as &mut LogitSink<'_>))?;
         self.keep(session);
         Ok(())
     }
 
-    /// Takes what the cache has of the prompt, and returns how many tokens that are. A cache that is of no use is told about, and no failure.
-    fn begin(&self, session: &mut Session<'_>) -> usize {
-        let Some(path) = &self.args.cache else { return 0 };
-        session.restore(path, self.prompt).unwrap_or_else(|error| {
+    /// Takes what the cache has of the prompt. A cache that is of no use is told about, and no failure.
+    fn begin(&self, session: &mut Session<'_>) {
+        if let Some(path) = &self.args.cache
+            && let Err(error) = session.restore(path, self.prompt)
+        {
             message(&error.to_string());
-            0
-        })
+        }
     }
 
     /// Keeps the prompt for the next time, unless all of it came from there, or something else is there, which [`Run::begin`] has told. A disk that is full is told about, and no failure.
@@ -146,8 +141,7 @@ impl Run<'_> {
         let continuations = found.iter().map(search::one_of).collect();
         let ended = Ended { text: &best.text, tokens: &best.tokens, continuations };
         self.report(session, &best.reason, ended, answer)?;
-        let interrupted = found.iter().any(|continuation| continuation.reason == Reason::Cancelled);
-        Ok(if interrupted { Outcome::Interrupted } else { Outcome::Done })
+        Ok(Outcome::of(found.iter().any(|continuation| continuation.reason == Reason::Cancelled)))
     }
 
     fn report(
@@ -163,7 +157,7 @@ impl Run<'_> {
             self.stats(session, reason);
         }
         if self.args.output.json {
-            let object = Generation {
+            answer.json(&Generation {
                 text,
                 prompt_tokens: self.prompt,
                 tokens,
@@ -175,10 +169,7 @@ impl Run<'_> {
                 isa: cpu.kernels.isa().name(),
                 threads: session.decode_threads(),
                 prefill_threads: session.prefill_threads(),
-            };
-            let json =
-                serde_json::to_string(&object).map_err(|error| CliError::Failed(format!("json: {error}")))?;
-            answer.line(&json)?;
+            })?;
         }
         Ok(())
     }

@@ -41,9 +41,7 @@ impl Guard {
         if !self.no_mmap {
             return setup::open(args);
         }
-        setup::read(args, |header| {
-            self.before_loading(header, &setup::model(header)?, threads.decode.max(threads.prefill))
-        })
+        setup::read(args, |header| self.before_loading(header, &setup::model(header)?, threads.members()))
     }
 
     /// Before the tokenizer is built: refuses what could not run however short the prompt.
@@ -115,9 +113,7 @@ impl Guard {
         let of_length = |positions| footprint(extent.with_length(positions));
         self.decide(self.budget.check(&run, || self.budget.largest(positions, of_length)))?;
         self.warn_of_streaming(&run);
-        if self.lock {
-            message(&locked(model, self.budget.lockable(&run)));
-        }
+        self.lock(model, &run);
         Ok(run)
     }
 
@@ -149,10 +145,15 @@ impl Guard {
         let what = format!("{count} sequences of {positions} tokens together need");
         self.decide(self.refuse(&run, &what, hint))?;
         self.warn_of_streaming(&run);
-        if self.lock {
-            message(&locked(model, self.budget.lockable(&run)));
-        }
+        self.lock(model, &run);
         Ok((chosen, run))
+    }
+
+    /// Locks the weights in memory, if that is asked for, and says how far that went.
+    fn lock(&self, model: &Model, run: &Footprint) {
+        if self.lock {
+            message(&locked(model, self.budget.lockable(run)));
+        }
     }
 
     /// A footprint with the file where it will be.

@@ -1,5 +1,6 @@
 //! The JSON objects that scripts depend on.
 
+use super::CliError;
 use super::report::Usage;
 use serde::Serialize;
 use siskin::memory::Footprint;
@@ -7,6 +8,16 @@ use siskin::model::Plan;
 use siskin::session::Timing;
 use siskin::stop::Reason;
 use std::time::Duration;
+
+/// An object as text, in one line.
+pub fn text(object: &impl Serialize) -> Result<String, CliError> {
+    serde_json::to_string(object).map_err(|error| CliError::Failed(format!("json: {error}")))
+}
+
+/// Milliseconds, to the microsecond.
+pub fn ms(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}
 
 /// What `generate --json` prints.
 #[derive(Debug, Serialize)]
@@ -63,7 +74,6 @@ pub struct Times {
 impl Times {
     /// The times of a session, and how long it took until it could start.
     pub fn new(load: Duration, timing: Timing) -> Times {
-        let ms = |time: Duration| (time.as_secs_f64() * 1e6).round() / 1e3;
         Times {
             load_ms: ms(load),
             kept_tokens: timing.kept_tokens,

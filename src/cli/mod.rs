@@ -62,7 +62,7 @@ mod window_args;
 
 use args::{Cli, Command};
 use siskin::error::Kind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// How a command ended when it did not fail.
@@ -70,6 +70,12 @@ use std::process::ExitCode;
 enum Outcome {
     Done,
     Interrupted,
+}
+
+impl Outcome {
+    fn of(interrupted: bool) -> Outcome {
+        if interrupted { Outcome::Interrupted } else { Outcome::Done }
+    }
 }
 
 /// Bytes in which the command line is parsed and settings are read.
@@ -109,6 +115,11 @@ enum CliError {
 }
 
 impl CliError {
+    /// An error of the library about a file that its message does not name.
+    fn in_file(path: &Path, error: impl Into<siskin::Error>) -> CliError {
+        CliError::InFile { path: path.to_owned(), error: Box::new(error.into()) }
+    }
+
     fn exit_code(&self) -> u8 {
         match self {
             CliError::ClosedPipe => 0,

@@ -1,6 +1,7 @@
 //! Where text goes: the answer to stdout, everything else to stderr.
 
-use super::CliError;
+use super::{CliError, json};
+use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -24,6 +25,11 @@ impl Answer {
     pub fn line(&mut self, text: &str) -> Result<(), CliError> {
         self.print(text)?;
         self.print("\n")
+    }
+
+    /// Prints an object as JSON, in a line.
+    pub fn json(&mut self, object: &impl Serialize) -> Result<(), CliError> {
+        self.line(&json::text(object)?)
     }
 
     /// Writes bytes as they are, at once.

@@ -4,8 +4,7 @@ use super::args::Perplexity;
 use super::guard::Guard;
 use super::output::Answer;
 use super::setup::{self, Threads};
-use super::{CliError, Outcome, input};
-use indicatif::{ProgressBar, ProgressStyle};
+use super::{CliError, Outcome, input, progress};
 use serde::Serialize;
 use siskin::gguf::Gguf;
 use siskin::model::Model;
@@ -62,7 +61,7 @@ pub fn run(args: &Perplexity) -> Result<Outcome, CliError> {
         None => None,
     };
     let windows = windows(args, &tokenizer, &text, context)?;
-    let (mut score, bar) = (Score::default(), progress(windows.len()));
+    let (mut score, bar) = (Score::default(), progress::windows(windows.len()));
     for window in &windows {
         perplexity::score(&mut predictor, base.as_mut(), window, &mut score).map_err(usage)?;
         bar.inc(1);
@@ -107,12 +106,6 @@ fn predictor<'m>(
     Ok((Predictor::new(model, cpu, context, kv_type).map_err(usage)?, plan.owned()))
 }
 
-/// A bar on stderr, where that is a terminal.
-fn progress(windows: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos} of {len} windows, {eta} left, {msg}");
-    ProgressBar::new(windows as u64).with_style(style.expect("the template is valid"))
-}
-
 fn report(score: &Score, windows: usize, context: usize) -> Report {
     let (perplexity, error) = score.perplexity();
     let compared = (score.divergence.count > 0).then_some(score.divergence);
@@ -132,8 +125,7 @@ fn report(score: &Score, windows: usize, context: usize) -> Report {
 fn print(report: &Report, json: bool) -> Result<(), CliError> {
     let mut answer = Answer::new();
     if json {
-        let object = serde_json::to_string(report);
-        return answer.line(&object.map_err(|error| CliError::Failed(format!("json: {error}")))?);
+        return answer.json(report);
     }
     let Report { perplexity, error, tokens, windows, context, .. } = report;
     answer.line(&format!("perplexity {perplexity:.4} +- {error:.4}"))?;

@@ -4,8 +4,8 @@ use super::args::Quantize;
 use super::output::{self, Answer, message};
 use super::setup::{self, Threads};
 use super::signals::Signals;
-use super::{CliError, Outcome, report};
-use indicatif::{ProgressBar, ProgressStyle};
+use super::{CliError, Outcome, progress, report};
+use indicatif::ProgressBar;
 use serde::Serialize;
 use siskin::gguf::Gguf;
 use siskin::quantize::{Error, Plan};
@@ -37,7 +37,7 @@ pub fn run(args: &Quantize) -> Result<Outcome, CliError> {
     note_fallbacks(&plan);
     let topology = Topology::this_machine();
     let mut cpu = setup::cpu(&topology, Threads::new(&topology, args.threads, None)?)?;
-    let bar = progress(plan.bytes());
+    let bar = progress::bytes(plan.bytes());
     let outcome = plan.save(&args.output, &mut cpu.team, |bytes| advance(&bar, bytes, &cancelled));
     bar.finish_and_clear();
     match outcome {
@@ -51,12 +51,6 @@ pub fn run(args: &Quantize) -> Result<Outcome, CliError> {
 fn advance(bar: &ProgressBar, bytes: u64, cancelled: &AtomicBool) -> ControlFlow<()> {
     bar.inc(bytes);
     if cancelled.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-}
-
-/// A bar on stderr, where that is a terminal.
-fn progress(bytes: u64) -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {eta} left");
-    ProgressBar::new(bytes).with_style(style.expect("the template is valid"))
 }
 
 /// A line for each group of tensors whose rows do not fit the format that they should have had.
@@ -94,8 +88,7 @@ fn report(file: &Gguf, plan: &Plan<'_>, format: &'static str) -> Report {
 fn print(report: &Report, json: bool) -> Result<(), CliError> {
     let mut answer = Answer::new();
     if json {
-        let object = serde_json::to_string(report);
-        return answer.line(&object.map_err(|error| CliError::Failed(format!("json: {error}")))?);
+        return answer.json(report);
     }
     let (before, after) = (report::bytes(report.bytes_before), report::bytes(report.bytes));
     answer.line(&format!("size     {before} -> {after}, {:.2} bits a weight", report.bits_per_weight))?;

@@ -146,8 +146,7 @@ fn ranked<'a>(
 fn print(report: &Report<'_>, json: bool) -> Result<(), CliError> {
     let mut answer = Answer::new();
     if json {
-        let object = serde_json::to_string(report);
-        return answer.line(&object.map_err(|error| CliError::Failed(format!("json: {error}")))?);
+        return answer.json(report);
     }
     if let Some(choices) = &report.choices {
         answer.line(&format!("{:>10} {:>8}  continuation", "score", "share"))?;

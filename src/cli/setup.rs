@@ -78,16 +78,13 @@ fn locate(path: &Path) -> Result<PathBuf, CliError> {
 pub fn model(file: &Gguf) -> Result<Model, CliError> {
     Model::load(file).map_err(|error| match error {
         model::Error::Gguf(error) => error.into(),
-        error => CliError::InFile { path: file.path().to_owned(), error: Box::new(error.into()) },
+        error => CliError::in_file(file.path(), error),
     })
 }
 
 /// The tokenizer in a file.
 pub fn tokenizer(file: &Gguf) -> Result<Tokenizer, CliError> {
-    Tokenizer::from_metadata(file.metadata()).map_err(|error| {
-        let path = file.path().to_owned();
-        CliError::InFile { path, error: Box::new(error.into()) }
-    })
+    Tokenizer::from_metadata(file.metadata()).map_err(|error| CliError::in_file(file.path(), error))
 }
 
 /// Model and tokenizer of a file that is to be run. While the tokenizer loads, other threads map the weights' pages, which would
@@ -100,7 +97,7 @@ pub fn load(
 ) -> Result<(Model, Tokenizer), CliError> {
     let model = model(file)?;
     if let Some(guard) = guard {
-        guard.before_loading(file, &model, threads.decode.max(threads.prefill))?;
+        guard.before_loading(file, &model, threads.members())?;
     }
     let (loaded, failed) = (AtomicBool::new(false), AtomicBool::new(false));
     let wanted = || {
@@ -146,6 +143,11 @@ pub struct Threads {
 }
 
 impl Threads {
+    /// Members of a team that is large enough for both.
+    pub fn members(self) -> usize {
+        self.decode.max(self.prefill)
+    }
+
     /// A thread for each performance core.
     pub fn usual(topology: &Topology) -> Threads {
         let threads = topology.default_threads();
@@ -178,7 +180,7 @@ pub fn cpu(topology: &Topology, threads: Threads) -> Result<Cpu, CliError> {
         Ok(name) if !name.is_empty() => forced_kernels(&name)?,
         _ => Kernels::best(),
     };
-    let members = threads.decode.max(threads.prefill);
+    let members = threads.members();
     let cpus = topology.placement(members);
     let team = Team::on_cpus(members, cpus.as_deref()).map_err(siskin::Error::Threads)?;
     if let Some(cpus) = cpus

@@ -75,9 +75,7 @@ fn print(tokenizer: &Tokenizer, ids: &[u32], json: bool, answer: &mut Answer) ->
         .iter()
         .filter_map(|&id| tokenizer.token(id))
         .map(|token| String::from_utf8_lossy(token.bytes).into_owned());
-    let pieces = pieces.collect();
-    let object = serde_json::to_string(&Tokens { tokens: ids, pieces });
-    answer.line(&object.map_err(|error| CliError::Failed(format!("json: {error}")))?)
+    answer.json(&Tokens { tokens: ids, pieces: pieces.collect() })
 }
 
 fn spaced(ids: &[u32]) -> String {

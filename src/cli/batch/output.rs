@@ -1,8 +1,8 @@
 //! The file of results: a JSON object for each line of the input, in its order, each written whole and at once; and what is left of an earlier run.
 
-use super::super::CliError;
 use super::super::json::Stop;
 use super::super::output::Answer;
+use super::super::{CliError, json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -103,7 +103,7 @@ impl Output {
 
     /// Takes a line, and writes all whose turn has come.
     pub fn put(&mut self, line: &Line<'_>) -> Result<(), CliError> {
-        let text = serde_json::to_string(line).map_err(|error| CliError::Failed(format!("json: {error}")))?;
+        let text = json::text(line)?;
         self.failed += usize::from(matches!(line.result, Outcome::Failed { .. }));
         self.waiting.insert(line.index, text);
         while let Some(mut text) = self.waiting.remove(&self.next) {

@@ -88,8 +88,6 @@ fn greet(plan: &Plan) {
 
 /// How the last answer came about.
 struct Last {
-    /// Tokens of the prompt that were in the cache already.
-    kept: usize,
     timing: Timing,
     reason: Reason,
 }
@@ -106,9 +104,9 @@ struct Talk<'m> {
     totals: Timing,
     footprint: Footprint,
     stats: bool,
-    /// Whether it goes on when the context is full: then it is not kept for the next time but as messages.
     /// What to do when the conversation has become too long.
     more_room: &'static str,
+    /// Whether it goes on when the context is full: then only its messages are kept for the next time.
     windowed: bool,
 }
 
@@ -245,17 +243,14 @@ impl Talk<'_> {
                 hint: self.more_room,
             });
         }
-        let kept = self.session.resume(&prompt)?;
-        let bar = progress::prefill(prompt.len() - kept);
-        let read = self.session.prefill(&prompt, |done| bar.set_position(done as u64), None);
-        bar.finish_and_clear();
-        read?;
+        self.session.resume(&prompt)?;
+        progress::prefill(&mut self.session, &prompt, None)?;
         let (text, reason) = self.decode()?;
         self.answer.print("\n")?;
         self.note(&reason);
         let timing = self.session.timing();
         add(&mut self.totals, timing);
-        self.last = Some(Last { kept, timing, reason });
+        self.last = Some(Last { timing, reason });
         Ok(text)
     }
 
@@ -302,7 +297,8 @@ impl Talk<'_> {
     }
 
     fn tell_last(&self) {
-        if let Some(Last { kept, timing, reason }) = &self.last {
+        if let Some(Last { timing, reason }) = &self.last {
+            let kept = timing.kept_tokens;
             message(&format!("last answer: kept {kept} tokens, {}; {reason}", amounts(timing)));
         }
     }

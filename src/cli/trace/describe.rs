@@ -1,12 +1,11 @@
 //! What a trace says of its run as a whole: the model, the settings, the stages, and at the end the times.
 
 use super::capture::piece;
-use super::follow::ms;
 use super::record::{End, Method, Run, Sampling, Setting, StageMeans, Step, Times};
 use super::watch::Watch;
 use super::{Parts, Tracer, stages};
 use crate::cli::CliError;
-use crate::cli::json::Stop;
+use crate::cli::json::{Stop, ms};
 use siskin::model::StageTimes;
 use siskin::session::{Session, Timing};
 use siskin::stop::Reason;

@@ -3,18 +3,14 @@
 use super::capture::{Expected, Wanted, unexpected};
 use super::record::Step;
 use super::watch::{self, Watched};
+use crate::cli::json::ms;
 use crate::cli::{CliError, progress};
-use siskin::session::{LogitSink, Session};
+use siskin::session::Session;
 use siskin::stop::Reason;
 use siskin::tokenizer::{TokenId, Tokenizer};
 use std::io;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
-
-/// Milliseconds.
-pub fn ms(time: Duration) -> f64 {
-    (time.as_secs_f64() * 1e6).round() / 1e3
-}
 
 /// A step of which nothing is known but its token.
 fn step(position: usize, chosen: super::record::Chosen) -> Step {
@@ -71,22 +67,10 @@ impl Given<'_> {
             Ok(())
         };
         let is_wanted = self.from < self.tokens.len();
-        prefill(session, &self.tokens[..run], if is_wanted { Some(&mut sink) } else { None })?;
+        progress::prefill(session, &self.tokens[..run], if is_wanted { Some(&mut sink) } else { None })?;
         steps.iter_mut().for_each(|step| step.prompt = step.position < self.prompt);
         Ok((steps, recording))
     }
-}
-
-/// Runs a prompt, with a progress bar if it is long.
-fn prefill(
-    session: &mut Session<'_>,
-    tokens: &[TokenId],
-    sink: Option<&mut LogitSink<'_>>,
-) -> Result<(), CliError> {
-    let bar = progress::prefill(tokens.len());
-    let result = session.prefill(tokens, |done| bar.set_position(done as u64), sink);
-    bar.finish_and_clear();
-    Ok(result?)
 }
 
 /// What [`chosen`] found.

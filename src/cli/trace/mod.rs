@@ -104,11 +104,10 @@ impl<'a> Tracer<'a> {
         let end = self.show.end(&trace.run, &trace.end)?;
         self.answer.print(&end)?;
         if let Some(target) = target {
-            let page = page::page(&trace).map_err(|error| CliError::Failed(format!("json: {error}")))?;
-            target.put(&page, &mut self.answer)?;
+            target.put(&page::page(&trace)?, &mut self.answer)?;
         }
         let is_cancelled = trace.end.stop.reason == Reason::Cancelled.name();
-        Ok(if is_cancelled { Outcome::Interrupted } else { Outcome::Done })
+        Ok(Outcome::of(is_cancelled))
     }
 
     /// Tokens chosen one after the other.

@@ -2,6 +2,7 @@
 
 use super::record::{BeamNode, Continuation, Distribution, End, Filter, Piece, Rest, Run, Seen, Step, Trace};
 use super::scores::BETAS;
+use crate::cli::{CliError, json};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -85,8 +86,8 @@ impl Expected<'_> {
 }
 
 /// The page of a trace.
-pub fn page(trace: &Trace) -> Result<String, serde_json::Error> {
-    let data = embedded(&serde_json::to_string(&data(trace))?);
+pub fn page(trace: &Trace) -> Result<String, CliError> {
+    let data = embedded(&json::text(&data(trace))?);
     let parts = [("{{style}}", STYLE), ("{{data}}", &data), ("{{script}}", &SCRIPTS.join("\n"))];
     let (mut out, mut rest) = (String::new(), PAGE);
     for (place, part) in parts {

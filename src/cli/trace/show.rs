@@ -3,8 +3,8 @@
 use super::record::{BeamNode, Continuation, End, Run, Step};
 use super::table::{self, Look};
 use super::{beams, csv, target};
-use crate::cli::CliError;
 use crate::cli::trace_args::ShowArgs;
+use crate::cli::{CliError, json};
 use serde::Serialize;
 
 /// A form of output.
@@ -35,8 +35,7 @@ enum Line<'a> {
 
 impl Line<'_> {
     fn text(&self) -> Result<String, CliError> {
-        let text = serde_json::to_string(self);
-        text.map(|text| text + "\n").map_err(|error| CliError::Failed(format!("json: {error}")))
+        Ok(json::text(self)? + "\n")
     }
 }
 
