@@ -43,7 +43,7 @@ pub(crate) use check::{check_model, check_prompt, context, judge};
 pub use error::Error;
 pub use extent::Extent;
 pub use options::Options;
-pub(crate) use paths::{Hypothesis, Paths};
+pub(crate) use paths::{End, Hypothesis, Paths};
 pub(crate) use pieces::Pieces;
 pub use replace::replace;
 pub(crate) use samples::Sample;
@@ -150,7 +150,7 @@ impl<'m> Session<'m> {
         let context = context(model, options);
         check_prompt(prompt, model.weights().vocabulary(), context, options)?;
         let extent = Extent::of_prompt(model, options, prompt.len());
-        Session::allocate((model, tokenizer), cpu, extent, (context, prompt.len()), options)
+        Session::allocate(model, tokenizer, cpu, extent, context, prompt.len(), options)
     }
 
     /// A session for several prompts, each given to [`Session::resume`], with memory for `positions` tokens of prompt and answer
@@ -167,15 +167,17 @@ impl<'m> Session<'m> {
         options: &Options,
     ) -> Result<Self, Error> {
         let extent = Extent::of_conversation(model, options, positions);
-        Session::allocate((model, tokenizer), cpu, extent, (extent.positions, 0), options)
+        Session::allocate(model, tokenizer, cpu, extent, extent.positions, 0, options)
     }
 
-    /// A session of this extent, for a prompt of so many tokens in a context.
+    /// A session of this extent, with the stop conditions of a prompt of so many tokens in a context of `context`.
     fn allocate(
-        (model, tokenizer): (&'m Model, &'m Tokenizer),
+        model: &'m Model,
+        tokenizer: &'m Tokenizer,
         cpu: Cpu,
         extent: Extent,
-        (context, prompt_tokens): (usize, usize),
+        context: usize,
+        prompt_tokens: usize,
         options: &Options,
     ) -> Result<Self, Error> {
         Window::check(options, model)?;

@@ -39,7 +39,7 @@ pub use room::Room;
 use crate::machine;
 use crate::model::{Decoder, Model, Plan};
 use crate::ops::Cpu;
-use crate::session::{Error, Options, Pieces, Timing, check_model};
+use crate::session::{Error, Options, Pieces, Timing, check_model, context};
 use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 use slot::Slot;
@@ -56,6 +56,13 @@ pub struct Job {
     /// Length, stop conditions, choice of tokens. How keys and values are stored, how many threads there are and how many branches is the
     /// batch's own business; a window is left out; a grammar's memory is not part of the plan.
     pub options: Options,
+}
+
+impl Job {
+    /// Positions that it can come to: its prompt's and as many as it may generate, within the context.
+    fn positions(&self, model: &Model) -> usize {
+        self.prompt.len().saturating_add(self.options.max_tokens).min(context(model, &self.options))
+    }
 }
 
 /// A continuation that has come to its end.
@@ -188,7 +195,7 @@ impl<'m> Batch<'m> {
     /// is room for any.
     #[must_use]
     pub fn start(&mut self, index: usize, job: &Job) -> bool {
-        let positions = slot::positions(self.model, self.plan.branches.positions, job);
+        let positions = job.positions(self.model).min(self.plan.branches.positions);
         let free = self.slots.iter().position(Option::is_none);
         let Some(free) = free.filter(|_| positions <= self.decoder.free_to_share()) else { return false };
         match Slot::new(self.model, self.tokenizer, &self.plan, index, job) {

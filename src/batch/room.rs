@@ -63,8 +63,8 @@ impl Room {
     /// Positions of all sequences together: those of the longest jobs, as many as can be side by side, so that none has to wait for positions. If it is
     /// [narrow](Room::narrow), those of as many average jobs. In any case those of the longest job.
     pub fn shared(&self) -> usize {
-        let (count, add) =
-            (self.sequences.min(self.needs.len()), |sum: usize, n: &usize| sum.saturating_add(*n));
+        let count = self.sequences.min(self.needs.len());
+        let add = |sum: usize, n: &usize| sum.saturating_add(*n);
         let together = if self.narrow {
             let all = self.needs.iter().fold(0, add);
             all.saturating_mul(count).div_ceil(self.needs.len().max(1))
@@ -77,12 +77,12 @@ impl Room {
     }
 
     /// Makes room for a job: min(prompt + max tokens, context) positions. A job whose prompt is longer than the context, which cannot run, needs none.
-    pub fn extend(&mut self, model: &Model, Job { prompt, options }: &Job) {
-        let context = context(model, options);
-        if prompt.len() > context {
+    pub fn extend(&mut self, model: &Model, job: &Job) {
+        let Job { prompt, options } = job;
+        if prompt.len() > context(model, options) {
             return;
         }
-        let positions = prompt.len().saturating_add(options.max_tokens).min(context);
+        let positions = job.positions(model);
         self.positions = self.positions.max(positions);
         self.needs.push(positions);
         let vocabulary = model.weights().vocabulary();

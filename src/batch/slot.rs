@@ -8,11 +8,6 @@ use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 use std::ops::Range;
 
-/// Positions that a job can come to, where the longest has room for `room`: its prompt's and as many as it may generate.
-pub(super) fn positions(model: &Model, room: usize, Job { prompt, options }: &Job) -> usize {
-    prompt.len().saturating_add(options.max_tokens).min(context(model, options)).min(room)
-}
-
 /// A job at work.
 pub(super) struct Slot {
     index: usize,
@@ -38,18 +33,18 @@ impl Slot {
         index: usize,
         job: &Job,
     ) -> Result<Slot, Error> {
-        let (prompt, positions) = (&job.prompt, positions(model, plan.branches.positions, job));
+        let room = plan.branches.positions;
+        let (prompt, positions) = (&job.prompt, job.positions(model).min(room));
         // a window's text goes on without an end
         let options = &Options { window: None, ..job.options.clone() };
-        let (vocabulary, room) = (model.weights().vocabulary(), plan.branches.positions);
-        let context = context(model, options).min(room);
+        let (vocabulary, context) = (model.weights().vocabulary(), context(model, options).min(room));
         check_prompt(prompt, vocabulary, context, options)?;
         let judge = judge(options, context, prompt.len())?;
         let track = Track::new(judge, Allowed::new(tokenizer, vocabulary, options)?.0);
         let mut sampling = options.sampling.clone().within(positions);
         sampling.logprobs |= track.needs_logprob();
         let sampler = Sampler::new(sampling, vocabulary)?;
-        let sample = Sample::new(track, sampler.sequence(0), (prompt, positions - prompt.len()));
+        let sample = Sample::new(track, sampler.sequence(0), prompt, positions - prompt.len());
         Ok(Slot {
             index,
             sampler,
@@ -98,7 +93,7 @@ impl Slot {
         if self.done == self.prompt && self.sample.is_over() {
             return Ok(true);
         }
-        self.sample.choose((&mut self.sampler, pieces), logits, self.done)?;
+        self.sample.choose(&mut self.sampler, pieces, logits, self.done)?;
         Ok(self.sample.ended.is_some())
     }
 

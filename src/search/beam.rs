@@ -18,7 +18,7 @@ use super::score;
 use super::tree::Tree;
 use crate::sample;
 use crate::sample::best::{Best, Candidate};
-use crate::session::{Hypothesis, Paths};
+use crate::session::{End, Hypothesis, Paths};
 use crate::stop::Reason;
 use crate::tokenizer::TokenId;
 
@@ -162,7 +162,7 @@ impl<'l, L: Language> Search<'l, L> {
                 }
                 Some(ended) if rank < self.beams.count => {
                     self.tree.iter_mut().for_each(|tree| tree.end(candidate));
-                    self.finish((parent, Some(token)), (len, sum), ended);
+                    self.finish(self.paths.end(parent, Some(token)), len, sum, ended);
                 }
                 Some(_) => {}
             }
@@ -173,15 +173,9 @@ impl<'l, L: Language> Search<'l, L> {
         Ok(())
     }
 
-    /// Adds a hypothesis of `len` tokens, those of a sequence and a last one, if it is one of the best.
-    fn finish(
-        &mut self,
-        (sequence, last): (usize, Option<TokenId>),
-        (len, sum): (usize, f64),
-        (reason, bytes): (Reason, usize),
-    ) {
+    /// Adds a hypothesis of `len` tokens with the log-probability `sum`, if it is one of the best.
+    fn finish(&mut self, end: End, len: usize, sum: f64, (reason, bytes): (Reason, usize)) {
         let score = score(sum, len, self.beams.length_penalty);
-        let end = self.paths.end(sequence, last);
         let hypotheses = &mut self.paths.hypotheses;
         let at = hypotheses.partition_point(|better| better.score >= score);
         if at < self.beams.count {
@@ -205,8 +199,8 @@ impl<'l, L: Language> Search<'l, L> {
     /// What is running, sequences of `len` tokens, ends here.
     fn cancel(&mut self, len: usize) {
         for i in 0..self.paths.len() {
-            let bytes = self.language.text_bytes(i);
-            self.finish((i, None), (len, self.paths.sum(i)), (Reason::Cancelled, bytes));
+            let (end, sum) = (self.paths.end(i, None), self.paths.sum(i));
+            self.finish(end, len, sum, (Reason::Cancelled, self.language.text_bytes(i)));
         }
         self.tree.iter_mut().for_each(Tree::end_all);
     }

@@ -146,7 +146,7 @@ impl<'s, 'm> Branches<'s, 'm> {
     fn choose(&mut self, sequence: usize, sample: &mut Sample, position: usize) -> Result<(), Error> {
         let vocabulary = self.vocabulary();
         let logits = &self.logits[sequence * vocabulary..][..vocabulary];
-        self.session.choose_for(sample, &mut self.pieces, (logits, position))
+        self.session.choose_for(sample, &mut self.pieces, logits, position)
     }
 
     fn vocabulary(&self) -> usize {

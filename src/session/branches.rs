@@ -24,7 +24,7 @@ impl<'m> Session<'m> {
 
     /// Sample `index` of several, of which this is the track: the one that the options' seed + `index` gives.
     pub(crate) fn first_sample(&self, index: usize, track: Track) -> Sample {
-        Sample::new(track, self.sampler.sequence(index), (self.tokens(), self.room()))
+        Sample::new(track, self.sampler.sequence(index), self.tokens(), self.room())
     }
 
     /// Lets a sample choose a token by `logits` for `position`.
@@ -36,9 +36,10 @@ impl<'m> Session<'m> {
         &mut self,
         sample: &mut Sample,
         pieces: &mut Pieces<'_>,
-        (logits, position): (&[f32], usize),
+        logits: &[f32],
+        position: usize,
     ) -> Result<(), Error> {
-        sample.choose((&mut self.sampler, pieces), logits, position)
+        sample.choose(&mut self.sampler, pieces, logits, position)
     }
 
     /// Lets so many branches begin behind the prompt.

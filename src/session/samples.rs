@@ -19,8 +19,8 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
-    /// A sample of a prompt, with room for so many tokens more: what a session would generate whose sampler is as this sequence says.
-    pub fn new(track: Track, sequence: Sequence, (prompt, room): (&[TokenId], usize)) -> Sample {
+    /// A sample that goes on from a prompt, with room for so many tokens more: what a session with the seed of this sequence would generate.
+    pub fn new(track: Track, sequence: Sequence, prompt: &[TokenId], room: usize) -> Sample {
         let mut history = Vec::with_capacity(prompt.len() + room);
         history.extend_from_slice(prompt);
         Sample { sequence, track, history, prompt: prompt.len(), logprob: 0.0, ended: None }
@@ -55,7 +55,8 @@ impl Sample {
     /// If the logits are no numbers, or the grammar allows nothing.
     pub fn choose(
         &mut self,
-        (sampler, pieces): (&mut Sampler, &mut Pieces<'_>),
+        sampler: &mut Sampler,
+        pieces: &mut Pieces<'_>,
         logits: &[f32],
         position: usize,
     ) -> Result<(), Error> {
