@@ -3,18 +3,20 @@
 //! A cache holds one sequence, its *trunk*. After it, the trunk can have *branches*: sequences that begin with all of the trunk and go on in tails of
 //! their own. What the trunk holds is there once, however many branches read it. Its first positions may lie in a file (`prefix.rs`).
 
+mod layer;
 mod prefix;
 mod stored;
 #[cfg(test)]
 mod tests;
 
+pub use layer::Slots;
 pub use prefix::Shared;
 pub(super) use stored::StoredRows;
 
-use super::branches::TailCopy;
 use super::extents::Extents;
 use super::shape::{BranchShape, KvType, LayerShape, Shape};
 use super::{Branches, Ring};
+use layer::{Area, Layer, Place};
 use prefix::Prefix;
 use siskin_simd::Kernels;
 use std::ops::Range;
@@ -27,61 +29,6 @@ pub enum Sequence {
     Trunk,
     /// One that goes on from it.
     Branch(usize),
-}
-
-/// One layer of a cache: where its bytes begin, and which slot holds which position.
-#[derive(Debug)]
-struct Layer {
-    shape: LayerShape,
-    /// The trunk's.
-    ring: Ring,
-    trunk: Area,
-    /// Its rows in the file that has the prefix, if there is one; the first of them is of this position.
-    mapped: (Area, usize),
-    /// Of all tails together.
-    tails: Area,
-    /// Which positions of it are whose.
-    extents: Extents,
-    /// Its floats of [`Cache::states`], for the trunk and then for each tail.
-    states: Range<usize>,
-}
-
-/// Whose bytes they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Place {
-    /// The cache's own.
-    #[default]
-    Owned,
-    /// Those of the file that has the prefix.
-    Mapped,
-}
-
-/// Bytes of a layer: `streams x kv_heads x capacity` rows.
-#[derive(Clone, Copy, Debug, Default)]
-struct Area {
-    place: Place,
-    start: usize,
-    capacity: usize,
-    bytes: usize,
-}
-
-/// Neighbouring slots of a layer that hold neighbouring positions.
-#[derive(Clone, Debug)]
-pub struct Slots {
-    area: Area,
-    range: Range<usize>,
-}
-
-impl Slots {
-    /// Positions held.
-    pub fn len(&self) -> usize {
-        self.range.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.range.is_empty()
-    }
 }
 
 /// Keys and values, layer by layer: `[layers][streams][kv_heads][capacity][head_dim]`, so that what one head attends to
@@ -107,27 +54,10 @@ impl Cache {
     pub fn new(shape: &Shape) -> Option<Cache> {
         shape.bytes()?;
         let BranchShape { count, positions, shared, .. } = shape.branches;
-        let (mut bytes, mut floats) = (0usize, 0usize);
-        let mut area = |layer: &LayerShape, capacity: usize| {
-            let area =
-                Area { place: Place::Owned, start: bytes, capacity, bytes: layer.rows_bytes(capacity)? };
-            bytes = bytes.checked_add(area.bytes)?;
-            Some(area)
-        };
+        let (mut bytes, mut floats) = (0, 0);
         let mut layers = Vec::with_capacity(shape.layers.len());
         for layer in &shape.layers {
-            let trunk =
-                area(layer, layer.capacity).filter(|area| area.bytes > 0 && layer.sinks < area.capacity)?;
-            let tails = area(layer, layer.tails_capacity(shape.branches)?)?;
-            let extents = match shared {
-                0 => Extents::equal(count, layer.tail_capacity(shape.branches)),
-                _ => Extents::shared(count, tails.capacity),
-            };
-            let states = floats..floats.checked_add(layer.state.checked_mul(1 + count)?)?;
-            floats = states.end;
-            let ring = Ring::new(layer.capacity, layer.sinks);
-            let mapped = Default::default();
-            layers.push(Layer { shape: *layer, ring, trunk, mapped, tails, extents, states });
+            layers.push(Layer::new(*layer, shape.branches, (&mut bytes, &mut floats))?);
         }
         let (data, states) = (vec![0; bytes], vec![0.0; floats]);
         let branches = Branches::new(count, positions);
@@ -401,67 +331,5 @@ impl Cache {
             _ => (layer.trunk, layer.ring.slot(position)),
         };
         Slots { area, range: slot..slot + 1 }
-    }
-}
-
-impl Layer {
-    /// The bytes of a run of slots of a head's stream.
-    fn rows(&self, stream: usize, head: usize, slots: &Slots) -> Range<usize> {
-        let Slots { area, range } = slots;
-        let row_bytes = self.row_bytes();
-        let start = area.start + (stream * self.shape.kv_heads + head) * area.capacity * row_bytes;
-        start + range.start * row_bytes..start + range.end * row_bytes
-    }
-
-    fn row_bytes(&self) -> usize {
-        let format = self.shape.kv_type.format();
-        self.shape.head_dim / format.block_len() * format.block_bytes()
-    }
-
-    fn tail_area(&self, tail: usize) -> Area {
-        let (part, bytes) = (self.extents.part(tail), self.position_bytes());
-        let (start, capacity) = (self.tails.start + part.start * bytes, part.len());
-        Area { place: Place::Owned, start, capacity, bytes: capacity * bytes }
-    }
-
-    /// Bytes of one position.
-    fn position_bytes(&self) -> usize {
-        self.shape.streams * self.shape.kv_heads * self.row_bytes()
-    }
-
-    /// Gives a tail so many positions, and moves what other tails hold out of the way.
-    fn give(&mut self, tail: usize, positions: usize, data: &mut [u8]) {
-        let (start, bytes) = (self.tails.start, self.position_bytes());
-        self.extents.give(tail, positions, |from, to| {
-            data.copy_within(start + from.start * bytes..start + from.end * bytes, start + to * bytes);
-        });
-    }
-
-    /// The floats of the trunk's state, or of a tail's.
-    fn state(&self, tail: Option<usize>) -> Range<usize> {
-        let start = self.states.start + tail.map_or(0, |tail| 1 + tail) * self.shape.state;
-        start..start + self.shape.state
-    }
-
-    /// Copies the positions that are still held of those that differ.
-    fn copy_tail(&self, TailCopy { from, to, kept, len }: TailCopy, data: &mut [u8]) {
-        let (from, to) = (self.tail_area(from), self.tail_area(to));
-        for range in Ring::spans_between(from.capacity, kept, len) {
-            for stream in 0..self.shape.streams {
-                for head in 0..self.shape.kv_heads {
-                    let rows = |area| self.rows(stream, head, &Slots { area, range: range.clone() });
-                    data.copy_within(rows(from), rows(to).start);
-                }
-            }
-        }
-    }
-
-    /// Whether everything that a token at position `end` sees is still held.
-    fn can_go_on_at(&self, end: usize) -> bool {
-        if self.shape.state > 0 {
-            return end == 0;
-        }
-        let oldest = self.shape.window.map_or(0, |window| (end + 1).saturating_sub(window));
-        oldest >= end || self.ring.start() <= oldest
     }
 }
