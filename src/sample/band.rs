@@ -1,7 +1,7 @@
 //! A range of the rank order: what filters leave where that is too much for a list. Called by the source only.
 
 use super::blocks::BLOCK;
-use super::candidates::Entry;
+use super::rank::Entry;
 
 /// Tokens between two of them, in rank order. Of logits that equal one at an end, those with a token id up to that end's are in it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,17 +21,16 @@ impl Band {
 
     /// What is in both.
     pub(super) fn and(self, other: Band) -> Band {
-        let first = match self.first.logit == other.first.logit {
-            true => Entry { token: self.first.token.min(other.first.token), ..self.first },
-            false if self.first.logit < other.first.logit => self.first,
-            false => other.first,
+        // of two borders at the same logit, fewer tokens are within the one with the lower id
+        let inner = |a: Entry, b: Entry, is_inner: bool| match a.logit == b.logit {
+            true => Entry { token: a.token.min(b.token), ..a },
+            false if is_inner => a,
+            false => b,
         };
-        let last = match self.last.logit == other.last.logit {
-            true => Entry { token: self.last.token.min(other.last.token), ..self.last },
-            false if self.last.logit > other.last.logit => self.last,
-            false => other.last,
-        };
-        Band { first, last }
+        Band {
+            first: inner(self.first, other.first, self.first.logit < other.first.logit),
+            last: inner(self.last, other.last, self.last.logit > other.last.logit),
+        }
     }
 
     pub(super) fn contains(&self, Entry { token, logit }: Entry) -> bool {

@@ -1,5 +1,6 @@
 //! The best of many numbers that come row by row, without sorting them; for beam search.
 
+use super::token_set::contains;
 use super::{Error, log_sum_exp};
 use std::cmp::Ordering;
 
@@ -65,12 +66,7 @@ impl Best {
         (logits, allowed): (&[f32], Option<&[u32]>),
         position: usize,
     ) -> Result<(), Error> {
-        let is_allowed = |token: u32| {
-            let contains = |words: &[u32]| {
-                words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
-            };
-            allowed.is_none_or(contains)
-        };
+        let is_allowed = |token: u32| allowed.is_none_or(|words| contains(words, token));
         let normalizer = log_sum_exp(logits, position as u64)?;
         for (token, &logit) in logits.iter().enumerate() {
             let logprob = f64::from(logit) - normalizer;

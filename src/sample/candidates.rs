@@ -1,66 +1,27 @@
 //! The tokens still in the running at one position; filters remove some. Called by the sampler and its filters.
 //!
-//! Candidates stand in *rank order* conceptually (higher logit first; of equal logits, the lower token id), but
-//! the list is never sorted: what is asked for is always a prefix of an order ("the best 40", "the best
-//! that hold 95 % of the mass"), and partial selection finds a prefix in linear time.
+//! Candidates stand in rank order (`rank.rs`) conceptually, but the list is never sorted: what is asked for is always a prefix of an order ("the best
+//! 40", "the best that hold 95 % of the mass"), and partial selection finds a prefix in linear time.
 //!
 //! There is no list either, as long as every token of the vocabulary is in the running: then the [`Source`] is looked at, and the first
 //! filter that removes tokens collects what can survive it. If that is too much for a list, the source is narrowed to it instead, and is still the whole.
 
 use super::band::Band;
-use super::blocks::{BLOCK, Blocks};
+use super::blocks::Blocks;
 use super::edits::{Touched, changed};
-use super::histogram::{Bins, Scale, reach};
+use super::histogram::{Histogram, Scale};
+use super::rank::{Entry, rank};
 use super::softmax::{Moments, Weights};
 use super::source::{Ranges, Source, Test};
 use std::ops::Range;
 
-/// How far below the peak those are that bins are made for, in units of the temperature: of 150,000 all that are further weigh 7 times as much as the peak at most.
+/// Bins are made where many logits lie at most this far below the peak, in units of the temperature. The others, if they are 150,000, weigh at most 7 times as
+/// much as the peak.
 const NEAR: f64 = 10.0;
 /// How many there must be: fewer are found sooner without bins.
 const MANY: usize = 256;
 /// From how many on a list takes longer than another look at the whole vocabulary.
 const LONG: usize = 16_384;
-
-/// A token and its logit, before it is divided by the temperature.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Entry {
-    pub(super) token: u32,
-    pub(super) logit: f32,
-}
-
-/// Sorts candidates into rank order: the likelier first, and of equally likely ones the lower token id.
-///
-/// One integer, so that partial selection compares without branches.
-pub(super) fn rank(entry: &Entry) -> u64 {
-    u64::from(!ascending(entry.logit)) << 32 | u64::from(entry.token)
-}
-
-/// A number that is the higher, the higher the logit.
-///
-/// The bits of an f32 order like a signed magnitude: flipping all of a negative one, or the sign of a positive one, makes them order like an
-/// unsigned number. Adding 0.0 makes the two zeros equal.
-fn ascending(logit: f32) -> u32 {
-    let bits = (logit + 0.0).to_bits();
-    if bits >> 31 == 1 { !bits } else { bits | 1 << 31 }
-}
-
-/// The largest logit, up to +inf, that is not `above` something; all that is higher must be above it too. -inf if there is none.
-pub(super) fn largest_not(above: impl Fn(f32) -> bool) -> f32 {
-    let logit_of =
-        |number: u32| f32::from_bits(if number >> 31 == 1 { number & !(1 << 31) } else { !number });
-    let (mut low, mut high) = (ascending(f32::NEG_INFINITY), ascending(f32::INFINITY) + 1);
-    while high - low > 1 {
-        let middle = low + (high - low) / 2;
-        if above(logit_of(middle)) { high = middle } else { low = middle }
-    }
-    logit_of(low)
-}
-
-/// The token of a rank.
-pub(super) fn token_of(rank: u64) -> u32 {
-    rank as u32
-}
 
 /// The candidates of one position, and the distribution they are part of.
 #[derive(Debug)]
@@ -169,9 +130,11 @@ impl Candidates {
     }
 
     /// What the distribution weighs, and what each bin.
-    pub(super) fn total_by_bin(&self, source: &Source<'_>, scale: Scale) -> (f64, Bins) {
+    pub(super) fn total_by_bin(&self, source: &Source<'_>, scale: Scale) -> (f64, Histogram) {
+        if !self.whole {
+            return self.weights.sum_by_bin(self.list.as_slice(), scale);
+        }
         match source.narrowed() {
-            _ if !self.whole => self.weights.sum_by_bin(self.list.as_slice(), scale),
             Some(narrowed) => self.weights.sum_by_bin(&narrowed, scale),
             None => self.weights.sum_by_bin(source, scale),
         }
@@ -181,11 +144,11 @@ impl Candidates {
     pub(super) fn border(
         &mut self,
         source: &Source<'_>,
-        (scale, bins): (Scale, &Bins),
+        histogram: &Histogram,
         target: f64,
     ) -> Option<Entry> {
-        let (bin, above) = reach(bins, target)?;
-        self.list_bins(source, scale, [bin..bin + 1, 0..0]);
+        let (bin, above) = histogram.reach(target)?;
+        self.list_bins(source, histogram, [bin..bin + 1, 0..0]);
         let n = self.select_mass(target - above, rank);
         self.take(n)
     }
@@ -198,8 +161,8 @@ impl Candidates {
     }
 
     /// Lists the logits in some bins.
-    pub(super) fn list_bins(&mut self, source: &Source<'_>, scale: Scale, bins: [Range<usize>; 2]) {
-        let ranges = Ranges(bins.map(|bins| scale.logits(bins)));
+    pub(super) fn list_bins(&mut self, source: &Source<'_>, histogram: &Histogram, bins: [Range<usize>; 2]) {
+        let ranges = Ranges(bins.map(|bins| histogram.logits(bins)));
         if self.whole {
             source.for_each_in(ranges, |entry| self.list.push(entry));
         } else {
@@ -322,21 +285,6 @@ impl Candidates {
         }
         self.list.retain(|entry| entry.logit > f32::NEG_INFINITY);
         self.settle();
-    }
-}
-
-impl Blocks for [Entry] {
-    #[inline(always)]
-    fn blocks(&self) -> usize {
-        self.len().div_ceil(BLOCK)
-    }
-
-    #[inline(always)]
-    fn block(&self, index: usize) -> [f32; BLOCK] {
-        let mut block = [f32::NEG_INFINITY; BLOCK];
-        let entries = self.get(index * BLOCK..).unwrap_or_default();
-        block.iter_mut().zip(entries).for_each(|(to, entry)| *to = entry.logit);
-        block
     }
 }
 

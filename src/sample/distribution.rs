@@ -2,7 +2,8 @@
 //! probabilities; the sampler does not, and so never pays for the sum over the whole vocabulary.
 
 use super::blocks::Blocks;
-use super::softmax::{Weights, ln};
+use super::elementary::ln;
+use super::softmax::Weights;
 use super::{Error, scan};
 
 /// `ln(sum of e^logit)`, which a logit less is the natural logarithm of a token's probability.

@@ -1,7 +1,7 @@
 //! Logits that bias and penalties changed: a few, kept beside the model's own, which nobody writes to. Called by the sampler only.
 
-use super::candidates::Entry;
 use super::options::Options;
+use super::rank::Entry;
 use super::step::Step;
 
 /// The tokens that a step touches, with an amount for each (a count, a length, a bias), and the room to find them.

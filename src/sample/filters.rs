@@ -6,11 +6,13 @@
 
 use super::band::Band;
 use super::blocks::{Blocks, Term, one_if_finite};
-use super::candidates::{Candidates, Entry, largest_not, rank, token_of};
+use super::candidates::Candidates;
 use super::edits::Touched;
-use super::histogram::{Scale, reach_around};
+use super::elementary::{exp, ln};
+use super::histogram::Scale;
 use super::options::Dynamic;
-use super::softmax::{Moments, Weights, exp, ln};
+use super::rank::{Entry, largest_not, rank, token_of};
+use super::softmax::{Moments, Weights};
 use super::source::Source;
 
 /// top-n-sigma: those with `x_i >= max x - n * sigma`, where sigma is the standard deviation of all finite logits.
@@ -64,7 +66,7 @@ pub(super) fn typical(candidates: &mut Candidates, source: &mut Source<'_>, p: f
         return;
     }
     // `-ln p_i - H` is `mean - exponent_i`: the logarithm of the total cancels out.
-    let Moments { total, mean, .. } = candidates.moments(source);
+    let Moments { total, mean } = candidates.moments(source);
     let weights = candidates.weights;
     let off = |logit: f32| (mean - weights.exponent(logit)).abs();
     // All in the best `p` of the mass are at most this far off, so that whoever is further is not needed.
@@ -90,12 +92,12 @@ pub(super) fn typical_of_many(
     scale: Scale,
 ) -> bool {
     let weights = candidates.weights;
-    let (Moments { total, mean, .. }, bins) = weights.moments_by_bin(source, scale);
+    let (Moments { total, mean }, histogram) = weights.moments_by_bin(source, scale);
     let off = |logit: f32| (mean - weights.exponent(logit)).abs();
-    let place = scale.bins(-mean * weights.temperature());
-    let Some((inner, outer)) = reach_around(&bins, place, p * total) else { return false };
-    candidates.list_bins(source, scale, [outer.start..inner.start, inner.end..outer.end]);
-    let missing = p * total - bins[inner].iter().sum::<f64>();
+    let around = histogram.reach_around(-mean * weights.temperature(), p * total);
+    let Some((inner, outer)) = around else { return false };
+    candidates.list_bins(source, &histogram, [outer.start..inner.start, inner.end..outer.end]);
+    let missing = p * total - histogram.mass(inner);
     let n = candidates.select_mass(missing, |entry| (off(entry.logit).to_bits(), rank(entry)));
     let Some(last) = candidates.take(n) else { return false };
     let is_above = |logit: f32| weights.exponent(logit) > mean;
@@ -134,8 +136,8 @@ pub(super) fn top_p_of_many(
     (p, useless): (f64, f32),
     scale: Scale,
 ) -> bool {
-    let (total, bins) = candidates.total_by_bin(source, scale);
-    let Some(last) = candidates.border(source, (scale, &bins), p * total) else { return false };
+    let (total, histogram) = candidates.total_by_bin(source, scale);
+    let Some(last) = candidates.border(source, &histogram, p * total) else { return false };
     candidates.narrow(source, Band { last, ..Band::ALL }, useless);
     true
 }
@@ -258,7 +260,7 @@ pub(super) fn draw_of_many(
     u: f64,
     scale: Scale,
 ) -> Option<(Entry, f64)> {
-    let (total, bins) = candidates.total_by_bin(source, scale);
-    let entry = candidates.border(source, (scale, &bins), u * total)?;
+    let (total, histogram) = candidates.total_by_bin(source, scale);
+    let entry = candidates.border(source, &histogram, u * total)?;
     Some((entry, candidates.weights.of(entry.logit) / total))
 }

@@ -1,14 +1,14 @@
-//! Weights by logit: how much each of many narrow ranges of logits weighs, from one pass over all of them. Called by candidates and filters.
+//! A histogram of weights by logit: what each of many narrow ranges of logits, the bins, weighs. Called by candidates and filters.
 //!
-//! Where probability is spread over many tokens, this tells within which few of them a border lies, and what the others weigh exactly.
+//! Where probability is spread over many tokens, one pass over all of them tells within which few a border lies, and what the others weigh exactly.
 
 use super::blocks::{BLOCK, Blocks, Term};
-use super::candidates::largest_not;
+use super::rank::largest_not;
 use siskin_simd::{Work, widest};
 use std::ops::Range;
 
-/// How many ranges there are.
-pub(super) const BINS: usize = 256;
+/// How many bins there are.
+const BINS: usize = 256;
 
 /// Running sums of each bin, so that one logit need not wait for the one before where they are in the same bin.
 const LANES: usize = 4;
@@ -17,7 +17,7 @@ const LANES: usize = 4;
 const LANE: usize = BINS + 8;
 
 /// What each bin weighs, that of the highest logits first.
-pub(super) type Bins = [f64; BINS];
+type Bins = [f64; BINS];
 
 /// Which logit is in which bin.
 #[derive(Debug, Clone, Copy)]
@@ -42,68 +42,81 @@ impl Scale {
         let distance = if distance < LAST { distance } else { LAST };
         (distance + ROUND).to_bits() as u8
     }
-
-    /// How many bins below the peak a logit is that lies `distance` below it.
-    pub(super) fn bins(self, distance: f64) -> f64 {
-        distance * f64::from(self.density)
-    }
-
-    /// The logits of some bins: those above the first number, up to the second.
-    pub(super) fn logits(self, bins: Range<usize>) -> (f32, f32) {
-        let lower_end = |bin: usize| match bin {
-            0 => f32::INFINITY,
-            BINS.. => f32::NEG_INFINITY,
-            _ => largest_not(|logit| logit > self.peak || usize::from(self.bin(logit)) < bin),
-        };
-        (lower_end(bins.end), lower_end(bins.start))
-    }
 }
 
 const LAST: f32 = (BINS - 1) as f32;
 
-/// The first bin with which the mass reaches `target`, and the mass before it.
-pub(super) fn reach(bins: &Bins, target: f64) -> Option<(usize, f64)> {
-    let mut above = 0.0;
-    for (bin, mass) in bins.iter().enumerate() {
-        if above + mass >= target {
-            return Some((bin, above));
-        }
-        above += mass;
-    }
-    None
-}
-
-/// Which bins certainly are among those nearest to a place, up to a mass of `target`, and which may be.
-pub(super) fn reach_around(bins: &Bins, place: f64, target: f64) -> Option<(Range<usize>, Range<usize>)> {
-    let distance = |bin: usize| (bin as f64 - place).abs();
-    let start = (place.round() as usize).min(BINS - 1);
-    let (mut last, mut around, mut mass) = (start, start..start + 1, bins[start]);
-    while mass < target && around.end < BINS {
-        let is_higher = around.start > 0 && distance(around.start - 1) <= distance(around.end);
-        last = if is_higher { around.start - 1 } else { around.end };
-        around = around.start.min(last)..around.end.max(last + 1);
-        mass += bins[last];
-    }
-    // A logit is up to half a bin nearer or further than the middle of its bin, and the border up to half a bin off the middle of the last one; the rest
-    // covers rounding.
-    let within = |reach: f64| {
-        let (first, end) = ((place - reach).ceil() as usize, (place + reach).floor() as usize + 1);
-        if reach < 0.0 || first >= end { start..start } else { first..end.min(BINS) }
-    };
-    // Logits in the last bin may be as far away as they like.
-    let is_known = around.end < BINS && mass >= target;
-    is_known.then(|| (within(distance(last) - 1.01), within(distance(last) + 1.01)))
-}
-
-/// The sums of `term`'s values over all logits, and what the first of them, the weight, comes to in each bin. The sum of the weights is that of the bins.
-pub(super) fn sums_by_bin<const N: usize>(
-    blocks: &(impl Blocks + ?Sized),
-    term: impl Term<N>,
+/// What each bin of a scale weighs.
+#[derive(Debug)]
+pub(super) struct Histogram {
     scale: Scale,
-) -> ([f64; N], Bins) {
-    match blocks.plain() {
-        Some(logits) => widest(Spread { blocks: logits, term, scale }),
-        None => widest(Spread { blocks, term, scale }),
+    bins: Bins,
+}
+
+impl Histogram {
+    /// The sums of `term`'s values over all logits, and what the first of them, the weight, comes to in each bin. The sum of the weights is that of the
+    /// bins.
+    pub(super) fn with_sums<const N: usize>(
+        blocks: &(impl Blocks + ?Sized),
+        term: impl Term<N>,
+        scale: Scale,
+    ) -> ([f64; N], Histogram) {
+        let (sums, bins) = match blocks.plain() {
+            Some(logits) => widest(Spread { blocks: logits, term, scale }),
+            None => widest(Spread { blocks, term, scale }),
+        };
+        (sums, Histogram { scale, bins })
+    }
+
+    /// What some bins weigh.
+    pub(super) fn mass(&self, bins: Range<usize>) -> f64 {
+        self.bins[bins].iter().sum()
+    }
+
+    /// The logits of some bins: those above the first number, up to the second.
+    pub(super) fn logits(&self, bins: Range<usize>) -> (f32, f32) {
+        let Scale { peak, .. } = self.scale;
+        let lower_end = |bin: usize| match bin {
+            0 => f32::INFINITY,
+            BINS.. => f32::NEG_INFINITY,
+            _ => largest_not(|logit| logit > peak || usize::from(self.scale.bin(logit)) < bin),
+        };
+        (lower_end(bins.end), lower_end(bins.start))
+    }
+
+    /// The first bin with which the mass reaches `target`, and the mass before it.
+    pub(super) fn reach(&self, target: f64) -> Option<(usize, f64)> {
+        let mut above = 0.0;
+        for (bin, mass) in self.bins.iter().enumerate() {
+            if above + mass >= target {
+                return Some((bin, above));
+            }
+            above += mass;
+        }
+        None
+    }
+
+    /// Which bins certainly are among those nearest to the logit that lies `below` the peak, up to a mass of `target`, and which may be.
+    pub(super) fn reach_around(&self, below: f64, target: f64) -> Option<(Range<usize>, Range<usize>)> {
+        let place = below * f64::from(self.scale.density);
+        let distance = |bin: usize| (bin as f64 - place).abs();
+        let start = (place.round() as usize).min(BINS - 1);
+        let (mut last, mut around, mut mass) = (start, start..start + 1, self.bins[start]);
+        while mass < target && around.end < BINS {
+            let is_higher = around.start > 0 && distance(around.start - 1) <= distance(around.end);
+            last = if is_higher { around.start - 1 } else { around.end };
+            around = around.start.min(last)..around.end.max(last + 1);
+            mass += self.bins[last];
+        }
+        // A logit is up to half a bin nearer or further than the middle of its bin, and the border up to half a bin off the middle of the last one; the rest
+        // covers rounding.
+        let within = |reach: f64| {
+            let (first, end) = ((place - reach).ceil() as usize, (place + reach).floor() as usize + 1);
+            if reach < 0.0 || first >= end { start..start } else { first..end.min(BINS) }
+        };
+        // Logits in the last bin may be as far away as they like.
+        let is_known = around.end < BINS && mass >= target;
+        is_known.then(|| (within(distance(last) - 1.01), within(distance(last) + 1.01)))
     }
 }
 

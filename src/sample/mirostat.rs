@@ -4,10 +4,11 @@
 //! perplexity", 2020, arXiv:2007.14966. Surprise is `-log2 p`. The limit `mu` begins at `2 tau`; after each draw it becomes
 //! `mu - eta * (surprise - tau)`, with the surprise of the token among the candidates that it was drawn from.
 
-use super::candidates::{Candidates, rank};
+use super::candidates::Candidates;
+use super::elementary::{exp, ln};
 use super::filters;
 use super::options::{Mirostat, MirostatVersion};
-use super::softmax::{exp, ln};
+use super::rank::rank;
 use super::source::Source;
 use std::f64::consts::{LN_2, LOG2_E};
 

@@ -1,8 +1,8 @@
-//! The knobs of the sampler, and which values make sense. Plain data; what they do stands where it is done.
+//! The knobs of the sampler: plain data. What they do stands where it is done, which values make sense in `check.rs`.
 
-use super::Error;
-use super::candidates::{Candidates, Entry};
+use super::candidates::Candidates;
 use super::edits::Edits;
+use super::rank::Entry;
 use super::step::{Chain, Step};
 
 /// How to choose: the chain and the settings of its steps. The default is greedy, with every filter off and seed 0.
@@ -208,97 +208,4 @@ impl Options {
             _ => vocab,
         }
     }
-
-    /// # Errors
-    /// When a setting is out of its range.
-    pub(super) fn check(&self, vocab: usize) -> Result<(), Error> {
-        self.check_filters()?;
-        self.check_edits(vocab)?;
-        let positive = |name, found: f32, hint| {
-            require(found > 0.0 && finite(found), name, found, "a finite number above 0", hint)
-        };
-        if let Some(Mirostat { tau, eta, .. }) = self.mirostat {
-            positive("mirostat tau", tau, "Try 5")?;
-            positive("mirostat eta", eta, "Try 0.1")?;
-        }
-        positive("dynamic temperature exponent", self.dynamic.exponent, "Try 1")
-    }
-
-    fn check_filters(&self) -> Result<(), Error> {
-        let Options { temperature, top_p, min_p, typical, top_n_sigma, .. } = *self;
-        if !(temperature >= 0.0 && finite(temperature)) {
-            return Err(Error::Temperature { found: temperature });
-        }
-        if !(top_p > 0.0 && top_p <= 1.0) {
-            return Err(Error::TopP { found: top_p });
-        }
-        if !(0.0..1.0).contains(&min_p) {
-            return Err(Error::MinP { found: min_p });
-        }
-        let not_negative = "a finite number of at least 0";
-        let in_range = typical > 0.0 && typical <= 1.0;
-        require(
-            in_range,
-            "typical",
-            typical,
-            "a number above 0 and at most 1",
-            "Try 0.95, or 1 to turn it off",
-        )?;
-        let in_range = top_n_sigma >= 0.0 && finite(top_n_sigma);
-        require(in_range, "top-n-sigma", top_n_sigma, not_negative, "Try 1, or 0 to turn it off")?;
-        let (chance, threshold, range) = (self.xtc.probability, self.xtc.threshold, self.dynamic.range);
-        let in_range = (0.0..=1.0).contains(&chance);
-        require(in_range, "xtc probability", chance, "a number from 0 to 1", "Try 0.5, or 0 to turn it off")?;
-        let in_range = threshold > 0.0 && threshold <= 1.0;
-        require(in_range, "xtc threshold", threshold, "a number above 0 and at most 1", "Try 0.1")?;
-        let in_range = range >= 0.0 && finite(range);
-        require(in_range, "dynamic temperature range", range, not_negative, "Try 0.5, or 0 to turn it off")
-    }
-
-    fn check_edits(&self, vocab: usize) -> Result<(), Error> {
-        for &(token, found) in &self.logit_bias {
-            if token as usize >= vocab {
-                return Err(Error::BiasToken { token, tokens: vocab });
-            }
-            if found.is_nan() || found == f32::INFINITY {
-                return Err(Error::Bias { token, found });
-            }
-        }
-        let Penalties { repeat, presence, frequency, .. } = self.penalties;
-        let number = "a finite number";
-        require(
-            repeat > 0.0 && finite(repeat),
-            "repetition penalty",
-            repeat,
-            "a finite number above 0",
-            "Try 1.1, or 1 to turn it off",
-        )?;
-        require(finite(presence), "presence penalty", presence, number, "Try 0 to turn it off")?;
-        require(finite(frequency), "frequency penalty", frequency, number, "Try 0 to turn it off")?;
-        let Dry { multiplier, base, allowed_length, .. } = self.dry;
-        let in_range = multiplier >= 0.0 && finite(multiplier);
-        require(
-            in_range,
-            "dry multiplier",
-            multiplier,
-            "a finite number of at least 0",
-            "Try 0.8, or 0 to turn it off",
-        )?;
-        require(base >= 1.0 && finite(base), "dry base", base, "a finite number of at least 1", "Try 1.75")?;
-        require(allowed_length > 0, "dry allowed length", 0.0, "at least 1 token", "Try 2")
-    }
-}
-
-fn finite(number: f32) -> bool {
-    number.is_finite()
-}
-
-fn require(
-    holds: bool,
-    name: &'static str,
-    found: f32,
-    expected: &'static str,
-    hint: &'static str,
-) -> Result<(), Error> {
-    if holds { Ok(()) } else { Err(Error::Setting { name, found, expected, hint }) }
 }

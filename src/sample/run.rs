@@ -1,10 +1,11 @@
 //! One run of the chain at one position: which step calls what. Called by the sampler only.
 
-use super::candidates::{Candidates, Entry, rank};
+use super::candidates::Candidates;
 use super::edits::Touched;
+use super::rank::{Entry, rank};
 use super::rng::{self, Stream};
 use super::source::Source;
-use super::{Candidate, Context, Error, Mirostat, Observer, Options, Step, filters, penalties};
+use super::{Candidate, Context, Error, Observer, Options, Step, filters, penalties};
 
 /// A choice under way. Steps change the candidates; what they have in common is here.
 pub(super) struct Run<'a, 'o> {
@@ -138,10 +139,18 @@ impl Run<'_, '_> {
         Ok(best.token)
     }
 
-    /// Mirostat's filter, under the limit `mu`.
-    pub(super) fn mirostat(&mut self, mirostat: Mirostat, mu: f64) -> Result<(), Error> {
-        mirostat.limit(self.candidates, &self.source, mu);
-        self.observe("mirostat")
+    /// Draws one of what is left, with its probability. With mirostat under its limit `mu`, which follows.
+    pub(super) fn draw(&mut self, mu: &mut f64) -> Result<(u32, f64), Error> {
+        if let Some(mirostat) = self.options.mirostat {
+            mirostat.limit(self.candidates, &self.source, *mu);
+            self.observe("mirostat")?;
+        }
+        let u = rng::uniform(self.options.seed, self.context.position, Stream::Draw);
+        let (entry, probability) = filters::draw(self.candidates, &self.source, u);
+        if let Some(mirostat) = self.options.mirostat {
+            *mu = mirostat.follow(*mu, probability);
+        }
+        Ok((entry.token, probability))
     }
 
     /// Tells the observer, if there is one, what is left.
@@ -192,5 +201,5 @@ fn window<'a>(context: &Context<'a>, last_n: u32, tokens: usize) -> Result<&'a [
 
 /// `ln(min_p)`.
 fn log_ratio(options: &Options) -> f64 {
-    super::softmax::ln(f64::from(options.min_p))
+    super::elementary::ln(f64::from(options.min_p))
 }

@@ -2,12 +2,10 @@
 
 use super::candidates::Candidates;
 use super::edits::{Edits, Touched};
-use super::rng::{self, Stream};
 use super::run::Run;
 use super::source::Source;
 use super::{
-    Candidate, Chain, Choice, Choose, Context, Distribution, Error, Mirostat, Observer, Options, Step,
-    filters, scan,
+    Candidate, Chain, Choice, Choose, Context, Distribution, Error, Mirostat, Observer, Options, Step, scan,
 };
 
 /// Chooses tokens, one position at a time.
@@ -197,22 +195,13 @@ impl Sampler {
             run.step(step, steps.get(index + 1).copied())?;
         }
         run.look_again()?;
-        let logprobs = self.options.logprobs;
-        let logprob = |token| logprobs.then(|| Distribution::with_peak(logits, peak).log_probability(token));
-        if self.options.is_greedy() {
-            let token = run.best()?;
-            return Ok(Choice { token, probability: 1.0, logprob: logprob(token).flatten() });
-        }
-        if let Some(mirostat) = self.options.mirostat {
-            run.mirostat(mirostat, self.mu)?;
-        }
-        let u = rng::uniform(self.options.seed, position, Stream::Draw);
-        let (entry, probability) = filters::draw(run.candidates, &run.source, u);
-        if let Some(mirostat) = self.options.mirostat {
-            self.mu = mirostat.follow(self.mu, probability);
-        }
-        let token = entry.token;
-        Ok(Choice { token, probability: probability as f32, logprob: logprob(token).flatten() })
+        let (token, probability) = match self.options.is_greedy() {
+            true => (run.best()?, 1.0),
+            false => run.draw(&mut self.mu)?,
+        };
+        let distribution = self.options.logprobs.then(|| Distribution::with_peak(logits, peak));
+        let logprob = distribution.and_then(|distribution| distribution.log_probability(token));
+        Ok(Choice { token, probability: probability as f32, logprob })
     }
 }
 

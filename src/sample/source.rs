@@ -3,8 +3,9 @@
 
 use super::band::Band;
 use super::blocks::{BLOCK, Blocks};
-use super::candidates::{Entry, rank};
 use super::edits::{Edits, Touched};
+use super::rank::{Entry, rank};
+use super::token_set::contains;
 use siskin_simd::{Work, widest};
 
 /// Tokens of a word of a bit set.
@@ -110,11 +111,7 @@ impl<'a> Source<'a> {
 
     /// Whether a changed logit is that of a candidate.
     fn has(&self, entry: Entry) -> bool {
-        self.allows(entry.token) && self.band.contains(entry)
-    }
-
-    fn allows(&self, token: u32) -> bool {
-        self.allowed_word(token as usize / WORD) >> (token as usize % WORD) & 1 == 1
+        self.allowed.is_none_or(|words| contains(words, entry.token)) && self.band.contains(entry)
     }
 
     #[inline(always)]

@@ -1,5 +1,10 @@
 //! Sets of tokens as bits, for [`Context::allowed`](super::Context::allowed). Used by the session and by searches.
 
+/// Whether a token is in the set with these bits.
+pub(super) fn contains(words: &[u32], token: u32) -> bool {
+    words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+}
+
 /// A set of the tokens of a vocabulary: bit `t % 32` of word `t / 32` says whether token `t` is in it.
 ///
 /// ```
@@ -37,7 +42,7 @@ impl TokenSet {
 
     /// Whether a token is in it.
     pub fn contains(&self, token: u32) -> bool {
-        self.words.get(token as usize / 32).is_some_and(|word| word >> (token % 32) & 1 == 1)
+        contains(&self.words, token)
     }
 
     /// The bits.

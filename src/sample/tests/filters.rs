@@ -2,11 +2,12 @@
 
 use super::super::band::Band;
 use super::super::blocks::Blocks;
-use super::super::candidates::{Candidates, Entry, rank};
+use super::super::candidates::Candidates;
 use super::super::edits::{Edits, Touched};
 use super::super::histogram::Scale;
+use super::super::rank::{Entry, rank};
 use super::super::source::Source;
-use super::super::{filters, penalties, softmax::ln};
+use super::super::{elementary::ln, filters, penalties};
 use super::*;
 use proptest::prelude::*;
 
@@ -33,8 +34,8 @@ fn left_of_many(
 
 /// The last token of top-p.
 fn border_of(candidates: &mut Candidates, source: &Source<'_>, scale: Scale, p: f64) -> Entry {
-    let (total, bins) = candidates.total_by_bin(source, scale);
-    candidates.border(source, (scale, &bins), p * total).expect("a border")
+    let (total, histogram) = candidates.total_by_bin(source, scale);
+    candidates.border(source, &histogram, p * total).expect("a border")
 }
 
 /// Lowest logits of bins: all in one, some in the last, and bins where there is nothing.
