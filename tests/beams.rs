@@ -8,13 +8,11 @@ use serde::Deserialize;
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::model::Model;
-use siskin::ops::Cpu;
 use siskin::sample::{self, Mirostat, MirostatVersion};
 use siskin::search::{self, Beams, EarlyStopping};
 use siskin::session::{Options, Session};
-use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
-use siskin_simd::{Format, Kernels};
+use siskin_simd::Format;
 
 #[derive(Deserialize)]
 struct Goldens {
@@ -66,10 +64,6 @@ fn floats() -> Gguf {
     Gguf::from_vec(out).expect("the file opens")
 }
 
-fn cpu() -> Cpu {
-    Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") }
-}
-
 #[test]
 fn beams_find_what_transformers_finds() {
     let goldens: Goldens =
@@ -88,7 +82,8 @@ fn beams_find_what_transformers_finds() {
             kv_type: KvType::F32,
             ..Options::default()
         };
-        let mut session = Session::new(&model, &tokenizer, cpu(), &case.prompt, &options).expect("a session");
+        let mut session =
+            Session::new(&model, &tokenizer, util::cpu(2), &case.prompt, &options).expect("a session");
         session.prefill(&case.prompt, |_| {}, None).expect("the prompt runs");
         let mut beams = Beams::new(case.beams);
         beams.length_penalty = case.length_penalty;
@@ -202,7 +197,7 @@ fn samples_with(sampling: sample::Options) {
     options.sampling = sampling;
     options.sampling.temperature = 1.0;
     options.sampling.seed = 11;
-    let mut session = Session::new(&model, &tokenizer, cpu(), &prompt, &options).expect("a session");
+    let mut session = Session::new(&model, &tokenizer, util::cpu(2), &prompt, &options).expect("a session");
     session.prefill(&prompt, |_| {}, None).expect("the prompt runs");
     let found = search::samples(&mut session, 3, |_| {}).expect("it samples").continuations;
     assert!(found.is_sorted_by(|a, b| a.score >= b.score));
@@ -213,7 +208,8 @@ fn samples_with(sampling: sample::Options) {
     for seed in 11..14 {
         options.sampling.seed = seed;
         let options = Options { branches: 0, ..options.clone() };
-        let mut session = Session::new(&model, &tokenizer, cpu(), &prompt, &options).expect("a session");
+        let mut session =
+            Session::new(&model, &tokenizer, util::cpu(2), &prompt, &options).expect("a session");
         session.prefill(&prompt, |_| {}, None).expect("the prompt runs");
         let mut text = String::new();
         loop {
@@ -240,20 +236,21 @@ fn a_search_needs_room() {
     );
     for (branches, count) in [(0, 1), (2, 3), (2, 0)] {
         let options = Options { max_tokens: 4, branches, ..Options::default() };
-        let mut session = Session::new(&model, &tokenizer, cpu(), &[1, 5], &options).expect("a session");
+        let mut session =
+            Session::new(&model, &tokenizer, util::cpu(2), &[1, 5], &options).expect("a session");
         session.prefill(&[1, 5], |_| {}, None).expect("the prompt runs");
         let error = search::beams(&mut session, &Beams::new(count), |_| {}).expect_err("no room");
         assert!(error.to_string().contains(&format!("found {count} continuations")), "{error}");
     }
     // more than a batch of a prompt has
     let options = Options { max_tokens: 2, branches: 300, ..Options::default() };
-    let mut session = Session::new(&model, &tokenizer, cpu(), &[1, 5], &options).expect("a session");
+    let mut session = Session::new(&model, &tokenizer, util::cpu(2), &[1, 5], &options).expect("a session");
     session.prefill(&[1, 5], |_| {}, None).expect("the prompt runs");
     let found = search::samples(&mut session, 300, |_| {}).expect("room for all");
     assert_eq!(found.continuations.len(), 300);
     // no token may be generated at all
     let options = Options { max_tokens: 0, branches: 2, ..Options::default() };
-    let mut session = Session::new(&model, &tokenizer, cpu(), &[1, 5], &options).expect("a session");
+    let mut session = Session::new(&model, &tokenizer, util::cpu(2), &[1, 5], &options).expect("a session");
     session.prefill(&[1, 5], |_| {}, None).expect("the prompt runs");
     let found = search::beams(&mut session, &Beams::new(2), |_| {}).expect("nothing to do");
     assert!(found.continuations[0].tokens.is_empty());

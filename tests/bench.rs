@@ -6,7 +6,7 @@ use serde_json::Value;
 use util::Siskin;
 
 fn bench(rest: &[&str]) -> Vec<String> {
-    let model = util::model().to_str().expect("a UTF-8 path").to_owned();
+    let model = util::model_name();
     let words = ["bench", "-m", &model, "-p", "12", "-t", "2"];
     let length: &[&str] = if rest.contains(&"-n") { &[] } else { &["-n", "3"] };
     words.iter().chain(length).chain(rest).map(|word| (*word).to_owned()).collect()

@@ -18,8 +18,8 @@ use util::{Run, Siskin};
 
 /// A chat with the test model, greedily, about lines from a pipe.
 fn chat(siskin: &Siskin, rest: &[&str], lines: &str) -> Run {
-    let model = util::model();
-    let args = ["chat", "-m", model.to_str().expect("a UTF-8 path"), "--temp", "0"];
+    let model = util::model_name();
+    let args = ["chat", "-m", &model, "--temp", "0"];
     siskin.run_with_stdin([&args[..], rest].concat(), lines.as_bytes())
 }
 
@@ -57,9 +57,9 @@ fn each_line_is_answered_and_only_new_tokens_are_run() {
 #[test]
 fn generate_takes_one_message() {
     let siskin = Siskin::new();
-    let model = util::model();
+    let model = util::model_name();
     let generate = |rest: &[&str]| {
-        let args = ["generate", "-m", model.to_str().expect("a UTF-8 path"), "--temp", "0", "--chat"];
+        let args = ["generate", "-m", &model, "--temp", "0", "--chat"];
         siskin.run([&args[..], rest].concat())
     };
     assert_eq!(generate(&["How are you?"]).ok(), chat(&siskin, &[], "How are you?\n").ok());

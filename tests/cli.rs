@@ -5,15 +5,11 @@ mod util;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use util::Siskin;
+use util::{Siskin, model_name as model};
 
 /// `generate` with the test model and a fixed seed.
 fn generate<'a>(model: &'a str, rest: &[&'a str]) -> Vec<&'a str> {
     [&["generate", "-m", model, "--seed", "7"], rest].concat()
-}
-
-fn model() -> String {
-    util::model().to_str().expect("a UTF-8 path").to_owned()
 }
 
 #[test]

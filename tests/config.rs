@@ -3,7 +3,7 @@
 mod util;
 
 use serde_json::{Value, json};
-use util::{Run, Siskin};
+use util::{Run, Siskin, model_name as model};
 
 /// A run in a folder with this `siskin.toml` where it usually is.
 fn with_file(text: &str) -> Siskin {
@@ -18,10 +18,6 @@ fn effective(siskin: &Siskin, command: &str, flag: &str) -> (Value, String) {
     let all = siskin.run(["config", "--json", command]).json();
     let entry = &all["commands"][command][flag];
     (entry["value"].clone(), entry["source"].as_str().expect("a source").to_owned())
-}
-
-fn model() -> String {
-    util::model().to_str().expect("a UTF-8 path").to_owned()
 }
 
 #[test]

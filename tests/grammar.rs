@@ -28,10 +28,9 @@ fn generate(flags: &[&str]) -> Run {
 }
 
 fn generate_in(siskin: &Siskin, flags: &[&str]) -> Run {
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
+    let model = util::model_name();
     let limit = if flags.contains(&"-n") { &[][..] } else { &["-n", "200"] };
-    siskin.run([&["generate", "-m", model], limit, flags, &["Once upon a time"]].concat())
+    siskin.run([&["generate", "-m", &model], limit, flags, &["Once upon a time"]].concat())
 }
 
 /// Writes a file, and returns a flag and its path.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::process::{Command, Stdio};
 use util::group::Group;
-use util::{Run, Siskin};
+use util::{Run, Siskin, model_name as model};
 
 /// Ids of a prompt.
 const PROMPT: &str = "300,301,302,303,304,305,306,307,308,309,310,311,312,313,314,315";
@@ -22,10 +22,6 @@ fn emulated() -> bool {
         eprintln!("skipped: the memory and the limits of an emulator are not those of the command");
     }
     emulated
-}
-
-fn model() -> String {
-    util::model().to_str().expect("a UTF-8 path").to_owned()
 }
 
 fn generate<'a>(model: &'a str, rest: &[&'a str]) -> Vec<&'a str> {

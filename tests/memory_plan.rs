@@ -9,14 +9,11 @@ use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::kv::shape::BranchShape;
 use siskin::model::{Decoder, Job, Model, Plan};
-use siskin::ops::Cpu;
 use siskin::sample;
 use siskin::search::{self, Beams, Continuation, Found};
 use siskin::session::{Error, Extent, Options, Session, Window};
 use siskin::stop::{Before, Condition, Hit, Reason, Token, when};
-use siskin::threads::Team;
 use siskin::tokenizer::{Size, Tokenizer};
-use siskin_simd::Kernels;
 use siskin_tools::synth::{self, Mix, Shape};
 use siskin_tools::{emulated, meter, some};
 use std::path::Path;
@@ -40,10 +37,6 @@ fn main() {
 fn held<T>(make: impl FnOnce() -> T) -> (T, usize) {
     let (made, memory) = meter::measure(make);
     (made, memory.kept)
-}
-
-fn cpu(threads: usize) -> Cpu {
-    Cpu { kernels: Kernels::best(), team: Team::new(threads).expect("threads") }
 }
 
 fn models_and_tokenizers() {
@@ -124,7 +117,7 @@ fn decoders(path: &Path) {
             for branches in branches {
                 let job = Job { positions, prompt, branches, kv_type, threads: 2, ..Job::default() };
                 let plan = Plan::new(&model, job).expect("a plan");
-                let cpu = cpu(2);
+                let cpu = util::cpu(2);
                 let (_decoder, decoder) = held(|| Decoder::new(&model, &plan, cpu));
                 let what = format!("{}: {job:?}", path.display());
                 assert_eq!(decoder, plan.kv + plan.scratch, "{what}");
@@ -133,7 +126,7 @@ fn decoders(path: &Path) {
             }
             let job = Job { positions, prompt, sinks: Some(3), kv_type, threads: 2, ..Job::default() };
             let plan = Plan::new(&model, job).expect("a plan");
-            let cpu = cpu(2);
+            let cpu = util::cpu(2);
             let (_decoder, decoder) = held(|| Decoder::new(&model, &plan, cpu));
             assert_eq!(decoder, plan.kv + plan.scratch, "{}: {job:?}", path.display());
         }
@@ -164,7 +157,7 @@ fn sessions() {
                 let mut options = Options { max_tokens, branches, window, kv_type, ..Options::default() };
                 options.sampling.clone_from(&sampling);
                 options.stop.min_tokens = min_tokens;
-                let cpu = cpu(2);
+                let cpu = util::cpu(2);
                 let extent = Extent::of_prompt(&model, &options, prompt.len());
                 let plan = extent.plan(&model, tokenizer.longest(), 2, &options).expect("a plan");
                 let (session, bytes) =
@@ -205,7 +198,7 @@ impl<'m> Search<'m> {
     /// What a search finds, the most that it takes beside that, and what was planned for it.
     fn run(&self, search: impl FnOnce(&mut Session<'m>) -> Result<Found, Error>) -> (Found, usize, usize) {
         let prompt: Vec<u32> = (300..300 + PROMPT as u32).collect();
-        let session = Session::new(self.model, self.tokenizer, cpu(2), &prompt, &self.options);
+        let session = Session::new(self.model, self.tokenizer, util::cpu(2), &prompt, &self.options);
         let mut session = session.expect("a session");
         session.prefill(&prompt, |_| {}, None).expect("prefill");
         let (found, memory) = meter::measure(|| search(&mut session));
@@ -344,7 +337,7 @@ fn batches() {
             let jobs: Vec<Prompt> = [70, 20, 11, 3].map(job).into();
             let mut room = Room::new(count);
             jobs.iter().for_each(|job| room.extend(&model, job));
-            let cpu = cpu(2);
+            let cpu = util::cpu(2);
             let planned = room.plan(&model, 2).expect("a plan");
             let (mut batch, bytes) = held(|| Batch::new(&model, &tokenizer, cpu, &room).expect("a batch"));
             assert_eq!(*batch.plan(), planned);

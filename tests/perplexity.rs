@@ -7,12 +7,9 @@ use serde::Deserialize;
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::model::{Decoder, Job, Model, Plan};
-use siskin::ops::Cpu;
 use siskin::perplexity::{Mean, Predictor, Score, score, windows};
 use siskin::sample::Distribution;
-use siskin::threads::Team;
 use siskin::tokenizer::{Encode, Tokenizer};
-use siskin_simd::Kernels;
 use siskin_tools::emulated;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::ffi::OsStr;
@@ -30,10 +27,6 @@ struct Golden {
     error: f64,
 }
 
-fn cpu() -> Cpu {
-    Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") }
-}
-
 /// What storing keys and values in blocks costs, over a part of the text; docs/src/memory.md has it for the whole.
 #[test]
 fn blocks_of_keys_and_values_cost_little() {
@@ -46,7 +39,7 @@ fn blocks_of_keys_and_values_cost_little() {
     let (most, context) = if emulated() { (128, 128) } else { (1024, 256) };
     let cut = windows(&tokens[..most], tokenizer.bos(), context, None).expect("windows");
     let loss = |kv_type: KvType| {
-        let mut predictor = Predictor::new(&model, cpu(), context, kv_type).expect("it fits");
+        let mut predictor = Predictor::new(&model, util::cpu(2), context, kv_type).expect("it fits");
         let mut found = Score::default();
         for window in &cut {
             score(&mut predictor, None, window, &mut found).expect("the same vocabulary");
@@ -79,7 +72,7 @@ fn perplexity_is_llama_cpps() {
     let cut =
         windows(&tokens[..golden.tokens_of_text], tokenizer.bos(), golden.context, None).expect("windows");
 
-    let predictor = || Predictor::new(&model, cpu(), golden.context, KvType::F16).expect("it fits");
+    let predictor = || Predictor::new(&model, util::cpu(2), golden.context, KvType::F16).expect("it fits");
     let (mut own, mut same, mut found) = (predictor(), predictor(), Score::default());
     for window in &cut {
         score(&mut own, Some(&mut same), window, &mut found).expect("the same vocabulary");
@@ -104,7 +97,7 @@ fn held_out() -> (Model, Vec<u32>) {
 
 fn decoder(model: &Model, positions: usize, sinks: Option<usize>) -> Decoder<'_> {
     let job = Job { positions, sinks, threads: 2, ..Job::default() };
-    Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu())
+    Decoder::new(model, &Plan::new(model, job).expect("it fits"), util::cpu(2))
 }
 
 fn loss(logits: &[f32], token: u32) -> f64 {
@@ -218,7 +211,7 @@ fn near(ours: f64, expected: f64, what: &str) {
 fn two_models_are_as_far_apart_as_the_oracle_finds() {
     let (pair, folder) = (Pair::read(), tempfile::tempdir().expect("a temporary directory"));
     let [model, base] = pair.shapes.each_ref().map(|shape| pair.load(shape, folder.path()));
-    let predictor = |model| Predictor::new(model, cpu(), pair.context, KvType::F32).expect("it fits");
+    let predictor = |model| Predictor::new(model, util::cpu(2), pair.context, KvType::F32).expect("it fits");
     let (mut own, mut other, mut found) = (predictor(&model), predictor(&base), Score::default());
     for window in windows(&pair.tokens, None, pair.context, None).expect("windows") {
         score(&mut own, Some(&mut other), &window, &mut found).expect("the same vocabulary");

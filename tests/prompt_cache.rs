@@ -7,19 +7,13 @@ use siskin::gguf::Gguf;
 use siskin::kv::KvType;
 use siskin::model::config::Mixer;
 use siskin::model::{Decoder, Job, Model, Plan};
-use siskin::ops::{Cpu, STEADY_BATCH};
+use siskin::ops::STEADY_BATCH;
 use siskin::session::{CacheError, Options, Session};
-use siskin::threads::Team;
 use siskin::tokenizer::Tokenizer;
-use siskin_simd::Kernels;
 use siskin_tools::synth::{self, Mix, Shape};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use util::{Run, Siskin};
-
-fn cpu() -> Cpu {
-    Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") }
-}
 
 fn bits(logits: &[f32]) -> Vec<u32> {
     logits.iter().map(|x| x.to_bits()).collect()
@@ -45,7 +39,7 @@ impl Loaded {
 
     fn session(&self, prompt: &[u32], max_tokens: usize) -> Session<'_> {
         let options = Options { max_tokens, ignore_eos: true, ..Options::default() };
-        Session::new(&self.model, &self.tokenizer, cpu(), prompt, &options).expect("a session")
+        Session::new(&self.model, &self.tokenizer, util::cpu(2), prompt, &options).expect("a session")
     }
 
     /// The logits after the prompt and the tokens that follow, without a file and with it, and how many tokens came from there.
@@ -99,7 +93,7 @@ fn a_conversation_goes_on_as_if_it_was_never_left() {
     let (loaded, folder) = (Loaded::new(), tempfile::tempdir().expect("a folder"));
     let (path, options) = (folder.path().join("talk.cache"), Options { max_tokens: 9, ..Options::default() });
     let session = |positions| {
-        Session::with_positions(&loaded.model, &loaded.tokenizer, cpu(), positions, &options)
+        Session::with_positions(&loaded.model, &loaded.tokenizer, util::cpu(2), positions, &options)
             .expect("a session")
     };
     let (mut first, mut second) = (session(200), session(150));
@@ -196,7 +190,7 @@ fn family(name: &str, model: &Model) {
     let tokens: Vec<u32> = (0..60).map(|i| (i * 11 + 3) % model.weights().vocabulary() as u32).collect();
     let decoder = |positions| {
         let job = Job { positions, kv_type: KvType::F16, threads: 2, ..Job::default() };
-        Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu())
+        Decoder::new(model, &Plan::new(model, job).expect("it fits"), util::cpu(2))
     };
     let mut first = decoder(60);
     first.forward(&tokens[..40]);
@@ -236,8 +230,8 @@ fn family(name: &str, model: &Model) {
 const PROMPT: &str = "Once upon a time there was a little bird who sat in a tree and sang all day long";
 
 fn generate(siskin: &Siskin, rest: &[&str]) -> Run {
-    let model = util::model();
-    let args = ["generate", "-m", model.to_str().expect("a UTF-8 path"), "--seed", "3", "-n", "12"];
+    let model = util::model_name();
+    let args = ["generate", "-m", &model, "--seed", "3", "-n", "12"];
     siskin.run([&args[..], rest].concat())
 }
 
@@ -393,9 +387,9 @@ fn a_disk_that_is_full_is_a_warning() {
 #[cfg(feature = "chat")]
 fn a_saved_conversation_is_not_read_again() {
     let siskin = Siskin::new();
-    let model = util::model();
+    let model = util::model_name();
     let chat = |rest: &[&str], lines: &str| {
-        let args = ["chat", "-m", model.to_str().expect("a UTF-8 path"), "--temp", "0", "--stats"];
+        let args = ["chat", "-m", &model, "--temp", "0", "--stats"];
         siskin.run_with_stdin([&args[..], rest].concat(), lines.as_bytes())
     };
     let kept = |stderr: &str| -> usize {
@@ -424,9 +418,9 @@ fn a_saved_conversation_is_not_read_again() {
 #[cfg(feature = "chat")]
 fn a_conversation_replaces_no_other_file() {
     let siskin = Siskin::new();
-    let model = util::model();
+    let model = util::model_name();
     let chat = |rest: &[&str], lines: &str| {
-        let args = ["chat", "-m", model.to_str().expect("a UTF-8 path"), "--temp", "0", "-n", "5"];
+        let args = ["chat", "-m", &model, "--temp", "0", "-n", "5"];
         siskin.run_with_stdin([&args[..], rest].concat(), lines.as_bytes())
     };
     let read = |name: &str| std::fs::read(siskin.dir.path().join(name)).expect("a file");

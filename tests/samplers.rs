@@ -8,9 +8,8 @@ use util::Siskin;
 const PROMPT: &str = "The wheel went round";
 
 fn generate(flags: &[&str]) -> util::Run {
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
-    Siskin::new().run([&["generate", "-m", model, "--seed", "3", "-n", "40"], flags, &[PROMPT]].concat())
+    let model = util::model_name();
+    Siskin::new().run([&["generate", "-m", &model, "--seed", "3", "-n", "40"], flags, &[PROMPT]].concat())
 }
 
 /// What the first release with each of these samplers wrote. Rounding differs between CPUs; none of these texts hangs on it.
@@ -122,9 +121,8 @@ fn flags_that_need_another_name_it() {
         settings += &format!("{flag} = \"{value}\"\n");
     }
     siskin.file("siskin.toml", settings.as_bytes());
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
-    siskin.run(["--config", "siskin.toml", "generate", "-m", model, "-n", "1", "x"]).ok();
+    let model = util::model_name();
+    siskin.run(["--config", "siskin.toml", "generate", "-m", &model, "-n", "1", "x"]).ok();
 }
 
 /// Of a group, one is enough, on the command line or in the file.

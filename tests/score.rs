@@ -8,9 +8,8 @@ use util::Siskin;
 const PROMPT: &str = "Question: What color is the sky?\nAnswer:";
 
 fn score(stdin: &str, flags: &[&str]) -> util::Run {
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
-    Siskin::new().run_with_stdin([&["score", "-m", model], flags].concat(), stdin.as_bytes())
+    let model = util::model_name();
+    Siskin::new().run_with_stdin([&["score", "-m", &model], flags].concat(), stdin.as_bytes())
 }
 
 fn number(value: &Value) -> f64 {

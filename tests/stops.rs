@@ -11,13 +11,12 @@ const QUESTION: &str = "Question: What color is the sky?\nAnswer:";
 
 /// A greedy run of 80 tokens after a prompt, where the flags say nothing else.
 fn after(prompt: &str, flags: &[&str]) -> util::Run {
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
+    let model = util::model_name();
     let unless = |flag: &str, default: [&'static str; 2]| {
         if flags.contains(&flag) { vec![] } else { default.to_vec() }
     };
     let (temp, limit) = (unless("--temp", ["--temp", "0"]), unless("-n", ["-n", "80"]));
-    Siskin::new().run([&["generate", "-m", model], &temp[..], &limit[..], flags, &[prompt]].concat())
+    Siskin::new().run([&["generate", "-m", &model], &temp[..], &limit[..], flags, &[prompt]].concat())
 }
 
 fn generate(flags: &[&str]) -> util::Run {
@@ -141,11 +140,10 @@ fn confidence() {
 /// A prompt that the model goes on repeating.
 #[test]
 fn loops() {
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
+    let model = util::model_name();
     let prompt = "The wheel went round and round and round and round and round and round and round and";
     let flags = ["--temp", "0", "-n", "200", "--ignore-eos", "--stop-loop", "--json"];
-    let looped = Siskin::new().run([&["generate", "-m", model], &flags[..], &[prompt]].concat()).json();
+    let looped = Siskin::new().run([&["generate", "-m", &model], &flags[..], &[prompt]].concat()).json();
     assert_eq!(looped["stop"]["reason"], "loop", "{looped}");
     let tokens = looped["tokens"].as_array().expect("ids");
     let length: usize = looped["stop"]["detail"].as_str().expect("a detail").parse().expect("a number");

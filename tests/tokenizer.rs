@@ -4,6 +4,8 @@
 //! beside the workspace. Tests say that they are skipped if they are missing, and fail if `SISKIN_REQUIRE` lists
 //! `shared`.
 
+mod util;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -14,17 +16,7 @@ use siskin_tools::{emulated, some};
 
 /// The folder with the vocabularies.
 fn vocab_folder() -> Option<PathBuf> {
-    let folder = match std::env::var_os("SISKIN_VOCAB") {
-        Some(folder) => PathBuf::from(folder),
-        None => Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vocab"),
-    };
-    if folder.is_dir() {
-        return Some(folder);
-    }
-    let required = std::env::var("SISKIN_REQUIRE").unwrap_or_default();
-    assert!(!required.split(',').any(|item| item == "shared"), "no vocabularies at {}", folder.display());
-    eprintln!("skipped: no vocabularies at {}", folder.display());
-    None
+    util::shared("SISKIN_VOCAB", "vocab")
 }
 
 fn load(path: &Path) -> Tokenizer {
@@ -174,9 +166,8 @@ fn with_pre_tokenizer(bytes: &[u8], name: &str) -> Tokenizer {
     tokenizer
 }
 
-fn from_hex(hex: &str) -> String {
-    let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    String::from_utf8(digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()).unwrap()
+fn from_hex(digits: &str) -> String {
+    String::from_utf8(util::from_hex(digits)).expect("UTF-8")
 }
 
 /// `tokenizer_rules.txt` was made by llama.cpp; see `tools/unicode/record_rules.py`.

@@ -1,6 +1,8 @@
 //! WordPiece and Unigram against llama.cpp, with the small vocabularies of `tests/data/tokenizers`; made by
 //! `tools/unicode/record_vocabularies.py`.
 
+mod util;
+
 use siskin::gguf::Gguf;
 use siskin::tokenizer::{Encode, Kind, TokenId, Tokenizer};
 
@@ -26,9 +28,8 @@ fn load(name: &str) -> Tokenizer {
     Tokenizer::from_metadata(Gguf::from_vec(bytes.to_vec()).unwrap().metadata()).unwrap()
 }
 
-fn from_hex(hex: &str) -> String {
-    let digits = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
-    String::from_utf8(digits.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()).unwrap()
+fn from_hex(digits: &str) -> String {
+    String::from_utf8(util::from_hex(digits)).expect("UTF-8")
 }
 
 const PLAIN: Encode = Encode { add_special: false, parse_special: false };

@@ -176,9 +176,8 @@ fn alike(found: &str, expected: &str) -> bool {
 #[track_caller]
 fn is_still(flags: &[&str], expected: &str) {
     let siskin = Siskin::new();
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
-    let mut command = siskin.command([&["trace", "-m", model, "--top", "4"], flags].concat());
+    let model = util::model_name();
+    let mut command = siskin.command([&["trace", "-m", &model, "--top", "4"], flags].concat());
     command.env("SISKIN_ISA", "scalar");
     let found = without_times(&Run::from(command.output().expect("siskin starts")).ok());
     let expected = expected.trim_start_matches('\n');

@@ -89,21 +89,6 @@ fn print_line(golden: &Golden, isa: Isa, of_deviation: f64, ours: Divergence, ce
     );
 }
 
-/// The logits after the prompt, run as one batch, and after each of `ids`, run alone.
-fn forced(model: &Model, isa: Isa, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>> {
-    let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(2).expect("threads") };
-    let (positions, threads) = (prompt.len() + ids.len(), cpu.team.threads());
-    let job = Job { positions, kv_type: KvType::F32, threads, ..Job::default() };
-    let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
-    decoder.forward(prompt);
-    let mut rows = vec![decoder.logits(prompt.len() - 1).to_vec()];
-    for &id in ids {
-        decoder.forward(&[id]);
-        rows.push(decoder.logits(0).to_vec());
-    }
-    rows
-}
-
 /// The original context of tiny-longrope.
 const LONG_ROPE_FROM: usize = 32;
 
@@ -119,7 +104,7 @@ fn every_family_computes_what_llama_cpp_does() {
         families.insert(model.config().family);
         assert_eq!(golden.llama_cpp.is_some(), golden.model.format != "F16", "{}", golden.name);
         for isa in instruction_sets() {
-            check(&golden, isa, &forced(&model, isa, &golden.prompt, &golden.ids));
+            check(&golden, isa, &measure::forced(&model, isa, KvType::F32, &golden.prompt, &golden.ids));
         }
     }
     for family in arch::FAMILIES {
@@ -136,7 +121,7 @@ fn both_branches_of_long_rope_are_recorded() {
     let model = short.load(folder.path());
     let room = LONG_ROPE_FROM + 1 - short.prompt.len();
     let ids: Vec<u32> = short.ids.iter().copied().cycle().take(room).collect();
-    let rows = forced(&model, Isa::best(), &short.prompt, &ids);
+    let rows = measure::forced(&model, Isa::best(), KvType::F32, &short.prompt, &ids);
     let distances = short.distances(&rows[..short.rows.len()]);
     let largest = distances.iter().fold(0.0f64, |max, row| max.max(row.largest));
     assert!(largest > 5.0 * NEAR * short.deviation, "{largest}");
@@ -228,7 +213,7 @@ fn draft_blocks_are_left_alone() {
     let drafting = Shape { layers: shape.layers + 1, parts: Parts { keys, ..shape.parts }, ..shape };
     let (plain, drafting) = (made(shape).expect("a model"), made(drafting).expect("a model"));
     assert_eq!(drafting.config().layers, plain.config().layers);
-    let logits = |model: &Model| forced(model, Isa::best(), &[5, 6, 7], &[8]);
+    let logits = |model: &Model| measure::forced(model, Isa::best(), KvType::F32, &[5, 6, 7], &[8]);
     assert_eq!(logits(&drafting), logits(&plain));
 }
 

@@ -1,13 +1,9 @@
 //! Outputs that take no more: readers that go away, full disks, limits.
 
 use super::{Endless, after, in_namespace, long_model, run};
-use crate::util::{self, Run, Siskin};
+use crate::util::{Run, Siskin, model_name as model};
 use std::fs::OpenOptions;
 use std::process::Stdio;
-
-fn model() -> String {
-    util::model().to_str().expect("a UTF-8 path").to_owned()
-}
 
 /// As in `siskin generate | head -c1`.
 #[test]

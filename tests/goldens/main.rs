@@ -21,10 +21,8 @@ use golden::Golden;
 use measure::relative;
 use siskin::gguf::Gguf;
 use siskin::kv::KvType;
-use siskin::model::{Decoder, Job, Model, Plan};
-use siskin::ops::Cpu;
-use siskin::threads::Team;
-use siskin_simd::{Isa, Kernels};
+use siskin::model::Model;
+use siskin_simd::Isa;
 use siskin_tools::{emulated, instruction_sets};
 use std::path::Path;
 
@@ -43,21 +41,6 @@ const RELATIVE: f64 = 1e-4;
 const RELATIVE_F16: f64 = 5e-4;
 /// The likeliest id must agree where its lead exceeds this many times the root-mean-square error.
 const CERTAIN: f64 = 8.0;
-
-/// The logits after the prompt, run as one batch, and after each of `ids`, run alone.
-fn forced(model: &Model, isa: Isa, kv_type: KvType, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>> {
-    let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(2).expect("threads") };
-    let job =
-        Job { positions: prompt.len() + ids.len(), kv_type, threads: cpu.team.threads(), ..Job::default() };
-    let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
-    decoder.forward(prompt);
-    let mut rows = vec![decoder.logits(prompt.len() - 1).to_vec()];
-    for &id in ids {
-        decoder.forward(&[id]);
-        rows.push(decoder.logits(0).to_vec());
-    }
-    rows
-}
 
 /// Types of keys and values to compare a golden with: either, on an emulated core one, in turn.
 fn kv_types(golden: usize) -> &'static [KvType] {
@@ -79,7 +62,7 @@ fn compare(golden: &Golden, path: &Path, kv_types: &[KvType]) -> Vec<f64> {
 }
 
 fn compare_on(golden: &Golden, model: &Model, isa: Isa, kv_type: KvType) -> Option<f64> {
-    let rows = forced(model, isa, kv_type, &golden.prompt, &golden.ids);
+    let rows = measure::forced(model, isa, kv_type, &golden.prompt, &golden.ids);
     let (ours, theirs) = (golden.distance(&rows), golden.llama_cpp.of(kv_type));
     let ratio = (theirs.rms > QUANTIZED).then(|| ours.rms / theirs.rms);
     let certain = check_argmax(golden, isa, &rows, CERTAIN * ours.rms.max(theirs.rms));
@@ -189,7 +172,7 @@ fn trained_models_generate_what_llama_cpp_does() {
         assert_eq!(ids.len(), 64, "{name}");
         let cases = instruction_sets().flat_map(|isa| kv_types(compared).iter().map(move |&t| (isa, t)));
         for (isa, kv_type) in cases {
-            let rows = forced(&model, isa, kv_type, &[1, 403, 407, 261, 378], &ids);
+            let rows = measure::forced(&model, isa, kv_type, &[1, 403, 407, 261, 378], &ids);
             let ours: Vec<u32> = rows[..64].iter().map(|row| measure::argmax(row)).collect();
             assert_eq!(ours, ids, "{name} on {isa}, {kv_type:?}");
         }
@@ -207,7 +190,7 @@ fn f32_logits_are_those_of_the_models_own_reference() {
     let model = load(&folder.join("stories260K-f32.gguf"));
     for isa in instruction_sets() {
         for (row, theirs) in reference.prompt_logits.iter().enumerate() {
-            let ours = forced(&model, isa, KvType::F32, &reference.prompt_ids[..=row], &[]);
+            let ours = measure::forced(&model, isa, KvType::F32, &reference.prompt_ids[..=row], &[]);
             let error = relative(&ours[0], theirs);
             println!("{:12} after {} tokens: {error:.1e} of the largest logit", isa.name(), row + 1);
             assert!(error < RELATIVE, "{isa}: {error:e} after {} tokens", row + 1);

@@ -1,4 +1,10 @@
-//! Distances between rows of logits, in double precision.
+//! Rows of logits, and distances between them in double precision.
+
+use siskin::kv::KvType;
+use siskin::model::{Decoder, Job, Model, Plan};
+use siskin::ops::Cpu;
+use siskin::threads::Team;
+use siskin_simd::{Isa, Kernels};
 
 /// Element by element.
 ///
@@ -37,4 +43,19 @@ fn log_softmax(row: &[f32]) -> Vec<f64> {
 pub fn divergence(p: &[f32], q: &[f32]) -> f64 {
     let (p, q) = (log_softmax(p), log_softmax(q));
     p.iter().zip(&q).map(|(p, q)| p.exp() * (p - q)).sum()
+}
+
+/// The logits after the prompt, run as one batch, and after each of `ids`, run alone.
+pub fn forced(model: &Model, isa: Isa, kv_type: KvType, prompt: &[u32], ids: &[u32]) -> Vec<Vec<f32>> {
+    let cpu = Cpu { kernels: Kernels::new(isa).expect("available"), team: Team::new(2).expect("threads") };
+    let job =
+        Job { positions: prompt.len() + ids.len(), kv_type, threads: cpu.team.threads(), ..Job::default() };
+    let mut decoder = Decoder::new(model, &Plan::new(model, job).expect("it fits"), cpu);
+    decoder.forward(prompt);
+    let mut rows = vec![decoder.logits(prompt.len() - 1).to_vec()];
+    for &id in ids {
+        decoder.forward(&[id]);
+        rows.push(decoder.logits(0).to_vec());
+    }
+    rows
 }

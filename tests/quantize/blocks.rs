@@ -1,6 +1,7 @@
 //! Encoders against those of gguf-py and ggml on the same weights, and on weights that nobody would train.
 
 use crate::golden;
+use crate::util::from_hex;
 use proptest::prelude::*;
 use serde::Deserialize;
 use siskin::quantize::RECIPES;
@@ -25,11 +26,6 @@ fn formats() -> Vec<Format> {
     formats.sort();
     formats.dedup();
     formats
-}
-
-fn from_hex(text: &str) -> Vec<u8> {
-    let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hexadecimal");
-    (0..text.len()).step_by(2).map(byte).collect()
 }
 
 fn encoded(format: Format, weights: &[f32]) -> Vec<u8> {

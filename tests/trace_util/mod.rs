@@ -8,9 +8,8 @@ use serde_json::Value;
 
 /// A run of a command with the model of the repository.
 pub fn run(siskin: &Siskin, command: &str, flags: &[&str]) -> Run {
-    let model = util::model();
-    let model = model.to_str().expect("a UTF-8 path");
-    siskin.run([&[command, "-m", model], flags].concat())
+    let model = util::model_name();
+    siskin.run([&[command, "-m", &model], flags].concat())
 }
 
 /// The objects that a run prints.

@@ -5,6 +5,9 @@ pub mod group;
 #[cfg(target_os = "linux")]
 pub mod terminal;
 
+use siskin::ops::Cpu;
+use siskin::threads::Team;
+use siskin_simd::Kernels;
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -129,6 +132,22 @@ pub fn models() -> Option<PathBuf> {
 /// The model that the tests run: the one in the repository.
 pub fn model() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("models/builtin.gguf")
+}
+
+/// The same as it stands on a command line.
+pub fn model_name() -> String {
+    model().to_str().expect("a UTF-8 path").to_owned()
+}
+
+/// The kernels of this machine, and a team of so many threads.
+pub fn cpu(threads: usize) -> Cpu {
+    Cpu { kernels: Kernels::best(), team: Team::new(threads).expect("threads") }
+}
+
+/// Bytes from their hexadecimal digits.
+pub fn from_hex(digits: &str) -> Vec<u8> {
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hexadecimal");
+    (0..digits.len()).step_by(2).map(byte).collect()
 }
 
 /// The rows of a NumPy file of `f32`, as `--logits` writes it.
