@@ -16,7 +16,7 @@ pub use super::plan_args::Plan;
 pub use super::quantize_args::Quantize;
 pub use super::run_args::{KvTypeArg, LimitArgs, RunArgs};
 pub use super::sample_args::SampleArgs;
-pub use super::search_args::{EarlyStopArg, SearchArgs};
+pub use super::search_args::SearchArgs;
 pub use super::stop_args::StopArgs;
 pub use super::trace_args::Trace;
 use clap::{Args, Parser, Subcommand};

@@ -41,14 +41,14 @@ impl Asked {
         let topology = Topology::this_machine();
         let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads)?;
         let flags = (&args.stop, &args.sample, &args.run);
-        let mut options = options::session(flags, MAX_TOKENS, threads, cancelled.clone());
-        options.window = args.window.window();
-        options.branches = search::branches(&args.search)?;
-        options.beams = args.search.beams.is_some();
-        #[cfg(feature = "grammar")]
-        {
-            options.grammar = args.grammar.grammar()?;
-        }
+        let options = Options {
+            window: args.window.window(),
+            branches: search::branches(&args.search)?,
+            beams: args.search.beams.is_some(),
+            #[cfg(feature = "grammar")]
+            grammar: args.grammar.grammar()?,
+            ..options::session(flags, MAX_TOKENS, threads, cancelled.clone())
+        };
         let file = guard.open(&args.model, threads)?;
         let (model, tokenizer) = setup::load(&file, threads, &cancelled, Some(&guard))?;
         let options = options::with_breakers(options, &args.sample, &tokenizer)?;

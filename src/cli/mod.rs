@@ -16,6 +16,7 @@ mod config;
 mod conversation;
 #[cfg(feature = "builtin")]
 mod doctor;
+mod folders;
 #[cfg(feature = "grammar")]
 mod form;
 mod generate;
@@ -73,6 +74,7 @@ enum Outcome {
 }
 
 impl Outcome {
+    /// How a command ended that may have been interrupted.
     fn of(interrupted: bool) -> Outcome {
         if interrupted { Outcome::Interrupted } else { Outcome::Done }
     }

@@ -63,9 +63,9 @@ fn note_fallbacks(plan: &Plan<'_>) {
     }
     for ((cols, wanted, ty), count) in groups {
         let (name, block) = (wanted.name(), wanted.block_len());
-        let tensors = if count == 1 { "tensor" } else { "tensors" };
+        let tensors = report::many(count, "tensor");
         message(&format!(
-            "{count} {tensors} with rows of {cols}, no multiple of the {block} of {name}: {ty} instead"
+            "{tensors} with rows of {cols}, no multiple of the {block} of {name}: {ty} instead"
         ));
     }
 }

@@ -120,6 +120,11 @@ pub fn bytes(n: u64) -> String {
     Size(n).to_string()
 }
 
+/// A number of things, for people.
+pub fn many(count: usize, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,8 @@
 //! The flags for several continuations of a prompt, and what they find; for `generate` and `trace`.
 
-use super::args::{EarlyStopArg, SearchArgs};
+use super::args::SearchArgs;
 use super::json::{OneOf, Stop};
+use super::search_args::EarlyStopArg;
 use super::{CliError, progress};
 use siskin::search::{self, Beams, Continuation, EarlyStopping, Found};
 use siskin::session::Session;

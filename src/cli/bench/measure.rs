@@ -1,6 +1,8 @@
 //! What `bench` times: a prompt, tokens one at a time, and a plain read of the weights for comparison.
 
 use super::super::args::Bench;
+use super::super::machine;
+use super::super::report::{self, Usage};
 use super::super::setup::Threads;
 use siskin::memory::sum;
 use siskin::model::{Decoder, Model};
@@ -21,8 +23,43 @@ pub struct Sample {
     pub read: f64,
 }
 
+/// What was measured.
+pub struct Measured {
+    /// From the start of the command until a pass could begin.
+    pub load: Duration,
+    /// From the start of the command until the first token after the prompt was known.
+    pub first_token: Duration,
+    pub samples: Vec<Sample>,
+    pub usage: Usage,
+    /// CPUs that the threads were on at the end.
+    pub cpus: Vec<usize>,
+    /// Clock and temperature, before and after.
+    pub clocks: [Option<String>; 2],
+}
+
+impl Measured {
+    /// Runs a model, once to warm up and then as often as asked for; `start` is when the command began.
+    pub fn take(
+        args: &Bench,
+        model: &Model,
+        decoder: Decoder<'_>,
+        threads: Threads,
+        start: Instant,
+    ) -> Measured {
+        let load = start.elapsed();
+        let before = machine::clock();
+        let mut run = Run::new(args, model, decoder, threads);
+        run.prefill();
+        let first_token = start.elapsed();
+        run.decode();
+        let samples = (0..args.repetitions).map(|_| run.sample()).collect();
+        let (usage, cpus) = (report::usage(), machine::cpus_of_threads());
+        Measured { load, first_token, samples, usage, cpus, clocks: [before, machine::clock()] }
+    }
+}
+
 /// A model at work.
-pub struct Run<'m> {
+struct Run<'m> {
     args: &'m Bench,
     decoder: Decoder<'m>,
     weights: Vec<&'m [u8]>,
@@ -31,7 +68,7 @@ pub struct Run<'m> {
 }
 
 impl<'m> Run<'m> {
-    pub fn new(args: &'m Bench, model: &'m Model, decoder: Decoder<'m>, threads: Threads) -> Run<'m> {
+    fn new(args: &'m Bench, model: &'m Model, decoder: Decoder<'m>, threads: Threads) -> Run<'m> {
         let vocabulary = model.weights().vocabulary();
         let longest = args.depth.max(args.prompt).max(args.max_tokens);
         let prompt = (0..longest).map(|i| (i.wrapping_mul(2_654_435_761) >> 7) % vocabulary);
@@ -40,7 +77,7 @@ impl<'m> Run<'m> {
     }
 
     /// Everything once, with the caches of the CPU as the last repetition left them.
-    pub fn sample(&mut self) -> Sample {
+    fn sample(&mut self) -> Sample {
         let prefill = self.prefill();
         let decode = self.decode();
         let read = self.read();
@@ -54,7 +91,7 @@ impl<'m> Run<'m> {
     }
 
     /// The prompt, after `depth` tokens that are not counted, and the logits after it.
-    pub fn prefill(&mut self) -> Duration {
+    fn prefill(&mut self) -> Duration {
         self.decoder.limit_threads(self.threads.prefill);
         self.decoder.truncate(0);
         self.forward(self.args.depth);
@@ -76,7 +113,7 @@ impl<'m> Run<'m> {
     }
 
     /// Tokens one at a time, with the logits after each.
-    pub fn decode(&mut self) -> Duration {
+    fn decode(&mut self) -> Duration {
         self.decoder.limit_threads(self.threads.decode);
         let start = Instant::now();
         for &token in &self.prompt[..self.args.max_tokens] {

@@ -6,25 +6,20 @@ mod show;
 use super::args::Bench;
 use super::guard::Guard;
 use super::output::Answer;
-use super::report::{self, Usage};
 use super::setup::Threads;
-use super::{CliError, Outcome, json, machine, setup};
-use measure::{Run, Sample};
+use super::{CliError, Outcome, json, setup};
+use measure::Measured;
 use siskin::gguf::Gguf;
 use siskin::memory::Footprint;
 use siskin::model::{Decoder, Job, Model, Plan};
 use siskin::topology::Topology;
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// All that is reported.
 struct Report {
-    /// From the start of the command until a pass could begin.
-    load: Duration,
-    /// From the start of the command until the first token after the prompt was known.
-    first_token: Duration,
-    samples: Vec<Sample>,
+    measured: Measured,
     /// Bytes of weights that a generated token reads.
     weight_bytes: usize,
     /// Bytes of keys and values that it reads, on average.
@@ -33,12 +28,7 @@ struct Report {
     formats: BTreeMap<&'static str, u64>,
     isa: &'static str,
     threads: Threads,
-    /// CPUs that the threads were on at the end.
-    cpus: Vec<usize>,
-    usage: Usage,
     memory: json::Memory,
-    /// Clock and temperature, before and after.
-    clocks: [Option<String>; 2],
 }
 
 /// Runs the command.
@@ -57,37 +47,28 @@ pub fn run(args: &Bench) -> Result<Outcome, CliError> {
     let (isa, members) = (cpu.kernels.isa().name(), cpu.team.threads());
     let hint = "Try a smaller --depth, --prompt or --max-tokens, or a smaller model";
     guard.check_plan((&file, &model, tokenizer.size()), members, plan, ("the measure needs", hint))?;
-    let decoder = Decoder::new(&model, &plan, cpu);
-    let load = start.elapsed();
-
-    let before = machine::clock();
-    let mut run = Run::new(args, &model, decoder, threads);
-    run.prefill();
-    let first_token = start.elapsed();
-    run.decode();
-    let samples = (0..args.repetitions).map(|_| run.sample()).collect();
-    let usage = report::usage();
+    let measured = Measured::take(args, &model, Decoder::new(&model, &plan, cpu), threads, start);
+    let footprint = Footprint::new(&file, &model, plan, tokenizer.size(), members);
     let report = Report {
-        load,
-        first_token,
-        samples,
         weight_bytes: model.weights().bytes_per_token(),
         kv_bytes: kv_bytes(args, &model, &plan),
         formats: formats(&file),
         isa,
         threads,
-        cpus: machine::cpus_of_threads(),
-        usage,
-        memory: json::Memory::new(&Footprint::new(&file, &model, plan, tokenizer.size(), members), usage),
-        clocks: [before, machine::clock()],
+        memory: json::Memory::new(&footprint, measured.usage),
+        measured,
     };
+    print(args, &file, &report)?;
+    Ok(Outcome::Done)
+}
+
+fn print(args: &Bench, file: &Gguf, report: &Report) -> Result<(), CliError> {
     let mut answer = Answer::new();
     match (args.json, args.csv) {
-        (true, _) => answer.line(&show::json(args, &file, &report).to_string())?,
-        (_, true) => answer.print(&show::csv(&report))?,
-        _ => answer.print(&show::table(args, &file, &report))?,
+        (true, _) => answer.line(&show::json(args, file, report).to_string()),
+        (_, true) => answer.print(&show::csv(report)),
+        _ => answer.print(&show::table(args, file, report)),
     }
-    Ok(Outcome::Done)
 }
 
 /// Memory for the depth, the prompt and what is generated.

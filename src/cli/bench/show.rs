@@ -32,15 +32,15 @@ impl Spread {
 
 impl Report {
     fn prefill(&self) -> Option<Spread> {
-        Spread::of(self.samples.iter().map(|sample| sample.prefill))
+        Spread::of(self.measured.samples.iter().map(|sample| sample.prefill))
     }
 
     fn decode(&self) -> Option<Spread> {
-        Spread::of(self.samples.iter().filter_map(|sample| sample.decode))
+        Spread::of(self.measured.samples.iter().filter_map(|sample| sample.decode))
     }
 
     fn read(&self) -> Option<Spread> {
-        Spread::of(self.samples.iter().map(|sample| sample.read))
+        Spread::of(self.measured.samples.iter().map(|sample| sample.read))
     }
 
     fn bytes_per_token(&self) -> usize {
@@ -50,7 +50,8 @@ impl Report {
     /// What decoding reads of what a plain read does: the median of the repetitions, each compared with itself.
     fn share(&self) -> Option<f64> {
         let bytes = self.bytes_per_token() as f64;
-        let shares = self.samples.iter().filter_map(|sample| Some(sample.decode? * bytes / sample.read));
+        let shares =
+            self.measured.samples.iter().filter_map(|sample| Some(sample.decode? * bytes / sample.read));
         Spread::of(shares).map(|share| share.median)
     }
 }
@@ -61,26 +62,26 @@ pub fn json(args: &Bench, file: &Gguf, report: &Report) -> Value {
     let median = |spread: &Option<Spread>| spread.as_ref().map(|spread| round(spread.median));
     let range =
         |spread: &Option<Spread>| spread.as_ref().map(|spread| [round(spread.min), round(spread.max)]);
-    let rows = report.samples.iter().map(|sample| {
+    let rows = report.measured.samples.iter().map(|sample| {
         json!({"prefill_tps": round(sample.prefill), "decode_tps": sample.decode.map(round), "read_gbps": round(sample.read / 1e9)})
     });
-    let faults = report.usage.faults;
+    let faults = report.measured.usage.faults;
     json!({
         "model": file.path().display().to_string(), "formats": report.formats,
         "prompt": args.prompt, "max_tokens": args.max_tokens, "depth": args.depth,
         "prefill_tps": median(&prefill), "prefill_range": range(&prefill),
         "decode_tps": median(&decode), "decode_range": range(&decode),
-        "load_ms": round(report.load.as_secs_f64() * 1e3),
-        "first_token_ms": round(report.first_token.as_secs_f64() * 1e3),
+        "load_ms": round(report.measured.load.as_secs_f64() * 1e3),
+        "first_token_ms": round(report.measured.first_token.as_secs_f64() * 1e3),
         "bytes_per_token": report.bytes_per_token(),
         "decode_gbps": decode.as_ref().map(|decode| round(decode.median * report.bytes_per_token() as f64 / 1e9)),
         "read_gbps": read.as_ref().map(|read| round(read.median / 1e9)),
         "share_of_read": report.share().map(round),
-        "peak_rss": report.usage.peak_rss, "anon": report.usage.anon, "file": report.usage.file,
+        "peak_rss": report.measured.usage.peak_rss, "anon": report.measured.usage.anon, "file": report.measured.usage.file,
         "minor_faults": faults.map(|faults| faults.0), "major_faults": faults.map(|faults| faults.1),
         "memory": report.memory,
         "isa": report.isa, "threads": report.threads.decode, "prefill_threads": report.threads.prefill,
-        "cpus": report.cpus, "clock_before": report.clocks[0], "clock_after": report.clocks[1],
+        "cpus": report.measured.cpus, "clock_before": report.measured.clocks[0], "clock_after": report.measured.clocks[1],
         "repetitions": rows.collect::<Value>(), "machine": machine::facts().into_iter().collect::<BTreeMap<_, _>>(),
     })
 }
@@ -88,7 +89,7 @@ pub fn json(args: &Bench, file: &Gguf, report: &Report) -> Value {
 /// A line of names, then a line for each repetition.
 pub fn csv(report: &Report) -> String {
     let mut out = String::from("repetition,prefill_tps,decode_tps,read_gbps\n");
-    for (i, sample) in report.samples.iter().enumerate() {
+    for (i, sample) in report.measured.samples.iter().enumerate() {
         let decode = sample.decode.map_or(String::new(), |decode| format!("{decode:.3}"));
         // Writing to a string cannot fail.
         let _ = writeln!(out, "{},{:.3},{decode},{:.3}", i + 1, sample.prefill, sample.read / 1e9);
@@ -105,7 +106,7 @@ pub fn table(args: &Bench, file: &Gguf, report: &Report) -> String {
     let size = |n: Option<u64>| n.map_or("unknown".to_owned(), report::bytes);
     let formats: Vec<_> =
         report.formats.iter().map(|(name, n)| format!("{name} {}", report::bytes(*n))).collect();
-    let usage = report.usage;
+    let usage = report.measured.usage;
     let memory = [("peak resident", usage.peak_rss), ("anonymous", usage.anon), ("file pages", usage.file)];
     let memory = memory.map(|(name, n)| format!("{name} {}", size(n))).join(", ");
     let faults =
@@ -118,8 +119,8 @@ pub fn table(args: &Bench, file: &Gguf, report: &Report) -> String {
         (format!("prefill {}{depth}", args.prompt), rate(report.prefill())),
         (format!("decode {}", args.max_tokens), rate(report.decode())),
         ("read a token".into(), bandwidth(report)),
-        ("load".into(), ms(report.load)),
-        ("first token".into(), ms(report.first_token)),
+        ("load".into(), ms(report.measured.load)),
+        ("first token".into(), ms(report.measured.first_token)),
         ("memory".into(), memory),
         ("page faults".into(), faults),
         ("kernels".into(), report.isa.into()),
@@ -127,11 +128,11 @@ pub fn table(args: &Bench, file: &Gguf, report: &Report) -> String {
             "threads".into(),
             format!(
                 "{} (prefill {}), on CPUs {:?}",
-                report.threads.decode, report.threads.prefill, report.cpus
+                report.threads.decode, report.threads.prefill, report.measured.cpus
             ),
         ),
     ];
-    for (name, clock) in ["before", "after"].into_iter().zip(&report.clocks) {
+    for (name, clock) in ["before", "after"].into_iter().zip(&report.measured.clocks) {
         lines.extend(clock.as_ref().map(|clock| (name.to_owned(), clock.clone())));
     }
     lines.iter().map(|(name, text)| format!("{name:<22} {text}\n")).collect()

@@ -1,6 +1,6 @@
 //! Where lines come from: a person at a terminal, with editing and history, or a pipe.
 
-use super::super::CliError;
+use super::super::{CliError, folders};
 use rustyline::config::Config;
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -99,9 +99,7 @@ fn piped() -> Result<Line, CliError> {
 
 /// The file of earlier lines, in a folder made for it: below `XDG_STATE_HOME`, else `~/.local/state`. `None` where there is neither.
 fn history_file() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")))?;
-    let folder = state.join("siskin");
+    let folder = folders::of_user("XDG_STATE_HOME", ".local/state")?.join("siskin");
     match fs::create_dir_all(&folder) {
         Ok(()) => Some(folder.join("chat_history")),
         Err(error) => {

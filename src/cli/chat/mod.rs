@@ -19,7 +19,7 @@ use lines::{Line, Lines};
 use siskin::chat::{Message, Template};
 use siskin::memory::Footprint;
 use siskin::model::Plan;
-use siskin::session::{Extent, Session, Timing};
+use siskin::session::{Extent, Options, Session, Timing};
 use siskin::stop::Reason;
 use siskin::tokenizer::Tokenizer;
 use siskin::topology::Topology;
@@ -34,13 +34,7 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
     let (guard, signals) = (Guard::new(&args.run), Signals::new());
     let topology = Topology::this_machine();
     let threads = Threads::new(&topology, args.run.threads, args.run.prefill_threads)?;
-    let flags = (&args.stop, &args.sample, &args.run);
-    let mut options = options::session(flags, usize::MAX, threads, signals.cancelled());
-    options.window = args.window.window();
-    #[cfg(feature = "grammar")]
-    {
-        options.grammar = args.grammar.grammar()?;
-    }
+    let options = asked(args, threads, &signals)?;
     let cpu = setup::cpu(&topology, threads)?;
     let file = guard.open(&args.model, threads)?;
     let (model, tokenizer) = setup::load(&file, threads, &signals.cancelled(), Some(&guard))?;
@@ -73,6 +67,17 @@ pub fn run(args: &Chat) -> Result<Outcome, CliError> {
         windowed: options.window.is_some(),
     };
     talk.run_between(args.load.as_deref(), args.save.as_deref(), lines)
+}
+
+/// What the flags ask of the session.
+fn asked(args: &Chat, threads: Threads, signals: &Signals) -> Result<Options, CliError> {
+    let flags = (&args.stop, &args.sample, &args.run);
+    Ok(Options {
+        window: args.window.window(),
+        #[cfg(feature = "grammar")]
+        grammar: args.grammar.grammar()?,
+        ..options::session(flags, usize::MAX, threads, signals.cancelled())
+    })
 }
 
 /// Says how long the conversation may become, and what else there is.

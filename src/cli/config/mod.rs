@@ -10,7 +10,7 @@ mod switches;
 pub use show::run;
 
 use super::args::Cli;
-use super::{CliError, help, input, mistake};
+use super::{CliError, folders, help, input, mistake};
 use apply::Active;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, FromArgMatches, Id};
@@ -115,9 +115,7 @@ fn load(named: Option<&PathBuf>, without: bool) -> Result<Config, CliError> {
 
 /// `siskin/siskin.toml` below `XDG_CONFIG_HOME`, else below `~/.config`. `None` where there is neither.
 fn usual_path() -> Option<PathBuf> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
-    Some(folder.join("siskin/siskin.toml"))
+    Some(folders::of_user("XDG_CONFIG_HOME", ".config")?.join("siskin/siskin.toml"))
 }
 
 /// An error about a line of the file.

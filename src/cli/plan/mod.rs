@@ -158,9 +158,6 @@ impl<'a> Report<'a> {
             budget.largest(job.context, |length| footprint(job.extent.with_length(length), kv_type));
         let with_type = |&kv_type: &KvType| Some((kv_type, footprint(job.extent, kv_type)?.plan.kv as u64));
         let kv_types = KvType::ALL.iter().filter_map(with_type).collect();
-        let weights: u64 = file.tensors().iter().map(|tensor| tensor.bytes()).sum();
-        let formats = FORMATS.into_iter().map(|format| (format, memory::as_format(file, format)));
-        let formats = formats.filter(|&(_, bytes)| bytes < weights - weights / 50).collect();
         let lockable = args.lock.then(|| Lockable::new(model, machine, &budget, &run));
         Ok(Report {
             name: source.name.clone(),
@@ -171,7 +168,7 @@ impl<'a> Report<'a> {
             footprint: run,
             largest,
             kv_types,
-            formats,
+            formats: smaller_formats(file),
             bandwidth: None,
             planned: Duration::ZERO,
             lockable,
@@ -206,4 +203,11 @@ impl<'a> Report<'a> {
         let checked = self.budget.check(&self.footprint, || self.largest);
         checked.map(|()| Outcome::Done).map_err(|error| CliError::DoesNotFit(error.to_string()))
     }
+}
+
+/// What weights would take in formats that make the model noticeably smaller.
+fn smaller_formats(file: &Gguf) -> Vec<(Format, u64)> {
+    let weights: u64 = file.tensors().iter().map(|tensor| tensor.bytes()).sum();
+    let formats = FORMATS.into_iter().map(|format| (format, memory::as_format(file, format)));
+    formats.filter(|&(_, bytes)| bytes < weights - weights / 50).collect()
 }

@@ -1,6 +1,7 @@
 //! A plan for people: a table, and a picture of the memory.
 
 use super::super::guard::slowness;
+use super::super::report::many;
 use super::{Lockable, Report};
 use siskin::memory::{self, PROGRAM_BYTES, Size};
 use std::fmt::Write;
@@ -75,8 +76,8 @@ fn owned(report: &Report<'_>, out: &mut Table) {
         out.item(footprint.weights, "weights          the file, read");
     }
     for group in memory::cache_groups(report.model.config(), plan) {
-        let layers = if group.layers == 1 { "layer" } else { "layers" };
-        let what = format!("{} {layers}, {} positions, {}", group.layers, group.positions, group.kv_type);
+        let layers = many(group.layers, "layer");
+        let what = format!("{layers}, {} positions, {}", group.positions, group.kv_type);
         out.item(group.bytes, &format!("kv: {:<12} {what}", group.kind));
     }
     out.item(plan.scratch as u64, &format!("scratch          batches of {} tokens", plan.batch));

@@ -1,8 +1,8 @@
 //! What a search found, as records, and its tree for the terminal.
 
 use super::capture::piece;
+use super::look::Look;
 use super::record::{BeamNode, Continuation};
-use super::table::Look;
 use super::text::{cut, shown};
 use crate::cli::json::Stop;
 use siskin::search::Found;

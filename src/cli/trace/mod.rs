@@ -6,6 +6,7 @@ mod capture;
 mod csv;
 mod describe;
 mod follow;
+mod look;
 mod page;
 mod record;
 mod scores;
@@ -83,6 +84,15 @@ impl<'a> Parts<'a> {
     }
 }
 
+/// A search that has come to its end.
+struct Searched {
+    run: Run,
+    found: Found,
+    timing: Timing,
+    load: Duration,
+    stages: Option<StageTimes>,
+}
+
 /// A trace on its way.
 struct Tracer<'a> {
     args: &'a Args,
@@ -154,7 +164,7 @@ impl<'a> Tracer<'a> {
     /// Several continuations side by side; then the best once more, position by position.
     fn search(&mut self) -> Result<Trace, CliError> {
         let tokenizer = self.parts.tokenizer;
-        let (run, found, timing, load, stages) = self.found()?;
+        let Searched { run, found, timing, load, stages } = self.found()?;
         let nodes = beams::nodes(tokenizer, &found);
         let continuations = beams::continuations(&found);
         let Some(best) = found.continuations.into_iter().next() else {
@@ -167,17 +177,7 @@ impl<'a> Tracer<'a> {
         let given = Given { tokens: &tokens, prompt: self.prompt.len(), from };
         // The last token's logits expect a token that is not there.
         let run_tokens = tokens.len() - usize::from(!best.tokens.is_empty());
-        let (stop_texts, stop) = (Vec::new(), stop::Rules::default());
-        let options = Options {
-            max_tokens: 0,
-            branches: 0,
-            stop_texts,
-            stop,
-            #[cfg(feature = "grammar")]
-            grammar: None,
-            ..self.options.clone()
-        };
-        let mut session = self.parts.session(&tokens[..run_tokens], &options)?;
+        let mut session = self.parts.session(&tokens[..run_tokens], &self.without_end())?;
         let (steps, _) = given.follow(&mut session, run_tokens, tokenizer, self.wanted)?;
         for step in &steps {
             self.answer.print(&self.show.step(step)?)?;
@@ -194,8 +194,21 @@ impl<'a> Tracer<'a> {
         Ok(Trace { run, steps, beams: nodes, continuations, end })
     }
 
+    /// The options for a session that only runs tokens that are there.
+    fn without_end(&self) -> Options {
+        Options {
+            max_tokens: 0,
+            branches: 0,
+            stop_texts: Vec::new(),
+            stop: stop::Rules::default(),
+            #[cfg(feature = "grammar")]
+            grammar: None,
+            ..self.options.clone()
+        }
+    }
+
     /// Runs the prompt and searches.
-    fn found(&mut self) -> Result<(Run, Found, Timing, Duration, Option<StageTimes>), CliError> {
+    fn found(&mut self) -> Result<Searched, CliError> {
         let mut session = self.parts.session(&self.prompt, &self.options)?;
         let is_beams = self.args.ask.search.beams.is_some();
         let method = if is_beams { Method::Beams } else { Method::BestOf };
@@ -206,7 +219,8 @@ impl<'a> Tracer<'a> {
         given.follow(&mut session, self.prompt.len(), self.parts.tokenizer, self.wanted)?;
         let before = session.stage_times();
         let found = search::run(&self.args.ask.search, true, &mut session)?;
-        Ok((run, found, session.timing(), load, since(&session, before)))
+        let (timing, stages) = (session.timing(), since(&session, before));
+        Ok(Searched { run, found, timing, load, stages })
     }
 }
 

@@ -1,8 +1,8 @@
 //! What goes to stdout while a trace is made: the table, JSON lines, comma-separated values, just the text, or nothing.
 
+use super::look::Look;
 use super::record::{BeamNode, Continuation, End, Run, Step};
-use super::table::{self, Look};
-use super::{beams, csv, target};
+use super::{beams, csv, table, target};
 use crate::cli::trace_args::ShowArgs;
 use crate::cli::{CliError, json};
 use serde::Serialize;

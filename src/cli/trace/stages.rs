@@ -1,6 +1,7 @@
 //! The way of a token through a model, with the shapes of that model.
 
 use super::record::{Span, Stage};
+use crate::cli::report::many;
 use siskin::model::config::{Config, LayerConfig, Mixer};
 use siskin::model::weights::Matrix;
 use siskin::model::{Model, Weights};
@@ -57,7 +58,7 @@ fn mixers(config: &Config) -> String {
         (count(|layer| matches!(layer.mixer, Mixer::DeltaNet(_))), "a gated delta net".to_owned()),
     ];
     let used = mixers.iter().filter(|(n, _)| *n > 0);
-    used.map(|(n, what)| format!("{} of {what}", layers(*n))).collect::<Vec<_>>().join("; ")
+    used.map(|(n, what)| format!("{} of {what}", many(*n, "layer"))).collect::<Vec<_>>().join("; ")
 }
 
 fn feed_forward(config: &Config) -> String {
@@ -67,9 +68,5 @@ fn feed_forward(config: &Config) -> String {
         }
         None => format!("{} values", config.feed_forward),
     };
-    format!("{} of {of}", layers(config.layers.len()))
-}
-
-fn layers(count: usize) -> String {
-    if count == 1 { "1 layer".to_owned() } else { format!("{count} layers") }
+    format!("{} of {of}", many(config.layers.len(), "layer"))
 }

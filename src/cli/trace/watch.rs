@@ -2,6 +2,7 @@
 
 use super::capture::{Expected, Wanted};
 use super::record::{Candidate, Changed, Chosen, Distribution, Filter, Seen, Setting};
+use crate::cli::report::many;
 use siskin::sample::{self, Choice, Choose, Context, Observer, Options, Sampler, Step};
 use siskin::stop::{Reason, Stops};
 use siskin::tokenizer::Tokenizer;
@@ -173,11 +174,6 @@ fn setting(options: &Options, name: &str) -> String {
         "greedy" => "the likeliest".to_owned(),
         _ => String::new(),
     }
-}
-
-/// A number of things.
-fn many(count: usize, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// What the stop conditions see after a token, and which of them ends the generation there.
