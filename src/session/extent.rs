@@ -125,8 +125,8 @@ impl Extent {
     /// What a session keeps beside decoder and sampler: tokens, and text on its way out.
     fn session_bytes(&self, longest: usize, allowed: usize, options: &Options) -> Option<usize> {
         let held = held(longest, options);
-        let texts = longest + held + text(held) + stop::RESERVED;
-        Seen::bytes(self)?.checked_add(texts)?.checked_add(allowed)
+        let parts = [longest, held, text(held), stop::RESERVED, allowed];
+        parts.into_iter().try_fold(Seen::bytes(self)?, usize::checked_add)
     }
 }
 
@@ -137,7 +137,7 @@ pub(super) fn held(longest: usize, options: &Options) -> usize {
 
 /// Room for so many bytes as text: an invalid byte becomes three.
 pub(super) fn text(held: usize) -> usize {
-    held * 3 + 16
+    held.saturating_mul(3).saturating_add(16)
 }
 
 #[cfg(test)]
