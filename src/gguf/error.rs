@@ -82,7 +82,11 @@ pub enum ErrorKind {
     #[error("is not a regular file")]
     NotAFile,
     /// More bytes than a program can have in one piece: half of its addresses.
-    #[error("{found} bytes are more than the {} that a {}-bit program can have of one file", isize::MAX, usize::BITS)]
+    #[error(
+        "{found} bytes are more than the {} that a {}-bit program can have of one file",
+        isize::MAX,
+        usize::BITS
+    )]
     FileTooLarge { found: u64 },
 
     /// Another magic.

@@ -93,7 +93,9 @@ pub enum Error {
         expected: String,
     },
     /// The values of a tensor that is kept as floats are more than the system gives.
-    #[error("tensor '{name}': its values take {needed} bytes, which the system refuses. Try a smaller model, or a higher limit (ulimit -v)")]
+    #[error(
+        "tensor '{name}': its values take {needed} bytes, which the system refuses. Try a smaller model, or a higher limit (ulimit -v)"
+    )]
     Memory {
         /// The tensor.
         name: String,
