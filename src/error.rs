@@ -67,6 +67,7 @@ impl Error {
                 Kind::DoesNotFit
             }
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
+            Error::Model(model::Error::Memory { .. }) => Kind::DoesNotFit,
             Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
             Error::Session(error) => session_kind(error),
             Error::Score(error) => score_kind(error),
@@ -97,6 +98,7 @@ fn score_kind(error: &score::Error) -> Kind {
 fn quantize_kind(error: &crate::quantize::Error) -> Kind {
     use crate::quantize::Error as Quantize;
     match error {
+        Quantize::Gguf(error) if error.is_memory() => Kind::DoesNotFit,
         Quantize::Gguf(error) if error.is_io() => Kind::Failed,
         Quantize::Gguf(_) | Quantize::NoTensors { .. } | Quantize::AlreadyQuantized { .. } => Kind::BadModel,
         Quantize::NotFinite { .. } | Quantize::TooLarge { .. } => Kind::BadModel,
@@ -115,6 +117,7 @@ fn download_kind(error: &download::Error) -> Kind {
         | Download::Setting { .. }
         | Download::NoSuchModel { .. }
         | Download::Ambiguous { .. } => Kind::Usage,
+        Download::Header(error) if error.is_memory() => Kind::DoesNotFit,
         Download::Header(error) if error.is_io() => Kind::Failed,
         Download::Header(_) | Download::HeaderTooLong { .. } => Kind::BadModel,
         Download::DiskFull { .. } | Download::Refused { .. } => Kind::DoesNotFit,

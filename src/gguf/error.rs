@@ -43,7 +43,7 @@ impl Error {
 
     /// Whether the system has no memory or no address space for the file.
     pub fn is_memory(&self) -> bool {
-        matches!(self.kind(), ErrorKind::NoMemory { .. })
+        matches!(self.kind(), ErrorKind::NoMemory { .. } | ErrorKind::FileTooLarge { .. })
     }
 }
 
@@ -81,8 +81,12 @@ pub enum ErrorKind {
     /// A folder, a pipe or a device.
     #[error("is not a regular file")]
     NotAFile,
-    /// More bytes than this machine can address.
-    #[error("{found} bytes are more than a program of this machine can address ({} bits)", usize::BITS)]
+    /// More bytes than a program can have in one piece: half of its addresses.
+    #[error(
+        "{found} bytes are more than the {} that a {}-bit program can have of one file",
+        isize::MAX,
+        usize::BITS
+    )]
     FileTooLarge { found: u64 },
 
     /// Another magic.
@@ -226,7 +230,9 @@ impl ErrorKind {
                 "Try a smaller model, or a higher limit: a mapped file counts as address space (ulimit -v)"
             }
             NotAFile => "Try the path of a .gguf file",
-            FileTooLarge { .. } => "Try a smaller model or a 64-bit system",
+            FileTooLarge { .. } => {
+                "Try a smaller model or format, the same one split into smaller files (gguf-split), or a 64-bit system"
+            }
             NotGguf { .. } => "Try a model file in the GGUF format, or download it again",
             Version { .. } => "Try a newer siskin if the file is newer than it, or download the file again",
             Truncated { .. } | StringLength { .. } | TensorOutOfBounds { .. } => {

@@ -97,7 +97,7 @@ impl Source {
         }
         let file = File::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
-        let len = usize::try_from(len).map_err(|_| fail(ErrorKind::FileTooLarge { found: len }))?;
+        let len = addressable(len).map_err(fail)?;
         // an empty file cannot be mapped; the reader says what is wrong with it
         let backing = if len == 0 {
             Backing::Static(&[])
@@ -132,7 +132,7 @@ impl Source {
     /// them at once.
     pub(super) fn into_header(self, bytes: usize, most: u64, len: u64) -> Result<Source, Error> {
         let fail = |kind| Error::new(&self.path, kind);
-        let len = usize::try_from(len).map_err(|_| fail(ErrorKind::FileTooLarge { found: len }))?;
+        let len = addressable(len).map_err(fail)?;
         let most = usize::try_from(most).unwrap_or(usize::MAX).min(len);
         let zeros =
             if most == 0 { None } else { Some(zeros(most).map_err(|error| fail(refused(error, most)))?) };
@@ -167,6 +167,11 @@ impl Source {
             _ => None,
         }
     }
+}
+
+/// The length of a file, if all of it can be had in one piece: a slice has at most `isize::MAX` bytes, and so has a mapping.
+fn addressable(len: u64) -> Result<usize, ErrorKind> {
+    isize::try_from(len).map(isize::unsigned_abs).map_err(|_| ErrorKind::FileTooLarge { found: len })
 }
 
 /// Maps the first bytes of a file, read-only.

@@ -55,6 +55,8 @@ pub struct Machine {
     pub groups: Vec<Group>,
     /// Address space (`RLIMIT_AS`, `ulimit -v`): mapped files count too.
     pub address_space: Option<Limit>,
+    /// Address space that a 32-bit program has at all, whatever its limits; `None` for others.
+    pub addresses: Option<Limit>,
     /// Private writable memory (`RLIMIT_DATA`, `ulimit -d`).
     pub data: Option<Limit>,
     /// Memory that may be locked (`RLIMIT_MEMLOCK`, `ulimit -l`); none for who may lock anything (`CAP_IPC_LOCK`).
@@ -83,6 +85,7 @@ impl Machine {
             swap_free,
             groups: cgroup::groups(root, swap_free.unwrap_or(0)),
             address_space: rlimit("Max address space", "VmSize:"),
+            addresses: if usize::BITS < 64 { addresses(&text("proc/self/maps")) } else { None },
             data: rlimit("Max data size", "VmData:"),
             locked: if may_lock(&status) { None } else { rlimit("Max locked memory", "VmLck:") },
         }
@@ -117,6 +120,19 @@ pub fn require(bytes: usize) -> Result<(), usize> {
 fn kib(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+}
+
+/// The address space of a 32-bit process by the list of its mappings: its end is not far above the stack, where the kernel begins, at 2, 3 or
+/// nearly 4 GiB. Emulators that put the stack elsewhere have more.
+fn addresses(maps: &str) -> Option<Limit> {
+    const STEP: u64 = 256 << 20;
+    let range = |line: &str| {
+        let (start, end) = line.split_once(' ')?.0.split_once('-')?;
+        Some((u64::from_str_radix(start, 16).ok()?, u64::from_str_radix(end, 16).ok()?))
+    };
+    let (_, top) = range(maps.lines().find(|line| line.ends_with("[stack]"))?)?;
+    let used = maps.lines().filter_map(range).map(|(start, end)| end.saturating_sub(start)).sum();
+    Some(Limit { most: top.checked_next_multiple_of(STEP)?, used })
 }
 
 /// Whether a process has the capability to lock memory beyond its limit.
@@ -177,6 +193,28 @@ mod tests {
         // kernels before 3.14 have no MemAvailable
         write(root, "proc/meminfo", "MemTotal:  100 kB\nMemFree: 7 kB\n");
         assert_eq!(Machine::read(root).available, Some(7 << 10));
+    }
+
+    #[test]
+    fn addresses_end_above_the_stack() {
+        let maps = |stack: &str| {
+            format!(
+                "00010000-00410000 r-xp 00000000 b3:02 1 /usr/bin/siskin\n\
+                 a0000000-b0000000 r--s 00000000 b3:02 2 /models/a b.gguf\n\
+                 {stack} rw-p 00000000 00:00 0 [stack]\n\
+                 ffff0000-ffff1000 r-xp 00000000 00:00 0 [vectors]\n"
+            )
+        };
+        let used = (4 << 20) + (256 << 20) + (132 << 10) + (4 << 10);
+        for (stack, most) in
+            [("bef1e000-bef3f000", 3 << 30), ("7e8df000-7e900000", 2 << 30), ("ff8a5000-ff8c6000", 4 << 30)]
+        {
+            assert_eq!(addresses(&maps(stack)), Some(Limit { most, used }), "{stack}");
+        }
+        assert_eq!(addresses(""), None);
+        assert_eq!(addresses("nonsense [stack]\n"), None);
+        let known = Machine::this().addresses;
+        assert!(known.is_none_or(|limit| usize::BITS == 32 && limit.left() > 0), "{known:?}");
     }
 
     #[test]

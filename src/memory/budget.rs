@@ -95,6 +95,10 @@ impl Budget {
         bounds.extend(space.map(|bytes| {
             bound("address space left for it and the file (ulimit -v)", bytes, Of::AddressSpace)
         }));
+        let addresses = machine.addresses.map(|limit| limit.left());
+        bounds.extend(addresses.map(|bytes| {
+            bound("address space left to a 32-bit program for it and the file", bytes, Of::AddressSpace)
+        }));
         let data = machine.data.map(|limit| limit.left());
         bounds.extend(data.map(|bytes| bound("data segment left (ulimit -d)", bytes, Of::Needed)));
         Budget { bounds, cache: machine.available_memory() }
@@ -225,6 +229,9 @@ mod tests {
         machine.address_space = Some(Limit { most: footprint.address_space(), used: 1 });
         assert!(name(&machine, None).contains("ulimit -v"));
         machine.address_space = None;
+        machine.addresses = Some(Limit { most: footprint.address_space(), used: 1 });
+        assert!(name(&machine, None).contains("32-bit program"));
+        machine.addresses = None;
         machine.data = Some(Limit { most: 1, used: 0 });
         assert!(name(&machine, None).contains("ulimit -d"));
         assert_eq!(Budget::new(&Machine::default(), None).check(&footprint, || None), Ok(()));

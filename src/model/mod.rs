@@ -92,6 +92,16 @@ pub enum Error {
         /// Those that the metadata ask for.
         expected: String,
     },
+    /// The values of a tensor that is kept as floats are more than the system gives.
+    #[error(
+        "tensor '{name}': its values take {needed} bytes, which the system refuses. Try a smaller model, or a higher limit (ulimit -v)"
+    )]
+    Memory {
+        /// The tensor.
+        name: String,
+        /// Bytes of its values.
+        needed: u64,
+    },
     /// A value that is no number, of a tensor whose values stand for themselves (norms and biases).
     #[error(
         "tensor '{name}': value {index} is {found}, expected a finite number. Try downloading the file again, or converting it again"

@@ -231,8 +231,9 @@ impl Sizes {
     fn bytes(&self) -> Option<usize> {
         let row = 3 * self.embedding + self.wide;
         let floats = self.batch.checked_mul(row)?.checked_add(self.before + self.vocabulary)?;
-        let choices = self.batch * (self.used + usize::from(self.used > 0)) * size_of::<Choice>();
-        let ropes = RopeTable::bytes(self.angles, self.angle_rows());
+        let choices = (self.used + usize::from(self.used > 0)) * size_of::<Choice>();
+        let choices = self.batch.checked_mul(choices)?;
+        let ropes = RopeTable::bytes(self.angles, self.angle_rows())?;
         floats.checked_mul(size_of::<f32>())?.checked_add(choices)?.checked_add(ropes)
     }
 }

@@ -42,9 +42,9 @@ impl Room {
     }
 }
 
-/// Floats of `batch` turned vectors.
+/// Floats of `batch` turned vectors; `usize::MAX` if they do not fit in that.
 pub(super) fn turned_len(batch: usize, cols: usize) -> usize {
-    batch.div_ceil(LANES) * cols * LANES
+    batch.div_ceil(LANES).saturating_mul(cols).saturating_mul(LANES)
 }
 
 /// Turns vectors, `batch x cols`, to `tiles x cols x LANES`; lanes without a vector are zero.

@@ -30,9 +30,10 @@ impl RopeTable {
         RopeTable { frequencies, magnitude, cos: table(), sin: table() }
     }
 
-    /// Bytes that [`RopeTable::new`] takes for `n` frequencies and `batch` positions.
-    pub fn bytes(n: usize, batch: usize) -> usize {
-        n * size_of::<f64>() + 2 * n * batch * size_of::<f32>()
+    /// Bytes that [`RopeTable::new`] takes for `n` frequencies and `batch` positions; `None` if that does not fit in `usize`.
+    pub fn bytes(n: usize, batch: usize) -> Option<usize> {
+        let angles = batch.checked_mul(2 * size_of::<f32>())?.checked_add(size_of::<f64>())?;
+        n.checked_mul(angles)
     }
 
     /// Computes the angles of positions, a row each, at most as many as the table was made for.

@@ -36,7 +36,7 @@ impl Answer {
     /// Bytes that [`Answer::new`] allocates, without what stop conditions keep to themselves.
     pub fn bytes(longest: usize, options: &Options) -> usize {
         let held = held(longest, options);
-        longest + held + text_room(held) + stop::RESERVED
+        [longest, held, text_room(held), stop::RESERVED].into_iter().fold(0, usize::saturating_add)
     }
 
     /// Begins another answer.
@@ -92,5 +92,5 @@ fn held(longest: usize, options: &Options) -> usize {
 
 /// Room for so many bytes as text: an invalid byte becomes three.
 pub(super) fn text_room(bytes: usize) -> usize {
-    bytes * 3 + 16
+    bytes.saturating_mul(3).saturating_add(16)
 }

@@ -141,4 +141,20 @@ mod tests {
         let single = Extent::divided(&Options::default(), 10, 30);
         assert_eq!((single.positions, single.with_length(7).positions), (30, 7));
     }
+
+    /// Sums and products of sizes never wrap around, whatever is asked for: there is no plan.
+    #[test]
+    fn what_cannot_be_addressed_has_no_plan() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models/builtin.gguf");
+        let model = Model::load(&crate::gguf::Gguf::open_header(&path).unwrap()).unwrap();
+        let plan = |job: Job| Plan::new(&model, Job { threads: 2, ..job });
+        assert!(plan(Job { positions: 100, ..Job::default() }).is_some());
+        for positions in [usize::MAX, usize::MAX / 3, usize::MAX / 300, usize::MAX >> 11] {
+            for sinks in [None, Some(positions / 2), Some(positions - 1)] {
+                assert_eq!(plan(Job { positions, sinks, ..Job::default() }), None, "{positions} {sinks:?}");
+            }
+            let branches = BranchShape { count: 3, positions, ..BranchShape::default() };
+            assert_eq!(plan(Job { positions: 1, branches, ..Job::default() }), None, "{positions}");
+        }
+    }
 }

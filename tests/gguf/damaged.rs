@@ -494,3 +494,32 @@ fn file_changed_after_it_was_opened() {
     assert!(model.metadata().str("text").is_err());
     assert_eq!(*model.bytes(&model.tensors()[2]), [0xff; 3]);
 }
+
+/// Files of which a 32-bit program cannot have all in one piece, and headers that claim to be of such: an error there and not on 64 bits.
+#[test]
+fn files_beyond_a_programs_addresses() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.gguf");
+    let check = |opened: Result<Gguf, Error>, bytes: u64| match opened {
+        Ok(file) => assert_eq!((file.file_bytes(), usize::BITS), (bytes, 64)),
+        Err(error) => {
+            let is_it = matches!(error.kind(), ErrorKind::FileTooLarge { found } if *found == bytes);
+            assert!(is_it && usize::BITS == 32 && error.is_memory(), "{error}");
+            assert!(error.to_string().contains("gguf-split"), "{error}");
+        }
+    };
+    for bytes in [1 << 31, 3 << 30, (1 << 32) - 1, 1 << 32, (5 << 30) + 7] {
+        std::fs::write(&path, File::sample(LAYOUTS[0]).bytes()).unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_len(bytes).unwrap();
+        check(Gguf::open(&path), bytes);
+        check(Gguf::open_header(&path), bytes);
+    }
+    for rows in [1 << 21, 1 << 22, 1 << 23] {
+        let file = File::empty(LAYOUTS[0]).tensor(tensor("large", 0, &[256, rows], 0));
+        std::fs::write(&path, file.bytes()).unwrap();
+        let start = file.bytes().len().next_multiple_of(32) as u64;
+        check(Gguf::open_header(&path), start + 1024 * rows);
+        let error = Gguf::open(&path).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::TensorOutOfBounds { .. }), "{error}");
+    }
+}

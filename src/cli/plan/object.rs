@@ -64,7 +64,7 @@ fn machine(report: &Report<'_>) -> Value {
     json!({
         "total": machine.total, "available": machine.available, "swap_free": machine.swap_free,
         "groups": machine.groups.iter().map(group).collect::<Value>(),
-        "address_space": limit(machine.address_space), "data": limit(machine.data), "locked": limit(machine.locked),
+        "address_space": limit(machine.address_space), "addresses": limit(machine.addresses), "data": limit(machine.data), "locked": limit(machine.locked),
     })
 }
 

@@ -254,7 +254,7 @@ impl<'a> Finder<'a> {
     fn values(&mut self, name: &str, dims: &[usize]) -> Result<Vector, Error> {
         let tensor = self.get(name)?;
         expect_shape(tensor, dims)?;
-        let mut out = vec![0.0; dims.iter().product()].into_boxed_slice();
+        let mut out = zeros(tensor)?;
         format_of(tensor)?.decode(&self.file.bytes(tensor), &mut out);
         match out.iter().position(|value| !value.is_finite()) {
             // Activations are quantized, which would make some number of it.
@@ -281,6 +281,16 @@ impl<'a> Finder<'a> {
             }
         }
     }
+}
+
+/// Room for all values of a tensor, which in the file may take a twentieth of it.
+fn zeros(tensor: &TensorInfo) -> Result<Vector, Error> {
+    let (elements, mut out) = (tensor.elements(), Vec::new());
+    let len = usize::try_from(elements).ok().filter(|&len| out.try_reserve_exact(len).is_ok());
+    let needed = elements.saturating_mul(size_of::<f32>() as u64);
+    let len = len.ok_or_else(|| Error::Memory { name: tensor.name().to_owned(), needed })?;
+    out.resize(len, 0.0);
+    Ok(out.into_boxed_slice())
 }
 
 /// Compares dimensions in the file's order, columns first; ones at the end do not count.

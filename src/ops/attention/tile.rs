@@ -55,9 +55,10 @@ impl Tile {
         }
     }
 
-    /// Bytes that [`Tile::new`] allocates, without the value itself.
+    /// Bytes that [`Tile::new`] allocates, without the value itself; `usize::MAX` if they do not fit in that.
     pub const fn bytes(head_dim: usize) -> usize {
-        (2 * head_dim * LANES + BLOCK * head_dim + BLOCK * LANES) * size_of::<f32>()
+        let rows = head_dim.saturating_mul(2 * LANES + BLOCK);
+        rows.saturating_add(BLOCK * LANES).saturating_mul(size_of::<f32>())
     }
 
     /// Room for the scores of one query and [`PART`] positions.
