@@ -149,7 +149,7 @@ mod tests {
         let model = Model::load(&crate::gguf::Gguf::open_header(&path).unwrap()).unwrap();
         let plan = |job: Job| Plan::new(&model, Job { threads: 2, ..job });
         assert!(plan(Job { positions: 100, ..Job::default() }).is_some());
-        for positions in [usize::MAX, usize::MAX / 3, usize::MAX / 300, usize::MAX >> 11] {
+        for positions in [usize::MAX, usize::MAX / 3, usize::MAX / 300, usize::MAX >> 10] {
             for sinks in [None, Some(positions / 2), Some(positions - 1)] {
                 assert_eq!(plan(Job { positions, sinks, ..Job::default() }), None, "{positions} {sinks:?}");
             }
