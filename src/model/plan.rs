@@ -89,8 +89,11 @@ impl Plan {
         let batch = batch(model, prompt)?.min(most).max(rows);
         let sizes = Sizes::new(model, batch, sinks);
         let matmul = matmul::Workspace::bytes(sizes.extent(), job.threads)?;
-        let attention =
-            attention::Workspace::bytes(model.config().widest_heads(), branches.longest(capacity)?, job.threads)?;
+        let attention = attention::Workspace::bytes(
+            model.config().widest_heads(),
+            branches.longest(capacity)?,
+            job.threads,
+        )?;
         let tables = model.weights().table_bytes().saturating_add(model.config().table_bytes());
         let (kv_type, search) = (job.kv_type, job.search_bytes);
         let plan = Plan { capacity, sinks, branches, batch, kv_type, kv: 0, scratch: 0, search, tables };

@@ -42,7 +42,11 @@ fn projection(weights: &Weights) -> String {
 }
 
 fn mixer_name(config: &Config) -> &'static str {
-    if config.layers.iter().all(|layer| layer.attention().is_some()) { "attention" } else { "attention and others" }
+    if config.layers.iter().all(|layer| layer.attention().is_some()) {
+        "attention"
+    } else {
+        "attention and others"
+    }
 }
 
 /// What mixes tokens, with how many layers of each.

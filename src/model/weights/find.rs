@@ -40,7 +40,10 @@ impl<'a> Finder<'a> {
             position_embedding: positions
                 .then(|| self.matrix("position_embd.weight", config.context, embedding))
                 .transpose()?,
-            per_layer: config.per_layer.map(|width| self.per_layer_embedding(vocabulary, width)).transpose()?,
+            per_layer: config
+                .per_layer
+                .map(|width| self.per_layer_embedding(vocabulary, width))
+                .transpose()?,
             layers: (0..config.layers.len()).map(|i| self.layer(i)).collect::<Result<_, _>>()?,
             output_norm: self.norm(config.norms.output_name)?,
             output: self

@@ -116,7 +116,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// For contexts of up to `capacity` positions.
+    /// For contexts of up to `capacity` positions, and as many heads with as many values, at most.
     pub fn new(heads: Heads, capacity: usize, threads: usize) -> Workspace {
         Workspace {
             threads: (0..threads).map(|_| Tile::new(heads.head_dim)).collect(),

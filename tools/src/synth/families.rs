@@ -407,7 +407,14 @@ pub const GEMMA4: Shape = Shape {
         "gemma4",
         Parts {
             norms_after: true,
-            kinds: Some(Kinds { interval: 2, kv_heads: 1, head_dim: 128, values: false, storing: 4 }),
+            kinds: Some(Kinds {
+                interval: 2,
+                kv_heads: 1,
+                head_dim: 128,
+                values: false,
+                storing: 4,
+                spare: false,
+            }),
             output_scale: true,
             keys: &[
                 ("attention.sliding_window", Key::U32(16)),
@@ -424,7 +431,7 @@ pub const GEMMA4_E: Shape = Shape {
     name: "tiny-gemma4-e",
     kv_heads: 1,
     parts: Parts {
-        kinds: Some(Kinds { interval: 2, kv_heads: 1, head_dim: 128, values: true, storing: 2 }),
+        kinds: Some(Kinds { interval: 2, kv_heads: 1, head_dim: 128, values: true, storing: 2, spare: true }),
         per_layer: 256,
         ..GEMMA4.parts
     },
@@ -453,7 +460,14 @@ pub const GEMMA4_E2B: Shape = Shape {
     vocab: 262_144,
     context: 131_072,
     parts: Parts {
-        kinds: Some(Kinds { interval: 5, kv_heads: 1, head_dim: 512, values: true, storing: 15 }),
+        kinds: Some(Kinds {
+            interval: 5,
+            kv_heads: 1,
+            head_dim: 512,
+            values: true,
+            storing: 15,
+            spare: true,
+        }),
         keys: &[
             ("attention.sliding_window", Key::U32(512)),
             ("rope.freq_base_swa", Key::F32(10_000.0)),

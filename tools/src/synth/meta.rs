@@ -112,7 +112,10 @@ pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
         Entry::u32(key("attention.head_count"), shape.heads),
         kv_heads(shape, &key("attention.head_count_kv")),
         Entry::f32(key(norm_key(shape)), shape.norm_eps),
-        Entry::u32(key("rope.dimension_count"), shape.parts.kinds.map_or(shape.rope_dims, |kinds| kinds.head_dim)),
+        Entry::u32(
+            key("rope.dimension_count"),
+            shape.parts.kinds.map_or(shape.rope_dims, |kinds| kinds.head_dim),
+        ),
         Entry::f32(key("rope.freq_base"), shape.rope_base),
         Entry::u32(key("vocab_size"), shape.vocab),
     ];

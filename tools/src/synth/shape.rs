@@ -73,6 +73,8 @@ pub struct Kinds {
     pub values: bool,
     /// So many layers have keys and values of their own; those after them look up what the last ones of these have, and are twice as wide inside.
     pub storing: usize,
+    /// Whether these have key and value projections all the same, which nothing uses.
+    pub spare: bool,
 }
 
 /// A value of a metadata key.

@@ -195,14 +195,17 @@ impl Layer<'_> {
         let (q, kv) = (shape.heads * head_dim, kv_heads * head_dim);
         let base = self.mix.base;
         let has_values = parts.kinds.is_none_or(|kinds| kinds.values || shape.has_window(self.layer));
+        let has_keys = !shape.shares(self.layer) || parts.kinds.is_some_and(|kinds| kinds.spare);
         if parts.fused_qkv {
             self.matrix("attn_qkv", base, q + 2 * kv, shape.dim);
             self.bias("attn_qkv", shape.qkv_bias, q + 2 * kv);
         } else {
             let wide_q = if parts.output_gate { 2 * q } else { q };
             self.matrix("attn_q", base, wide_q, shape.dim);
-            self.matrix("attn_k", base, kv, shape.dim);
-            if has_values {
+            if has_keys {
+                self.matrix("attn_k", base, kv, shape.dim);
+            }
+            if has_keys && has_values {
                 self.matrix("attn_v", self.sensitive(), kv, shape.dim);
             }
             for (part, rows) in [("attn_q", q), ("attn_k", kv), ("attn_v", kv)] {
@@ -210,7 +213,9 @@ impl Layer<'_> {
             }
         }
         self.head_norm("attn_q_norm", shape.heads);
-        self.head_norm("attn_k_norm", kv_heads);
+        if has_keys {
+            self.head_norm("attn_k_norm", kv_heads);
+        }
         if parts.sinks {
             self.list.push(vector(self.name("attn_sinks.weight"), Kind::Bias, shape.heads));
         }
