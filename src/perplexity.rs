@@ -205,7 +205,7 @@ impl<'m> Predictor<'m> {
         if !(2..=limit).contains(&context) {
             return Err(Error::Context { found: context, context: limit });
         }
-        kv_type.check(model.config().heads.head_dim)?;
+        model.config().check_kv(kv_type)?;
         let logits = model.weights().vocabulary().checked_mul(ROWS * size_of::<f32>());
         let sampler_bytes = logits.ok_or(Error::TooLarge { context })?;
         let job = Job { positions: context, kv_type, threads, sampler_bytes, ..Job::default() };

@@ -185,7 +185,7 @@ impl<'m> Scorer<'m> {
     pub fn plan(model: &Model, threads: usize, texts: &Texts, kv_type: KvType) -> Result<Plan, Error> {
         let (vocabulary, context) = (model.weights().vocabulary(), model.config().context);
         check(texts, vocabulary, context)?;
-        kv_type.check(model.config().heads.head_dim)?;
+        model.config().check_kv(kv_type)?;
         let too_large = Error::TooLarge { tokens: texts.longest() };
         // the last row is `next`
         let logits = vocabulary.checked_mul((LOGITS + 1) * size_of::<f32>()).ok_or(too_large.clone())?;

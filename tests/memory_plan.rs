@@ -97,8 +97,7 @@ fn families() {
 
 /// How the keys and values of a model can be stored: in blocks only if they fill the heads.
 fn types_of(model: &Model) -> impl Iterator<Item = KvType> {
-    let head_dim = model.config().heads.head_dim;
-    KvType::ALL.into_iter().filter(move |kv_type| kv_type.check(head_dim).is_ok())
+    KvType::ALL.into_iter().filter(|&kv_type| model.config().check_kv(kv_type).is_ok())
 }
 
 fn decoders(path: &Path) {

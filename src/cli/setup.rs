@@ -123,7 +123,7 @@ pub fn load(
 /// How the user wants keys and values stored, if the model's heads can be.
 pub fn kv_type(model: &Model, wanted: impl Into<KvType>) -> Result<KvType, CliError> {
     let wanted = wanted.into();
-    let checked = wanted.check(model.config().heads.head_dim);
+    let checked = model.config().check_kv(wanted);
     checked.map(|()| wanted).map_err(|error| CliError::Usage(format!("--kv-type: {error}")))
 }
 

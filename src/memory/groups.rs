@@ -38,8 +38,17 @@ pub fn weight_groups(file: &Gguf) -> Vec<WeightGroup> {
 }
 
 /// The order in which a token meets groups.
-const ORDER: [&str; 7] =
-    ["token embedding", "norms", "attention", "mixers", "feed-forward", "experts", "output"];
+const ORDER: [&str; 9] = [
+    "token embedding",
+    "layer embedding",
+    "norms",
+    "attention",
+    "mixers",
+    "feed-forward",
+    "experts",
+    "per-layer",
+    "output",
+];
 
 /// What a tensor is for, by its name.
 pub fn group_of(name: &str) -> &'static str {
@@ -47,6 +56,8 @@ pub fn group_of(name: &str) -> &'static str {
     match part {
         _ if part.contains("norm") => "norms",
         _ if part.starts_with("token_embd") => "token embedding",
+        "per_layer_token_embd.weight" => "layer embedding",
+        "inp_gate.weight" | "proj.weight" | "per_layer_model_proj.weight" => "per-layer",
         _ if part.starts_with("output") => "output",
         _ if part.starts_with("attn_") => "attention",
         _ if part.starts_with("ssm_") || part.starts_with("shortconv") => "mixers",
@@ -75,10 +86,10 @@ pub struct CacheGroup {
 pub fn cache_groups(config: &Config, plan: &Plan) -> Vec<CacheGroup> {
     let shape: Shape = plan.shape(config);
     let mut groups: Vec<CacheGroup> = Vec::new();
-    for (layer, kept) in config.layers.iter().zip(&shape.layers) {
+    for (layer, kept) in config.storing().zip(&shape.layers) {
         let kind = match (layer.mixer, layer.window) {
-            (Mixer::Attention, None) => "attention",
-            (Mixer::Attention, Some(_)) => "window",
+            (Mixer::Attention(_), None) => "attention",
+            (Mixer::Attention(_), Some(_)) => "window",
             (Mixer::ShortConv(_), _) => "convolution",
             (Mixer::DeltaNet(_), _) => "delta net",
         };
@@ -123,10 +134,13 @@ mod tests {
             "blk.0.ffn_down.weight",
             "blk.3.ssm_out.weight",
             "rope_freqs.weight",
+            "per_layer_token_embd.weight",
+            "blk.0.proj.weight",
         ];
         let groups = names.map(group_of);
         assert_eq!(groups[..4], ["token embedding", "norms", "output", "attention"]);
-        assert_eq!(groups[4..], ["norms", "experts", "feed-forward", "mixers", "other"]);
+        assert_eq!(groups[4..9], ["norms", "experts", "feed-forward", "mixers", "other"]);
+        assert_eq!(groups[9..], ["layer embedding", "per-layer"]);
     }
 
     #[test]

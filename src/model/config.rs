@@ -1,5 +1,6 @@
 //! The dimensions and constants of a model: everything about it that is not a weight. Families fill it in; the decoder follows it.
 
+use crate::kv::{HeadSize, KvType};
 use crate::ops::rope::RopeStyle;
 use crate::ops::rows::NormKind;
 use crate::ops::{DeltaHeads, Heads};
@@ -14,10 +15,6 @@ pub struct Config {
     pub layers: Vec<LayerConfig>,
     /// Values of a token's vector.
     pub embedding: usize,
-    /// Values inside the dense feed-forward part.
-    pub feed_forward: usize,
-    /// Heads of attention.
-    pub heads: Heads,
     /// Positions that the model was trained for, in tokens.
     pub context: usize,
     /// Normalization.
@@ -42,8 +39,12 @@ pub struct Config {
     pub output_gate: bool,
     /// Blocks of the file after the layers, which only guess further tokens (multi-token prediction); they are left alone.
     pub draft_blocks: usize,
-    /// Mixture of experts, in place of the dense feed-forward part.
+    /// Whether attention may lack a value projection: keys, before they are normalized, then are the values, too.
+    pub keys_as_values: bool,
+    /// Mixture of experts, in place of the dense feed-forward part or beside it.
     pub experts: Option<Experts>,
+    /// Values of a token that each layer has for itself, beside those that it gets from the layer before it.
+    pub per_layer: Option<usize>,
 }
 
 /// What differs between the layers of a model.
@@ -55,17 +56,28 @@ pub struct LayerConfig {
     pub rope: Option<usize>,
     /// In which way a token sees those before it.
     pub mixer: Mixer,
+    /// Values inside the dense feed-forward part.
+    pub feed_forward: usize,
 }
 
 /// The part of a layer in which a token sees those before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mixer {
     /// Attention.
-    Attention,
+    Attention(Attention),
     /// A convolution over so many positions.
     ShortConv(usize),
     /// A gated delta net.
     DeltaNet(DeltaNet),
+}
+
+/// Dimensions of attention.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attention {
+    /// Its heads.
+    pub heads: Heads,
+    /// The layer before it whose keys and values it looks up, if it stores none of its own. All layers that store nothing come last.
+    pub shared: Option<usize>,
 }
 
 /// Dimensions of a gated delta net.
@@ -90,6 +102,8 @@ pub struct Norms {
     pub after: bool,
     /// Of queries and keys.
     pub heads: bool,
+    /// Of the heads of values, without weights.
+    pub values: bool,
     /// The tensor that is the norm before feed-forward.
     pub feed_forward_name: &'static str,
     /// The tensor that is the norm before the output projection.
@@ -140,6 +154,8 @@ pub struct Experts {
     pub weighting: Weighting,
     /// What the weights are multiplied with in the end.
     pub scale: f32,
+    /// Whether the dense feed-forward part is there, too, each of the two with norms of its own.
+    pub beside_dense: bool,
 }
 
 /// How a router's scores become the weights of the experts it chose.
@@ -166,6 +182,19 @@ pub struct Rope {
     pub magnitude: f64,
     /// Positions of the first training.
     pub original_context: usize,
+    /// Whether the file has divisors of the frequencies.
+    pub factors: Factors,
+}
+
+/// Whether rotary frequencies have divisors in the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Factors {
+    /// Where they are there.
+    Found,
+    /// Always.
+    Needed,
+    /// Those that are there are for another rotary embedding.
+    Others,
 }
 
 /// How rotary frequencies are stretched.
@@ -227,25 +256,57 @@ impl Config {
         self.layers.capacity() * size_of::<LayerConfig>() + self.ropes.capacity() * size_of::<Rope>()
     }
 
-    /// Values of all query heads of a token.
-    pub fn q_values(&self) -> usize {
-        self.heads.heads * self.heads.head_dim
+    /// Heads of the layers that have attention, first to last.
+    pub fn heads(&self) -> impl Iterator<Item = Heads> {
+        self.layers.iter().filter_map(|layer| layer.attention()).map(|attention| attention.heads)
     }
 
-    /// Rows of the query projection: those of the queries, and of what gates the output.
-    pub fn q_rows(&self) -> usize {
-        self.q_values() * if self.output_gate { 2 } else { 1 }
+    /// As many heads, as many key-value heads, and as many values in one as any layer has at most.
+    pub fn widest_heads(&self) -> Heads {
+        self.heads().fold(Heads { heads: 0, kv_heads: 0, head_dim: 0 }, |widest, heads| Heads {
+            heads: widest.heads.max(heads.heads),
+            kv_heads: widest.kv_heads.max(heads.kv_heads),
+            head_dim: widest.head_dim.max(heads.head_dim),
+        })
     }
 
-    /// Values of all key heads (or value heads) of a token.
-    pub fn kv_values(&self) -> usize {
-        self.heads.kv_heads * self.heads.head_dim
+    /// Layers that store something of their own: the first ones.
+    pub fn storing(&self) -> impl ExactSizeIterator<Item = &LayerConfig> {
+        let shares = |layer: &&LayerConfig| layer.attention().is_some_and(|it| it.shared.is_some());
+        let storing = self.layers.len() - self.layers.iter().rev().take_while(shares).count();
+        self.layers[..storing].iter()
+    }
+
+    /// Whether the heads of all layers can be stored like that.
+    ///
+    /// # Errors
+    ///
+    /// [`HeadSize`] if not.
+    pub fn check_kv(&self, kv_type: KvType) -> Result<(), HeadSize> {
+        self.heads().try_for_each(|heads| kv_type.check(heads.head_dim))
     }
 
     /// Values of the widest hidden vector of a feed-forward part.
     pub fn widest_feed_forward(&self) -> usize {
-        let experts = self.experts.map_or(0, |e| e.feed_forward.max(e.shared.unwrap_or(0)));
-        if self.experts.is_some() { experts } else { self.feed_forward }
+        let dense = self.layers.iter().map(|layer| layer.feed_forward).max().unwrap_or(0);
+        let Some(experts) = self.experts else { return dense };
+        let widest = experts.feed_forward.max(experts.shared.unwrap_or(0));
+        if experts.beside_dense { widest.max(dense) } else { widest }
+    }
+
+    /// Values of a token that all layers have for themselves.
+    pub fn per_layer_values(&self) -> usize {
+        self.per_layer.unwrap_or(0) * self.layers.len()
+    }
+}
+
+impl LayerConfig {
+    /// Attention, if that is how a token sees those before it.
+    pub fn attention(&self) -> Option<Attention> {
+        match self.mixer {
+            Mixer::Attention(attention) => Some(attention),
+            _ => None,
+        }
     }
 }
 
@@ -254,8 +315,8 @@ mod tests {
     use super::*;
 
     fn rope(scaling: Scaling) -> Rope {
-        let style = RopeStyle::Pairs;
-        Rope { style, dims: 64, base: 10_000.0, scaling, magnitude: 1.0, original_context: 4096 }
+        let (style, factors) = (RopeStyle::Pairs, Factors::Found);
+        Rope { style, dims: 64, base: 10_000.0, scaling, magnitude: 1.0, original_context: 4096, factors }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! for each layer:
 //!     h = norm(x);  x += norm(attention(h))            attention.rs, short_conv.rs or delta_net.rs
 //!     h = norm(x);  x += norm(feed_forward(h))         feed_forward.rs, experts.rs
+//!     x += norm(the layer's own of the token)          per_layer.rs
 //! logits = Wout norm(x)
 //! ```
 //!
@@ -224,30 +225,32 @@ impl<'m> Decoder<'m> {
     }
 
     /// Runs tokens, one for each row of the runs.
-    fn pass(&mut self, tokens: impl Iterator<Item = u32>) {
+    fn pass(&mut self, tokens: impl Iterator<Item = u32> + Clone) {
         let runs = std::mem::take(&mut self.runs);
         let positions = || runs.iter().flat_map(Run::tokens).map(|(_, _, position)| position);
         self.rows = runs.iter().map(|run| run.rows.len()).sum();
         self.watch.start_pass();
-        self.embed(tokens, positions());
+        self.embed(tokens.clone(), positions());
+        self.embed_per_layer(tokens);
         self.watch.lap(|times| &mut times.embedding);
         let sinks = self.scratch.sinks.positions(self.cache.end());
         self.scratch.ropes.iter_mut().for_each(|rope| rope.fill(positions().chain(sinks.clone())));
         let model = self.model;
         for (index, layer) in model.weights().layers.iter().enumerate() {
-            self.normalize(&layer.attn_norm);
+            self.normalize(layer.attn_norm.as_ref());
             match &layer.mixer {
                 Mixer::Attention(weights) => self.attention(index, weights, &runs),
                 Mixer::ShortConv(weights) => self.short_conv(index, weights, &runs),
                 Mixer::DeltaNet(weights) => self.delta_net(index, weights, &runs),
             }
-            self.add(&layer.attn_post_norm);
+            self.add(layer.attn_post_norm.as_ref());
             self.watch.lap(|times| &mut times.attention);
             if layer.ffn_norm.is_some() || !model.config().parallel {
-                self.normalize(&layer.ffn_norm);
+                self.normalize(layer.ffn_norm.as_ref());
             }
             self.feed_forward(&layer.ffn);
-            self.add(&layer.ffn_post_norm);
+            self.add(layer.ffn_post_norm.as_ref());
+            self.finish_layer(index, layer);
             self.watch.lap(|times| &mut times.feed_forward);
         }
         self.runs = runs;
@@ -340,14 +343,14 @@ impl<'m> Decoder<'m> {
     }
 
     /// `h = norm(x)`, or `x` itself where there is no norm.
-    fn normalize(&mut self, norm: &Option<Norm>) {
+    pub(super) fn normalize(&mut self, norm: Option<&Norm>) {
         let (norms, n) = (self.model.config().norms, self.rows * self.model.config().embedding);
         let s = &mut self.scratch;
-        normalize(&mut self.cpu, norms, norm.as_ref(), &s.x[..n], &mut s.h[..n]);
+        normalize(&mut self.cpu, norms, norm, &s.x[..n], &mut s.h[..n]);
     }
 
     /// `x += scale * norm(added)`.
-    fn add(&mut self, norm: &Option<Norm>) {
+    pub(super) fn add(&mut self, norm: Option<&Norm>) {
         let config = self.model.config();
         let (embedding, n) = (config.embedding, self.rows * config.embedding);
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
@@ -372,7 +375,7 @@ fn normalize(cpu: &mut Cpu, norms: Norms, norm: Option<&Norm>, x: &[f32], out: &
     }
 }
 
-fn normalize_in_place(cpu: &mut Cpu, norms: Norms, norm: &Norm, x: &mut [f32]) {
+pub(super) fn normalize_in_place(cpu: &mut Cpu, norms: Norms, norm: &Norm, x: &mut [f32]) {
     let width = norm.weight.len();
     rows::norm_in_place(cpu, norms.kind, x, (width, width), &norm.weight, norms.eps);
     if let Some(bias) = &norm.bias {

@@ -5,10 +5,10 @@
 //! the experts, whatever else is in the batch.
 
 use super::config::{self, Weighting};
-use super::decoder::Decoder;
+use super::decoder::{Decoder, normalize_in_place};
 use super::feed_forward::{Part, run};
 use super::scratch::{Choice, parts};
-use super::weights::Experts;
+use super::weights::{DenseAndExperts, Experts};
 use crate::ops::{Activations, Projection, project, rows};
 use siskin_simd::Kernels;
 
@@ -43,6 +43,27 @@ impl Decoder<'_> {
         self.add_chosen(weights, config);
     }
 
+    /// `added = norm(dense(h)) + norm(sum of experts(norm(x)))`; the router reads a norm of `x` of its own.
+    pub(super) fn dense_and_experts(&mut self, weights: &DenseAndExperts) {
+        let (model, n) = (self.model.config(), self.rows * self.model.config().embedding);
+        let Some(config) = model.experts else { return };
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let (h, dense) = (&s.h[..n], &mut s.dense[..n]);
+        run(cpu, model, &weights.dense.part(), h, &mut s.wide, &mut s.matmul, dense);
+        normalize_in_place(cpu, model.norms, &weights.dense_post_norm, dense);
+
+        self.normalize(Some(&weights.router_norm));
+        self.route(&weights.experts, config);
+        self.normalize(Some(&weights.experts_norm));
+        self.run_shared(&weights.experts, config);
+        self.add_chosen(&weights.experts, config);
+
+        let (cpu, s) = (&mut self.cpu, &mut self.scratch);
+        let (dense, added) = (&s.dense[..n], &mut s.added[..n]);
+        normalize_in_place(cpu, model.norms, &weights.experts_post_norm, added);
+        rows::add(cpu, added, 1.0, dense, model.embedding);
+    }
+
     /// Chooses the experts of each token.
     fn route(&mut self, weights: &Experts, config: config::Experts) {
         let (embedding, n) = (self.model.config().embedding, self.rows);
@@ -60,6 +81,9 @@ impl Decoder<'_> {
             scores.chunks_exact_mut(config.count).zip(choices.chunks_exact_mut(config.used))
         {
             choose(&cpu.kernels, config, scores, choices);
+        }
+        if let Some(scales) = &weights.scales {
+            choices.iter_mut().for_each(|choice| choice.weight *= scales[choice.index as usize]);
         }
     }
 
@@ -169,6 +193,7 @@ mod tests {
             shared: None,
             weighting,
             scale: 2.0,
+            beside_dense: false,
         };
         let mut choices = [Choice::default(); 2];
         choose(&Kernels::best(), config, &mut scores.to_vec(), &mut choices);

@@ -19,6 +19,7 @@ impl Decoder<'_> {
                 run(&mut self.cpu, config, &dense.part(), h, &mut s.wide, &mut s.matmul, added);
             }
             FeedForward::Experts(experts) => self.experts(experts),
+            FeedForward::DenseAndExperts(both) => self.dense_and_experts(both),
         }
     }
 }

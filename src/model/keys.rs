@@ -52,6 +52,22 @@ impl<'a> Keys<'a> {
         }
     }
 
+    /// A count of each of so many layers: one for all, or a list with one for each, in which a layer may have 0.
+    pub fn of_layers(&self, name: &str, layers: usize) -> Result<Option<Vec<usize>>, Error> {
+        if !self.is_list(name) {
+            return Ok(self.optional_count(name)?.map(|count| vec![count; layers]));
+        }
+        let counts = self.integers(name)?.unwrap_or_default();
+        if counts.len() != layers {
+            let expected = format!("one for each of {layers} layers");
+            return Err(self.value(name, format!("a list of {}", counts.len()), &expected));
+        }
+        let count = |n: i64| usize::try_from(n).ok().filter(|&n| n <= LIMIT as usize);
+        let counts = counts.into_iter().map(count).collect::<Option<_>>();
+        let other = || self.value(name, "a list of other numbers", &format!("counts up to {LIMIT}"));
+        counts.map(Some).ok_or_else(other)
+    }
+
     fn count_of_layers(&self, name: &str) -> Result<usize, Error> {
         let counts = self.integers(name)?.unwrap_or_default();
         match counts.first() {

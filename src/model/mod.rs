@@ -10,6 +10,7 @@ mod delta_net;
 mod experts;
 mod feed_forward;
 pub mod keys;
+mod per_layer;
 pub mod plan;
 pub mod scratch;
 mod short_conv;

@@ -1,6 +1,6 @@
 //! What memory a run takes, computed before any of it is taken.
 
-use super::config::{LayerConfig, Mixer};
+use super::config::{Attention, LayerConfig, Mixer};
 use super::scratch::Choice;
 use super::sinks::Sinks;
 use super::{Config, Decoder, Model};
@@ -89,8 +89,11 @@ impl Plan {
         let batch = batch(model, prompt)?.min(most).max(rows);
         let sizes = Sizes::new(model, batch, sinks);
         let matmul = matmul::Workspace::bytes(sizes.extent(), job.threads)?;
-        let attention =
-            attention::Workspace::bytes(model.config().heads, branches.longest(capacity)?, job.threads)?;
+        let attention = attention::Workspace::bytes(
+            model.config().widest_heads(),
+            branches.longest(capacity)?,
+            job.threads,
+        )?;
         let tables = model.weights().table_bytes().saturating_add(model.config().table_bytes());
         let (kv_type, search) = (job.kv_type, job.search_bytes);
         let plan = Plan { capacity, sinks, branches, batch, kv_type, kv: 0, scratch: 0, search, tables };
@@ -114,22 +117,30 @@ impl Plan {
         self.branches.longest(self.capacity).unwrap_or(usize::MAX)
     }
 
-    /// What the cache is made of, layer by layer. A layer with a window keeps what the first token of a batch sees and the batch itself, and no
+    /// What the cache is made of, layer by layer, as far as they store something of their own. A layer with a window keeps what the first token of a batch sees and the batch itself, and no
     /// more; so does a convolution, as floats. A delta net cannot go back into a batch: it keeps what the next token sees, and its states.
     pub fn shape(&self, config: &Config) -> Shape {
         let Plan { capacity, sinks, branches, batch, kv_type, .. } = *self;
-        let Heads { kv_heads, head_dim, .. } = config.heads;
         // endless text has more positions than the cache
         let most = if sinks.is_some() { usize::MAX } else { capacity };
         let held = |window: usize| most.min(window.saturating_add(batch - 1));
         let sinks = sinks.unwrap_or(0);
-        let attention =
-            LayerShape { streams: 2, kv_heads, head_dim, capacity, window: None, sinks, kv_type, state: 0 };
-        let convolution = LayerShape { streams: 1, kv_heads: 1, kv_type: KvType::F32, sinks: 0, ..attention };
+        let attention = |Heads { kv_heads, head_dim, .. }: Heads| LayerShape {
+            streams: 2,
+            kv_heads,
+            head_dim,
+            capacity,
+            window: None,
+            sinks,
+            kv_type,
+            state: 0,
+        };
+        let one = attention(Heads { heads: 1, kv_heads: 1, head_dim: 1 });
+        let convolution = LayerShape { streams: 1, kv_type: KvType::F32, sinks: 0, ..one };
         let layer = |layer: &LayerConfig| match (layer.mixer, self.window(layer)) {
-            (Mixer::Attention, None) => attention,
-            (Mixer::Attention, Some(window)) => {
-                LayerShape { capacity: held(window), window: Some(window), sinks: 0, ..attention }
+            (Mixer::Attention(Attention { heads, .. }), None) => attention(heads),
+            (Mixer::Attention(Attention { heads, .. }), Some(window)) => {
+                LayerShape { capacity: held(window), window: Some(window), sinks: 0, ..attention(heads) }
             }
             (Mixer::ShortConv(length), _) => LayerShape {
                 head_dim: config.embedding,
@@ -145,7 +156,7 @@ impl Plan {
                 ..convolution
             },
         };
-        Shape { layers: config.layers.iter().map(layer).collect(), positions: most, branches }
+        Shape { layers: config.storing().map(layer).collect(), positions: most, branches }
     }
 
     /// All that is allocated.
@@ -186,6 +197,10 @@ pub(super) struct Sizes {
     pub before: usize,
     pub widest: usize,
     pub widest_float: usize,
+    /// What layers have of a token for themselves.
+    pub per_layer: usize,
+    /// What a dense part adds beside experts.
+    pub dense: usize,
     /// Experts that a token goes to.
     pub used: usize,
     /// Angles of all rotary embeddings, for a token.
@@ -198,17 +213,19 @@ pub(super) struct Sizes {
 impl Sizes {
     pub fn new(model: &Model, batch: usize, sinks: Option<usize>) -> Sizes {
         let config = model.config();
-        let hidden = config.widest_feed_forward();
+        let (hidden, of_layer) = (config.widest_feed_forward(), config.per_layer.unwrap_or(0));
         let experts = config.experts.map_or(0, |e| e.count + 1 + 2 * config.embedding);
         let mixers = || config.layers.iter().map(|layer| MixerSizes::new(config, layer.mixer));
         let widest_mixer = |of: fn(MixerSizes) -> usize| mixers().map(of).max().unwrap_or(0);
         Sizes {
             batch,
             embedding: config.embedding,
-            wide: widest_mixer(|sizes| sizes.row).max(experts + 2 * hidden),
+            wide: widest_mixer(|sizes| sizes.row).max(experts + 2 * hidden).max(config.per_layer_values()),
             before: widest_mixer(|sizes| sizes.before),
-            widest: widest_mixer(|sizes| sizes.output).max(config.embedding).max(hidden),
+            widest: widest_mixer(|sizes| sizes.output).max(config.embedding).max(hidden).max(of_layer),
             widest_float: model.weights().widest_float(),
+            per_layer: config.per_layer_values(),
+            dense: config.experts.filter(|e| e.beside_dense).map_or(0, |_| config.embedding),
             used: config.experts.map_or(0, |e| e.used),
             angles: config.ropes.iter().map(|rope| rope.dims / 2).sum(),
             sinks: sinks.unwrap_or(0),
@@ -229,7 +246,7 @@ impl Sizes {
 
     /// Bytes of all buffers but the workspaces of operations.
     fn bytes(&self) -> Option<usize> {
-        let row = 3 * self.embedding + self.wide;
+        let row = 3 * self.embedding + self.wide + self.per_layer + self.dense;
         let floats = self.batch.checked_mul(row)?.checked_add(self.before + self.vocabulary)?;
         let choices = (self.used + usize::from(self.used > 0)) * size_of::<Choice>();
         let choices = self.batch.checked_mul(choices)?;
@@ -250,9 +267,10 @@ struct MixerSizes {
 
 impl MixerSizes {
     fn new(config: &Config, mixer: Mixer) -> MixerSizes {
-        let (q, kv, embedding) = (config.q_values(), config.kv_values(), config.embedding);
+        let embedding = config.embedding;
         match mixer {
-            Mixer::Attention => {
+            Mixer::Attention(Attention { heads, .. }) => {
+                let (q, kv) = (heads.q_values(), heads.kv_values());
                 let gated = if config.output_gate { 3 * q } else { 0 };
                 MixerSizes { row: 2 * q + 2 * kv + gated, before: 0, output: q }
             }

@@ -1,6 +1,6 @@
 //! The buffers of a forward pass, allocated once for the largest batch.
 
-use super::config::Rope;
+use super::config::{Factors, Rope};
 use super::plan::Sizes;
 use super::sinks::Sinks;
 use super::{Model, Plan};
@@ -17,6 +17,10 @@ pub(super) struct Scratch {
     /// `b x` the wider of attention (query, key, value, and what was found; or what stands in its place) and feed-forward (gate and up, or
     /// what experts need): one follows the other.
     pub wide: Vec<f32>,
+    /// `b x layers x per_layer`: what layers have of each token for themselves; empty if they have nothing.
+    pub per_layer: Vec<f32>,
+    /// `b x embedding`: what a dense feed-forward part adds; empty if there is none beside experts.
+    pub dense: Vec<f32>,
     /// `b x experts.used`: where each token goes.
     pub choices: Vec<Choice>,
     /// `b`: the tokens of one expert.
@@ -46,6 +50,7 @@ impl Scratch {
         let rows = |width: usize| vec![0.0; plan.batch * width];
         let table = |rope: &Rope| {
             let factors = model.weights().rope_factors.for_context(plan.longest(), rope.original_context);
+            let factors = factors.filter(|_| rope.factors != Factors::Others);
             RopeTable::new(rope.frequencies(factors), rope.magnitude(), sizes.angle_rows())
         };
         Scratch {
@@ -53,12 +58,14 @@ impl Scratch {
             h: rows(sizes.embedding),
             added: rows(sizes.embedding),
             wide: vec![0.0; plan.batch * sizes.wide + sizes.before],
+            per_layer: rows(sizes.per_layer),
+            dense: rows(sizes.dense),
             choices: vec![Choice::default(); plan.batch * sizes.used],
             members: vec![Choice::default(); if sizes.used > 0 { plan.batch } else { 0 }],
             matmul: matmul::Workspace::new(sizes.extent(), threads),
             ropes: config.ropes.iter().map(table).collect(),
             sinks: Sinks::new(config, plan),
-            attention: attention::Workspace::new(config.heads, plan.longest(), threads),
+            attention: attention::Workspace::new(config.widest_heads(), plan.longest(), threads),
             logits: vec![0.0; sizes.vocabulary],
         }
     }

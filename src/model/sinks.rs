@@ -8,17 +8,17 @@ use super::config::LayerConfig;
 use super::{Config, Plan};
 use crate::kv::Cache;
 use crate::kv::Sequence;
-use crate::ops::{RopeTable, rope::RopeStyle};
+use crate::ops::{Heads, RopeTable, rope::RopeStyle};
 use siskin_simd::Kernels;
 use std::ops::Range;
 
-/// Keys of the sinks before rotary embedding: `[layers][sinks][kv_heads x head_dim]`.
+/// Keys of the sinks before rotary embedding: `[layers][sinks][width]`, of the layers that store any.
 pub(super) struct Sinks {
     count: usize,
     /// Positions that the cache holds.
     capacity: usize,
+    /// Values of the widest key.
     width: usize,
-    head_dim: usize,
     keys: Vec<f32>,
     /// A key that is being turned.
     turned: Vec<f32>,
@@ -26,21 +26,20 @@ pub(super) struct Sinks {
 
 impl Sinks {
     pub fn new(config: &Config, plan: &Plan) -> Sinks {
-        let (count, width) = (plan.sinks.unwrap_or(0), config.kv_values());
+        let (count, width) = (plan.sinks.unwrap_or(0), config.widest_heads().kv_values());
         Sinks {
             count,
             capacity: plan.sinks.map_or(usize::MAX, |_| plan.capacity),
             width,
-            head_dim: config.heads.head_dim,
-            keys: vec![0.0; config.layers.len() * count * width],
+            keys: vec![0.0; config.storing().len() * count * width],
             turned: vec![0.0; if count > 0 { width } else { 0 }],
         }
     }
 
     /// Bytes that [`Sinks::new`] allocates; `None` if that does not fit in `usize`.
     pub fn bytes(config: &Config, count: usize) -> Option<usize> {
-        let rows = config.layers.len().checked_mul(count)?.checked_add(usize::from(count > 0))?;
-        rows.checked_mul(config.kv_values())?.checked_mul(size_of::<f32>())
+        let rows = config.storing().len().checked_mul(count)?.checked_add(usize::from(count > 0))?;
+        rows.checked_mul(config.widest_heads().kv_values())?.checked_mul(size_of::<f32>())
     }
 
     /// How far the text has moved on when its next position is `end`: what has been overwritten. Position `p` then is place `p - moved` of what the
@@ -59,7 +58,7 @@ impl Sinks {
     pub fn keep(&mut self, layer: usize, position: usize, key: &[f32]) {
         if position < self.count {
             let at = (layer * self.count + position) * self.width;
-            self.keys[at..at + self.width].copy_from_slice(key);
+            self.keys[at..at + key.len()].copy_from_slice(key);
         }
     }
 
@@ -67,15 +66,16 @@ impl Sinks {
     pub fn store(
         &mut self,
         (cache, kernels): (&mut Cache, &Kernels),
-        layer: usize,
+        (layer, heads): (usize, Heads),
         (table, style): (&RopeTable, RopeStyle),
         first: usize,
     ) {
+        let turned = &mut self.turned[..heads.kv_values()];
         for sink in 0..self.count {
             let at = (layer * self.count + sink) * self.width;
-            self.turned.copy_from_slice(&self.keys[at..at + self.width]);
-            table.apply(kernels, style, first + sink, self.head_dim, 1.0, &mut self.turned);
-            cache.store(kernels, layer, (Sequence::Trunk, sink), &[&self.turned]);
+            turned.copy_from_slice(&self.keys[at..at + turned.len()]);
+            table.apply(kernels, style, first + sink, heads.head_dim, 1.0, turned);
+            cache.store(kernels, layer, (Sequence::Trunk, sink), &[turned]);
         }
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn check_model(model: &Model, tokenizer: &Tokenizer, kv_type: KvType)
     if tokenizer.len() > vocabulary {
         return Err(Error::Vocabulary { tokens: tokenizer.len(), vocabulary });
     }
-    kv_type.check(model.config().heads.head_dim)?;
+    model.config().check_kv(kv_type)?;
     Ok(vocabulary)
 }
 

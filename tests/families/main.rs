@@ -23,7 +23,7 @@ use siskin::model::{Decoder, Error, Job, Model, Plan, arch};
 use siskin::ops::Cpu;
 use siskin::threads::Team;
 use siskin_simd::{Isa, Kernels};
-use siskin_tools::synth::{self, DeltaNet, Key, Mix, Parts, Shape};
+use siskin_tools::synth::{self, DeltaNet, Key, Kinds, Mix, Parts, Shape};
 use siskin_tools::{emulated, instruction_sets};
 use std::collections::HashSet;
 
@@ -132,14 +132,21 @@ fn both_branches_of_long_rope_are_recorded() {
 fn windows_remember_enough_for_any_batch() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     // gemma 2 has fewer layers
-    let golden = Golden::named(if emulated() { "tiny-gemma2-F16" } else { "tiny-gemma3-F16" });
-    let model = golden.load(folder.path());
+    let names: &[&str] =
+        if emulated() { &["tiny-gemma2-F16"] } else { &["tiny-gemma3-F16", "tiny-gemma4-e-F16"] };
+    for name in names {
+        let golden = Golden::named(name);
+        remembers_enough(&golden, &golden.load(folder.path()));
+    }
+}
+
+fn remembers_enough(golden: &Golden, model: &Model) {
     let prompt = &golden.prompt;
     let decoder = |batch: usize| {
         let cpu = Cpu { kernels: Kernels::best(), team: Team::new(2).expect("threads") };
         let job = Job { positions: prompt.len() + 8, kv_type: KvType::F32, threads: 2, ..Job::default() };
-        let plan = Plan::new(&model, job).expect("it fits");
-        Decoder::new(&model, &Plan { batch, ..plan }, cpu)
+        let plan = Plan::new(model, job).expect("it fits");
+        Decoder::new(model, &Plan { batch, ..plan }, cpu)
     };
     let last = |decoder: &mut Decoder<'_>, from: usize, step: usize| {
         for tokens in prompt[from..].chunks(step) {
@@ -150,7 +157,7 @@ fn windows_remember_enough_for_any_batch() {
     let whole = last(&mut decoder(prompt.len()), 0, prompt.len());
     let near = |other: Vec<f32>, what: &str| {
         let error = measure::relative(&other, &whole);
-        assert!(error < 1e-4, "{what}: {error}");
+        assert!(error < 1e-4, "{}, {what}: {error}", golden.name);
     };
     let steps: &[usize] = if emulated() { &[7] } else { &[1, 5, 7, 16] };
     for &step in steps {
@@ -242,4 +249,49 @@ fn delta_nets_that_do_not_fit_are_refused() {
         found.contains("qwen35.ssm.time_step_rank is 4, expected a multiple of the 3 key heads"),
         "{found}"
     );
+}
+
+/// A table with a row for each token is no matrix that a token reads: one row of it is.
+#[test]
+fn a_token_reads_a_row_of_what_layers_have_for_themselves() {
+    let model = made(Shape::named("tiny-gemma4-e").expect("a shape")).expect("a model");
+    let (weights, layers, width) = (model.weights(), 4, 256);
+    let table = weights.per_layer.as_ref().expect("it has one").table.view();
+    assert_eq!((table.rows(), table.cols()), (weights.vocabulary(), layers * width));
+    let used: usize = weights.in_order_of_use().iter().map(|bytes| bytes.len()).sum();
+    assert_eq!(weights.bytes_per_token(), used + layers * width * 2);
+}
+
+/// Files may have keys and values of layers that look up those of others.
+#[test]
+fn projections_that_nothing_uses_are_left_alone() {
+    let shape = Shape::named("tiny-gemma4-e").expect("a shape");
+    let kinds = shape.parts.kinds.map(|kinds| Kinds { spare: false, ..kinds });
+    let (full, lean) = (made(shape), made(Shape { parts: Parts { kinds, ..shape.parts }, ..shape }));
+    let (full, lean) = (full.expect("a model"), lean.expect("a model"));
+    assert_eq!(full.weights().bytes_per_token(), lean.weights().bytes_per_token());
+    let logits = |model: &Model| measure::forced(model, Isa::best(), KvType::F32, &[5, 6, 7], &[8]);
+    assert_eq!(logits(&full), logits(&lean));
+}
+
+#[test]
+fn layers_of_two_kinds_that_do_not_fit_are_refused() {
+    let shape = Shape::named("tiny-gemma4").expect("a shape");
+    let kinds = shape.parts.kinds.expect("two kinds");
+    let refused = |kinds: Option<Kinds>| {
+        let parts = Parts { kinds, ..shape.parts };
+        made(Shape { parts, ..shape }).expect_err("a bad file").to_string()
+    };
+    let cases = [
+        (None, "gemma4.attention.sliding_window_pattern' is missing"),
+        (
+            Some(Kinds { storing: 1, ..kinds }),
+            "shared_kv_layers is 3, expected a layer before these for each kind",
+        ),
+        (Some(Kinds { kv_heads: 3, ..kinds }), "head_count_kv is 3, expected a divisor of the 4 query heads"),
+    ];
+    for (kinds, message) in cases {
+        let found = refused(kinds);
+        assert!(found.contains(message), "{found}");
+    }
 }

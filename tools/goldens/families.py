@@ -25,7 +25,8 @@ import rival
 
 OUT = record.ROOT / "tests/data/families"
 SHAPES = """tiny-llama3 tiny-qwen2 tiny-qwen3 tiny-gemma2 tiny-gemma3 tiny-longrope tiny-granite tiny-granitemoe tiny-smollm3 tiny-mistral3 tiny-olmo2 tiny-olmo3
-tiny-olmoe tiny-stablelm tiny-stablelm-parallel tiny-gpt2 tiny-mixtral tiny-qwen3moe tiny-gpt-oss tiny-lfm2 tiny-qwen35 tiny-qwen35moe""".split()
+tiny-olmoe tiny-stablelm tiny-stablelm-parallel tiny-gpt2 tiny-mixtral tiny-qwen3moe tiny-gpt-oss tiny-lfm2 tiny-qwen35 tiny-qwen35moe
+tiny-gemma4 tiny-gemma4-e tiny-gemma4-moe""".split()
 CASES = [
     *[(shape, mix, "") for shape in SHAPES for mix in ("F16", "Q4_K_M")],
     ("tiny-gpt-oss", "MXFP4", ""),

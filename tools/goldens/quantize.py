@@ -117,6 +117,13 @@ MODELS = {
             ("blk.0.time_mix_value.weight", (4, 256)),
             ("blk.0.time_mix_w1.weight", (4, 256)),
             ("blk.0.attn_sinks.weight", (256,)),
+            ("per_layer_token_embd.weight", (4, 256)),
+            ("per_layer_model_proj.weight", (4, 256)),
+            ("blk.0.inp_gate.weight", (4, 256)),
+            ("blk.0.proj.weight", (4, 256)),
+            ("blk.0.ffn_gate_up_exps.weight", (2, 4, 256)),
+            ("blk.0.ffn_gate_inp.scale", (256,)),
+            ("blk.0.layer_output_scale.weight", (1,)),
         ],
     ),
 }

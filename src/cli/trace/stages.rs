@@ -2,9 +2,10 @@
 
 use super::record::{Span, Stage};
 use crate::cli::report::many;
-use siskin::model::config::{Config, LayerConfig, Mixer};
+use siskin::model::config::{Attention, Config, LayerConfig, Mixer};
 use siskin::model::weights::Matrix;
 use siskin::model::{Model, Weights};
+use siskin::ops::Heads;
 
 /// The stages of a run with a prompt of so many tokens, first to last.
 pub fn stages(model: &Model, prompt: usize, sampler: &str, stops: &str) -> Vec<Stage> {
@@ -42,31 +43,51 @@ fn projection(weights: &Weights) -> String {
 }
 
 fn mixer_name(config: &Config) -> &'static str {
-    let is_attention = |layer: &LayerConfig| layer.mixer == Mixer::Attention;
-    if config.layers.iter().all(is_attention) { "attention" } else { "attention and others" }
+    if config.layers.iter().all(|layer| layer.attention().is_some()) {
+        "attention"
+    } else {
+        "attention and others"
+    }
 }
 
 /// What mixes tokens, with how many layers of each.
 fn mixers(config: &Config) -> String {
-    let count = |is: fn(&LayerConfig) -> bool| config.layers.iter().filter(|layer| is(layer)).count();
-    let heads = config.heads;
-    let attention =
-        format!("{} query and {} key-value heads of {}", heads.heads, heads.kv_heads, heads.head_dim);
-    let mixers = [
-        (count(|layer| layer.mixer == Mixer::Attention), attention),
-        (count(|layer| matches!(layer.mixer, Mixer::ShortConv(_))), "a short convolution".to_owned()),
-        (count(|layer| matches!(layer.mixer, Mixer::DeltaNet(_))), "a gated delta net".to_owned()),
-    ];
-    let used = mixers.iter().filter(|(n, _)| *n > 0);
-    used.map(|(n, what)| format!("{} of {what}", many(*n, "layer"))).collect::<Vec<_>>().join("; ")
+    let name = |layer: &LayerConfig| match layer.mixer {
+        Mixer::Attention(Attention { heads, shared }) => {
+            let Heads { heads, kv_heads, head_dim } = heads;
+            let whose = if shared.is_some() { "another layer's " } else { "" };
+            format!("{heads} query and {whose}{kv_heads} key-value heads of {head_dim}")
+        }
+        Mixer::ShortConv(_) => "a short convolution".to_owned(),
+        Mixer::DeltaNet(_) => "a gated delta net".to_owned(),
+    };
+    kinds(config.layers.iter().map(name))
+}
+
+/// How many layers are of each kind, in the order in which they come first.
+fn kinds(names: impl Iterator<Item = String>) -> String {
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for name in names {
+        match kinds.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((name, 1)),
+        }
+    }
+    kinds
+        .iter()
+        .map(|(name, count)| format!("{} of {name}", many(*count, "layer")))
+        .collect::<Vec<_>>()
+        .join("; ")
 }
 
 fn feed_forward(config: &Config) -> String {
-    let of = match config.experts {
-        Some(experts) => {
-            format!("{} of {} experts of {} values", experts.used, experts.count, experts.feed_forward)
-        }
-        None => format!("{} values", config.feed_forward),
-    };
-    format!("{} of {of}", many(config.layers.len(), "layer"))
+    let experts = config.experts.map(|experts| {
+        let beside = if experts.beside_dense { " and " } else { "" };
+        (format!("{} of {} experts of {} values", experts.used, experts.count, experts.feed_forward), beside)
+    });
+    kinds(config.layers.iter().map(|layer| match &experts {
+        Some((experts, "")) => experts.clone(),
+        Some((experts, and)) => format!("{} values{and}{experts}", layer.feed_forward),
+        None => format!("{} values", layer.feed_forward),
+    }))
 }

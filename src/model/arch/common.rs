@@ -1,7 +1,9 @@
 //! What most families share: a decoder in the manner of Llama, from the keys that all of them use. A family changes what differs.
 
 use crate::model::Error;
-use crate::model::config::{Config, Experts, LayerConfig, Mixer, Norms, Rope, Scales, Scaling, Weighting};
+use crate::model::config::{
+    Attention, Config, Experts, Factors, LayerConfig, Mixer, Norms, Rope, Scales, Scaling, Weighting,
+};
 use crate::model::keys::{Keys, LIMIT};
 use crate::ops::Heads;
 use crate::ops::rope::RopeStyle;
@@ -14,21 +16,21 @@ const YARN_TURNS: (f32, f32) = (32.0, 1.0);
 /// Root mean square norms before both parts, rotary embedding in every layer, SwiGLU, or experts of it.
 pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle) -> Result<Config, Error> {
     let embedding = keys.count("embedding_length")?;
-    let heads = heads(keys, embedding)?;
+    let layers = keys.layers()?;
+    let heads = heads(keys, embedding, layers)?;
     let context = keys.count("context_length")?;
     let experts = experts(keys)?;
-    let feed_forward = match experts {
-        Some(_) => keys.optional_count("feed_forward_length")?.unwrap_or(0),
-        None => keys.count("feed_forward_length")?,
-    };
+    let feed_forward = feed_forward(keys, layers, experts.is_some())?;
     let eps = keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?;
-    let layer = LayerConfig { window: None, rope: Some(0), mixer: Mixer::Attention };
+    let head_dim = heads[0].head_dim;
+    let layer = |(heads, feed_forward)| {
+        let mixer = Mixer::Attention(Attention { heads, shared: None });
+        LayerConfig { window: None, rope: Some(0), mixer, feed_forward }
+    };
     Ok(Config {
         family,
-        layers: vec![layer; keys.layers()?],
+        layers: heads.into_iter().zip(feed_forward).map(layer).collect(),
         embedding,
-        feed_forward,
-        heads,
         context,
         norms: Norms {
             kind: NormKind::Rms,
@@ -36,14 +38,15 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
             before: true,
             after: false,
             heads: false,
+            values: false,
             feed_forward_name: "ffn_norm",
             output_name: "output_norm",
         },
-        ropes: vec![rope(keys, style, heads.head_dim, context)?],
+        ropes: vec![rope(keys, style, head_dim, context)?],
         gate: Some(Gate::Silu),
         scales: Scales {
             embedding: 1.0,
-            attention: 1.0 / (heads.head_dim as f32).sqrt(),
+            attention: 1.0 / (head_dim as f32).sqrt(),
             residual: 1.0,
             logits: 1.0,
         },
@@ -54,7 +57,9 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
         position_embedding: false,
         output_gate: false,
         draft_blocks: 0,
+        keys_as_values: false,
         experts,
+        per_layer: None,
     })
 }
 
@@ -75,58 +80,75 @@ pub(super) fn layer_norms(keys: &Keys<'_>, norms: Norms) -> Result<Norms, Error>
     Ok(Norms { kind: NormKind::Layer, eps: keys.positive("attention.layer_norm_epsilon", 1e-5)?, ..norms })
 }
 
-fn heads(keys: &Keys<'_>, embedding: usize) -> Result<Heads, Error> {
+/// The heads of each layer; of one without key-value heads, which has no attention, those of the first that has.
+fn heads(keys: &Keys<'_>, embedding: usize, layers: usize) -> Result<Vec<Heads>, Error> {
+    const KEY: &str = "attention.head_count_kv";
     let heads = keys.count("attention.head_count")?;
-    let kv_heads = kv_heads(keys)?.unwrap_or(heads);
-    if !heads.is_multiple_of(kv_heads) {
-        let expected = format!("a divisor of the {heads} query heads");
-        return Err(keys.value("attention.head_count_kv", kv_heads, &expected));
-    }
-    let Some(head_dim) = keys.optional_count("attention.key_length")? else {
-        if !embedding.is_multiple_of(heads) {
-            let expected = format!("a divisor of the {embedding} embedding values");
-            return Err(keys.value("attention.head_count", heads, &expected));
+    let head_dim = head_dim(keys, embedding, heads)?;
+    let counts = keys.of_layers(KEY, layers)?.unwrap_or_else(|| vec![heads; layers]);
+    let first = counts.iter().find(|&&count| count > 0).copied();
+    let first = first.ok_or_else(|| keys.value(KEY, 0, "a layer with attention"))?;
+    let of = |count| Heads { heads, kv_heads: if count > 0 { count } else { first }, head_dim };
+    let all: Vec<Heads> = counts.into_iter().map(of).collect();
+    match all.iter().find(|heads| !heads.heads.is_multiple_of(heads.kv_heads)) {
+        Some(Heads { kv_heads, .. }) => {
+            Err(keys.value(KEY, kv_heads, &format!("a divisor of the {heads} query heads")))
         }
-        return Ok(Heads { heads, kv_heads, head_dim: embedding / heads });
-    };
-    if heads.checked_mul(head_dim).is_none_or(|values| values > LIMIT as usize) {
-        let expected = format!("at most {LIMIT} values in all {heads} heads");
-        return Err(keys.value("attention.key_length", head_dim, &expected));
-    }
-    match keys.optional_count("attention.value_length")? {
-        Some(n) if n != head_dim => {
-            Err(keys.value("attention.value_length", n, &format!("the key length {head_dim}")))
-        }
-        _ => Ok(Heads { heads, kv_heads, head_dim }),
+        None => Ok(all),
     }
 }
 
-/// Key-value heads of the layers that have any.
-fn kv_heads(keys: &Keys<'_>) -> Result<Option<usize>, Error> {
-    const KEY: &str = "attention.head_count_kv";
-    if !keys.is_list(KEY) {
-        return keys.optional_count(KEY);
-    }
-    let counts = keys.integers(KEY)?.unwrap_or_default();
-    let mut counts = counts.into_iter().filter(|&count| count != 0);
-    match counts.next() {
-        Some(n) if (1..=i64::from(LIMIT)).contains(&n) && counts.all(|other| other == n) => {
-            Ok(Some(n as usize))
+/// Values of a head, where the layers do not differ.
+fn head_dim(keys: &Keys<'_>, embedding: usize, heads: usize) -> Result<usize, Error> {
+    match head_length(keys, heads, "")? {
+        Some(length) => Ok(length),
+        None if embedding.is_multiple_of(heads) => Ok(embedding / heads),
+        None => {
+            let expected = format!("a divisor of the {embedding} embedding values");
+            Err(keys.value("attention.head_count", heads, &expected))
         }
-        _ => Err(keys.value(
-            KEY,
-            "a list of different counts",
-            "the same count for every layer with attention",
-        )),
     }
+}
+
+/// Values of a head as the keys with this ending say, if they do.
+pub(super) fn head_length(keys: &Keys<'_>, heads: usize, ending: &str) -> Result<Option<usize>, Error> {
+    let [key, value] = ["key", "value"].map(|of| format!("attention.{of}_length{ending}"));
+    let Some(length) = keys.optional_count(&key)? else { return Ok(None) };
+    if heads.checked_mul(length).is_none_or(|values| values > LIMIT as usize) {
+        let expected = format!("at most {LIMIT} values in all {heads} heads");
+        return Err(keys.value(&key, length, &expected));
+    }
+    match keys.optional_count(&value)? {
+        Some(n) if n != length => Err(keys.value(&value, n, &format!("the key length {length}"))),
+        _ => Ok(Some(length)),
+    }
+}
+
+/// The width of the dense feed-forward part in each layer; 0 where the file does not say and experts take its place.
+fn feed_forward(keys: &Keys<'_>, layers: usize, has_experts: bool) -> Result<Vec<usize>, Error> {
+    const KEY: &str = "feed_forward_length";
+    match keys.of_layers(KEY, layers)? {
+        None if has_experts => Ok(vec![0; layers]),
+        None => Err(Error::MissingKey { key: keys.key(KEY) }),
+        Some(widths) if !has_experts && widths.contains(&0) => {
+            Err(keys.value(KEY, 0, "a feed-forward part in every layer"))
+        }
+        Some(widths) => Ok(widths),
+    }
+}
+
+/// Values of a head that are turned, as a key says.
+pub(super) fn rope_dims(keys: &Keys<'_>, name: &str, head_dim: usize) -> Result<usize, Error> {
+    let dims = keys.optional_count(name)?.unwrap_or(head_dim);
+    if dims > head_dim || !dims.is_multiple_of(2) {
+        let expected = format!("an even number up to the head's {head_dim} values");
+        return Err(keys.value(name, dims, &expected));
+    }
+    Ok(dims)
 }
 
 fn rope(keys: &Keys<'_>, style: RopeStyle, head_dim: usize, context: usize) -> Result<Rope, Error> {
-    let dims = keys.optional_count("rope.dimension_count")?.unwrap_or(head_dim);
-    if dims > head_dim || !dims.is_multiple_of(2) {
-        let expected = format!("an even number up to the head's {head_dim} values");
-        return Err(keys.value("rope.dimension_count", dims, &expected));
-    }
+    let dims = rope_dims(keys, "rope.dimension_count", head_dim)?;
     let original_context = keys.nonzero("rope.scaling.original_context_length")?.unwrap_or(context);
     let magnitude = keys.optional_positive("rope.scaling.attn_factor")?.unwrap_or(1.0);
     Ok(Rope {
@@ -136,6 +158,7 @@ fn rope(keys: &Keys<'_>, style: RopeStyle, head_dim: usize, context: usize) -> R
         scaling: scaling(keys)?,
         magnitude: f64::from(magnitude),
         original_context,
+        factors: Factors::Found,
     })
 }
 
@@ -178,6 +201,7 @@ fn experts(keys: &Keys<'_>) -> Result<Option<Experts>, Error> {
         shared: keys.nonzero("expert_shared_feed_forward_length")?,
         weighting: Weighting::SoftmaxOfChosen,
         scale: keys.optional_positive("expert_weights_scale")?.unwrap_or(1.0),
+        beside_dense: false,
     }))
 }
 

@@ -17,13 +17,15 @@ pub(super) const GEMMA3: Family = Family { name: "gemma3", config: gemma3 };
 /// Layers of the models with 27 billion parameters, which scale their scores by the embedding instead of the head.
 const LAYERS_27B: [(&str, usize); 2] = [("gemma2", 46), ("gemma3", 62)];
 
-fn gemma(keys: &Keys<'_>, family: &'static str) -> Result<Config, Error> {
+/// What all have in common.
+pub(super) fn gemma(keys: &Keys<'_>, family: &'static str) -> Result<Config, Error> {
     let mut config = llama_like(keys, family, RopeStyle::Halves)?;
     config.norms.after = true;
     config.gate = Some(Gate::Gelu);
     config.scales.embedding = (config.embedding as f32).sqrt();
     if LAYERS_27B.contains(&(family, config.layers.len())) {
-        config.scales.attention = 1.0 / ((config.embedding / config.heads.heads) as f32).sqrt();
+        let heads = config.widest_heads().heads;
+        config.scales.attention = 1.0 / ((config.embedding / heads) as f32).sqrt();
     }
     config.logits_cap = keys.optional_positive("final_logit_softcapping")?;
     Ok(config)

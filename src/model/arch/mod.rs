@@ -4,6 +4,7 @@
 
 mod common;
 mod gemma;
+mod gemma4;
 mod gpt2;
 mod gpt_oss;
 mod granite;
@@ -45,6 +46,7 @@ pub const FAMILIES: &[Family] = &[
     qwen::QWEN3MOE,
     gemma::GEMMA2,
     gemma::GEMMA3,
+    gemma4::GEMMA4,
     phi::PHI3,
     granite::GRANITE,
     granite::GRANITEMOE,

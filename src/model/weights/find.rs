@@ -2,11 +2,13 @@
 //! what the family must have is missed; and a tensor that nothing asked for is refused.
 
 use super::{
-    Attention, DeltaNet, Dense, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm, RopeFactors,
-    ShortConv, Stack, Vector, Weights,
+    Attention, DeltaNet, Dense, DenseAndExperts, Experts, FeedForward, HeadNorm, Layer, Matrix, Mixer, Norm,
+    PerLayer, PerLayerEmbedding, RopeFactors, ShortConv, Stack, Vector, Weights,
 };
 use crate::gguf::{Gguf, TensorInfo};
+use crate::model::config::Factors;
 use crate::model::{Config, Error, config};
+use crate::ops::Heads;
 use siskin_simd::Format;
 use std::collections::HashSet;
 
@@ -16,6 +18,9 @@ pub(super) fn weights(file: &Gguf, config: &Config) -> Result<Weights, Error> {
     finder.refuse_unused()?;
     Ok(weights)
 }
+
+/// Query, key and value, and the bias of each.
+type Qkv = ([Option<Matrix>; 3], [Option<Vector>; 3]);
 
 /// Looks weights up and remembers which were used.
 struct Finder<'a> {
@@ -35,6 +40,10 @@ impl<'a> Finder<'a> {
             position_embedding: positions
                 .then(|| self.matrix("position_embd.weight", config.context, embedding))
                 .transpose()?,
+            per_layer: config
+                .per_layer
+                .map(|width| self.per_layer_embedding(vocabulary, width))
+                .transpose()?,
             layers: (0..config.layers.len()).map(|i| self.layer(i)).collect::<Result<_, _>>()?,
             output_norm: self.norm(config.norms.output_name)?,
             output: self
@@ -45,13 +54,16 @@ impl<'a> Finder<'a> {
         })
     }
 
-    /// The factors stand once in a file, for all layers.
+    /// The factors stand once in a file, for all layers that have any.
     fn rope_factors(&mut self) -> Result<RopeFactors, Error> {
-        let Some(n) = self.config.ropes.first().map(|rope| rope.dims / 2) else {
-            return Ok(RopeFactors::default());
-        };
+        const ALWAYS: &str = "rope_freqs.weight";
+        let Some(rope) = self.config.ropes.first() else { return Ok(RopeFactors::default()) };
+        let n = rope.dims / 2;
         Ok(RopeFactors {
-            always: self.optional_vector("rope_freqs.weight", n)?,
+            always: match rope.factors {
+                Factors::Needed => Some(self.values(ALWAYS, &[n])?),
+                _ => self.optional_vector(ALWAYS, n)?,
+            },
             short: self.optional_vector("rope_factors_short.weight", n)?,
             long: self.optional_vector("rope_factors_long.weight", n)?,
         })
@@ -65,35 +77,100 @@ impl<'a> Finder<'a> {
         Ok(Layer {
             attn_norm: self.norm_if(norms.before, &name("attn_norm"))?,
             mixer: match config.layers[i].mixer {
-                config::Mixer::Attention => Mixer::Attention(Box::new(self.attention(i)?)),
+                config::Mixer::Attention(attention) => {
+                    Mixer::Attention(Box::new(self.attention(i, attention)?))
+                }
                 config::Mixer::ShortConv(length) => Mixer::ShortConv(self.short_conv(i, length)?),
                 config::Mixer::DeltaNet(net) => Mixer::DeltaNet(Box::new(self.delta_net(i, net)?)),
             },
             attn_post_norm: self.norm_if(norms.after, &name("post_attention_norm"))?,
             ffn_norm: self.norm_if(norms.before && !without_ffn_norm, &ffn_norm)?,
-            ffn: match config.experts {
-                None => FeedForward::Dense(self.dense(&name("ffn"), "", config.feed_forward)?),
-                Some(experts) => FeedForward::Experts(Box::new(self.experts(&name("ffn"), experts)?)),
-            },
+            ffn: self.feed_forward(i)?,
             ffn_post_norm: self.norm_if(norms.after, &name("post_ffw_norm"))?,
+            per_layer: config.per_layer.map(|width| self.per_layer(i, width)).transpose()?.map(Box::new),
+            output_scale: self
+                .optional_vector(&name("layer_output_scale.weight"), 1)?
+                .map_or(1.0, |scale| scale[0]),
         })
     }
 
-    fn attention(&mut self, i: usize) -> Result<Attention, Error> {
-        let (heads, embedding, q) = (self.config.heads, self.config.embedding, self.config.q_values());
+    fn feed_forward(&mut self, i: usize) -> Result<FeedForward, Error> {
+        let (width, name) = (self.config.layers[i].feed_forward, format!("blk.{i}.ffn"));
+        let has_router = self.file.tensor(&format!("{name}_gate_inp.weight")).is_some();
+        match self.config.experts.filter(|experts| has_router || !experts.beside_dense) {
+            None => Ok(FeedForward::Dense(self.dense(&name, "", width)?)),
+            Some(experts) if experts.beside_dense => {
+                Ok(FeedForward::DenseAndExperts(Box::new(self.dense_and_experts(i, experts)?)))
+            }
+            Some(experts) => Ok(FeedForward::Experts(Box::new(self.experts(&name, experts)?))),
+        }
+    }
+
+    fn dense_and_experts(&mut self, i: usize, experts: config::Experts) -> Result<DenseAndExperts, Error> {
+        let (embedding, width) = (self.config.embedding, self.config.layers[i].feed_forward);
         let name = |part: &str| format!("blk.{i}.{part}");
-        let (qkv, qkv_bias) = self.qkv(i)?;
+        // what is normalized is divided by the root of its length, too
+        let mut weight = self.values(&name("ffn_gate_inp.scale"), &[embedding])?;
+        weight.iter_mut().for_each(|weight| *weight /= (embedding as f32).sqrt());
+        Ok(DenseAndExperts {
+            dense: self.dense(&name("ffn"), "", width)?,
+            dense_post_norm: self.norm(&name("post_ffw_norm_1"))?,
+            router_norm: Norm { weight, bias: None },
+            experts_norm: self.norm(&name("pre_ffw_norm_2"))?,
+            experts: self.experts(&name("ffn"), experts)?,
+            experts_post_norm: self.norm(&name("post_ffw_norm_2"))?,
+        })
+    }
+
+    fn per_layer(&mut self, i: usize, width: usize) -> Result<PerLayer, Error> {
+        let (embedding, name) = (self.config.embedding, |part: &str| format!("blk.{i}.{part}"));
+        Ok(PerLayer {
+            gate: self.matrix(&name("inp_gate.weight"), width, embedding)?,
+            projection: self.matrix(&name("proj.weight"), embedding, width)?,
+            post_norm: self.norm(&name("post_norm"))?,
+        })
+    }
+
+    fn per_layer_embedding(&mut self, vocabulary: usize, width: usize) -> Result<PerLayerEmbedding, Error> {
+        let (embedding, all) = (self.config.embedding, self.config.per_layer_values());
+        Ok(PerLayerEmbedding {
+            table: self.matrix("per_layer_token_embd.weight", vocabulary, all)?,
+            projection: self.matrix("per_layer_model_proj.weight", all, embedding)?,
+            norm: self.values("per_layer_proj_norm.weight", &[width])?,
+        })
+    }
+
+    fn attention(&mut self, i: usize, of: config::Attention) -> Result<Attention, Error> {
+        let (heads, embedding, norms) = (of.heads, self.config.embedding, self.config.norms);
+        let name = |part: &str| format!("blk.{i}.{part}");
+        let ([query, key, value], qkv_bias) = self.qkv(i, of)?;
+        let query = query.ok_or_else(|| Error::MissingTensor { name: name("attn_q.weight") })?;
+        let key_norm = name("attn_k_norm.weight");
         Ok(Attention {
-            qkv,
+            heads,
+            shared: of.shared,
+            query,
             qkv_bias,
-            qk_norm: [
-                self.head_norm(&name("attn_q_norm.weight"), heads.heads)?,
-                self.head_norm(&name("attn_k_norm.weight"), heads.kv_heads)?,
+            qkv_norm: [
+                self.head_norm(&name("attn_q_norm.weight"), heads, heads.heads)?,
+                match key {
+                    Some(_) => self.head_norm(&key_norm, heads, heads.kv_heads)?,
+                    None => self.leave(&key_norm),
+                },
+                (norms.values && key.is_some()).then(|| HeadNorm::without_weights(heads.head_dim)),
             ],
+            key,
+            value,
             sinks: self.optional_vector(&name("attn_sinks.weight"), heads.heads)?,
-            output: self.matrix(&name("attn_output.weight"), embedding, q)?,
+            output: self.matrix(&name("attn_output.weight"), embedding, heads.q_values())?,
             output_bias: self.optional_vector(&name("attn_output.bias"), embedding)?,
         })
+    }
+
+    /// A tensor that a file may have although the model does not use it.
+    fn leave<T>(&mut self, name: &str) -> Option<T> {
+        self.used.extend(self.file.tensor(name).map(TensorInfo::name));
+        None
     }
 
     fn short_conv(&mut self, i: usize, length: usize) -> Result<ShortConv, Error> {
@@ -130,17 +207,25 @@ impl<'a> Finder<'a> {
     }
 
     /// Query, key and value with their biases: three tensors, or one with the rows of all.
-    fn qkv(&mut self, i: usize) -> Result<([Matrix; 3], [Option<Vector>; 3]), Error> {
-        let (q, kv, embedding) = (self.config.q_rows(), self.config.kv_values(), self.config.embedding);
+    fn qkv(&mut self, i: usize, of: config::Attention) -> Result<Qkv, Error> {
+        let (kv, embedding) = (of.heads.kv_values(), self.config.embedding);
+        // those of the queries, and of what gates the output
+        let q = of.heads.q_values() * if self.config.output_gate { 2 } else { 1 };
         let ranges = [0..q, q..q + kv, q + kv..q + 2 * kv];
         let name = |part: &str| format!("blk.{i}.{part}");
         let fused = self
             .optional(&name("attn_qkv.weight"), |finder, name| finder.matrix(name, q + 2 * kv, embedding))?;
         let fused_bias = self.optional_vector(&name("attn_qkv.bias"), q + 2 * kv)?;
         let parts = ["attn_q", "attn_k", "attn_v"].map(name);
-        let matrix = |finder: &mut Self, part: usize| match &fused {
-            Some(fused) => Ok(fused.row_range(ranges[part].clone())),
-            None => finder.matrix(&format!("{}.weight", parts[part]), ranges[part].len(), embedding),
+        let matrix = |finder: &mut Self, part: usize| {
+            let (name, rows) = (format!("{}.weight", parts[part]), ranges[part].clone());
+            let is_there = fused.is_some() || finder.file.tensor(&name).is_some();
+            match &fused {
+                _ if part > 0 && of.shared.is_some() => Ok(finder.leave(&name)),
+                _ if part == 2 && finder.config.keys_as_values && !is_there => Ok(None),
+                Some(fused) => Ok(Some(fused.row_range(rows))),
+                None => finder.matrix(&name, rows.len(), embedding).map(Some),
+            }
         };
         let matrices = [matrix(self, 0)?, matrix(self, 1)?, matrix(self, 2)?];
         let bias = |finder: &mut Self, part: usize| match &fused_bias {
@@ -151,8 +236,12 @@ impl<'a> Finder<'a> {
     }
 
     /// Norm weights of `heads` heads, where the model has them: of one head, of each, or of all as one vector.
-    fn head_norm(&mut self, name: &str, heads: usize) -> Result<Option<HeadNorm>, Error> {
-        let head_dim = self.config.heads.head_dim;
+    fn head_norm(
+        &mut self,
+        name: &str,
+        Heads { head_dim, .. }: Heads,
+        heads: usize,
+    ) -> Result<Option<HeadNorm>, Error> {
         let all = heads * head_dim;
         let Some(tensor) = self.file.tensor(name) else {
             let missing = || Error::MissingTensor { name: name.to_owned() };
@@ -196,12 +285,23 @@ impl<'a> Finder<'a> {
                 finder.values(name, &[len, count])
             })
         };
+        let fused = self.optional(&name("gate_up_exps.weight"), |finder, name| {
+            finder.stack(name, count, 2 * width, embedding)
+        })?;
+        let [gate, up] = match fused {
+            Some(fused) => fused.cut(width),
+            None => [
+                self.stack(&name("gate_exps.weight"), count, width, embedding)?,
+                self.stack(&name("up_exps.weight"), count, width, embedding)?,
+            ],
+        };
         Ok(Experts {
             router: self.matrix(&name("gate_inp.weight"), count, embedding)?,
             router_bias: self.optional_vector(&name("gate_inp.bias"), count)?,
-            gate: self.stack(&name("gate_exps.weight"), count, width, embedding)?,
-            up: self.stack(&name("up_exps.weight"), count, width, embedding)?,
+            gate,
+            up,
             down: self.stack(&name("down_exps.weight"), count, embedding, width)?,
+            scales: self.optional_vector(&name("down_exps.scale"), count)?,
             bias: [bias(self, "gate", width)?, bias(self, "up", width)?, bias(self, "down", embedding)?],
             shared: config.shared.map(|width| self.dense(prefix, "_shexp", width)).transpose()?,
             shared_gate: self
@@ -247,7 +347,7 @@ impl<'a> Finder<'a> {
         let tensor = self.get(name)?;
         expect_shape(tensor, &[cols, rows, count])?;
         let (bytes, format) = (self.file.bytes(tensor), format_of(tensor)?);
-        Ok(Stack { all: Matrix { bytes, format, rows: rows * count, cols }, count })
+        Ok(Stack { all: Matrix { bytes, format, rows: rows * count, cols }, count, part: 0..rows })
     }
 
     /// All values of a tensor of this shape, as floats, all of them finite.

@@ -33,15 +33,28 @@ impl Matrix {
     }
 }
 
-/// Matrices of one shape, one after the other: those of the experts.
+/// Matrices of one shape, one after the other: those of the experts. Each may be a part of the rows of what lies there.
 #[derive(Clone, Debug)]
 pub struct Stack {
-    /// All of them as one matrix, `(count * rows) x cols`.
+    /// All that lies there as one matrix, `(count * rows) x cols`.
     pub(super) all: Matrix,
     pub(super) count: usize,
+    /// Which of the rows.
+    pub(super) part: Range<usize>,
 }
 
 impl Stack {
+    /// Its matrices cut after so many rows.
+    pub(super) fn cut(self, rows: usize) -> [Stack; 2] {
+        let Range { start, end } = self.part.clone();
+        [start..start + rows, start + rows..end].map(|part| Stack { part, ..self.clone() })
+    }
+
+    /// Whether it begins with the first of the rows that lie there.
+    pub(super) fn is_first(&self) -> bool {
+        self.part.start == 0
+    }
+
     /// One of the matrices, as operations take it.
     ///
     /// # Panics
@@ -49,8 +62,9 @@ impl Stack {
     /// If there are fewer.
     pub fn view(&self, index: usize) -> QMatrix<'_> {
         let Matrix { bytes, format, rows, cols } = &self.all;
-        let (rows, size) = (rows / self.count, bytes.len() / self.count);
-        QMatrix::new(*format, rows, *cols, &bytes[index * size..][..size])
+        let (size, row) = (bytes.len() / self.count, bytes.len() / rows);
+        let bytes = &bytes[index * size..][self.part.start * row..self.part.end * row];
+        QMatrix::new(*format, self.part.len(), *cols, bytes)
             .expect("sizes were checked when the weight was found")
     }
 }

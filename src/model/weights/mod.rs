@@ -10,7 +10,7 @@ pub use matrix::{Matrix, Stack};
 
 use super::{Config, Error};
 use crate::gguf::{Bytes, Gguf};
-use crate::ops::DeltaHeads;
+use crate::ops::{DeltaHeads, Heads};
 
 /// A vector of floats, copied.
 pub type Vector = Box<[f32]>;
@@ -33,6 +33,13 @@ pub struct HeadNorm {
     pub width: usize,
 }
 
+impl HeadNorm {
+    /// A norm that multiplies with nothing, of heads of so many values.
+    fn without_weights(head_dim: usize) -> HeadNorm {
+        HeadNorm { weight: vec![1.0; head_dim].into(), width: head_dim }
+    }
+}
+
 /// The weights of one layer; shapes are rows x columns. What a model does not have is `None`.
 #[derive(Debug)]
 pub struct Layer {
@@ -48,6 +55,10 @@ pub struct Layer {
     pub ffn: FeedForward,
     /// After feed-forward.
     pub ffn_post_norm: Option<Norm>,
+    /// What brings in the values that the layer has of each token for itself.
+    pub per_layer: Option<Box<PerLayer>>,
+    /// What all values are multiplied with in the end.
+    pub output_scale: f32,
 }
 
 /// The part of a layer in which a token sees those before it.
@@ -64,12 +75,20 @@ pub enum Mixer {
 /// Attention.
 #[derive(Debug)]
 pub struct Attention {
-    /// `q_rows x embedding`, `kv_values x embedding` twice: query, key, value.
-    pub qkv: [Matrix; 3],
+    /// Its heads.
+    pub heads: Heads,
+    /// The layer whose keys and values it looks up, if it has none of its own.
+    pub shared: Option<usize>,
+    /// `q_values x embedding`; where the output is gated, a row of the gate beside each.
+    pub query: Matrix,
+    /// `kv_values x embedding`; without it, keys and values are those of another layer.
+    pub key: Option<Matrix>,
+    /// `kv_values x embedding`; without it, values are what keys are before they are normalized.
+    pub value: Option<Matrix>,
     /// Biases of query, key and value.
     pub qkv_bias: [Option<Vector>; 3],
-    /// Norms of query and key heads.
-    pub qk_norm: [Option<HeadNorm>; 2],
+    /// Norms of query, key and value heads.
+    pub qkv_norm: [Option<HeadNorm>; 3],
     /// A score of each query head that goes nowhere.
     pub sinks: Option<Vector>,
     /// `embedding x q_values`.
@@ -128,6 +147,8 @@ pub enum FeedForward {
     Dense(Dense),
     /// A mixture of experts.
     Experts(Box<Experts>),
+    /// Both, side by side.
+    DenseAndExperts(Box<DenseAndExperts>),
 }
 
 /// A feed-forward part for all tokens.
@@ -156,6 +177,8 @@ pub struct Experts {
     pub up: Stack,
     /// `embedding x width` each.
     pub down: Stack,
+    /// `count`: what the results of each are multiplied with.
+    pub scales: Option<Vector>,
     /// Biases of gate, up and down: those of all experts, one after the other.
     pub bias: [Option<Vector>; 3],
     /// What all tokens go through too.
@@ -164,11 +187,52 @@ pub struct Experts {
     pub shared_gate: Option<Matrix>,
 }
 
+/// A part for all tokens and a mixture of experts, which read the same values, each normalized by itself.
+#[derive(Debug)]
+pub struct DenseAndExperts {
+    /// The part for all tokens.
+    pub dense: Dense,
+    /// After it.
+    pub dense_post_norm: Norm,
+    /// Before the router.
+    pub router_norm: Norm,
+    /// Before the experts.
+    pub experts_norm: Norm,
+    /// The experts.
+    pub experts: Experts,
+    /// After them.
+    pub experts_post_norm: Norm,
+}
+
+/// What brings into a layer the values that it has of each token for itself (`width` of them).
+#[derive(Debug)]
+pub struct PerLayer {
+    /// `width x embedding`: what they are multiplied with.
+    pub gate: Matrix,
+    /// `embedding x width`.
+    pub projection: Matrix,
+    /// Before the result is added.
+    pub post_norm: Norm,
+}
+
+/// Where the values come from that layers have of each token for themselves: `all` are those of all layers.
+#[derive(Debug)]
+pub struct PerLayerEmbedding {
+    /// `vocabulary x all`: a row for each token. Large, and hardly read.
+    pub table: Matrix,
+    /// `all x embedding`: what is added to it, by the token's vector.
+    pub projection: Matrix,
+    /// `width`: the norm of that, layer by layer.
+    pub norm: Vector,
+}
+
 /// All weights of a model.
 #[derive(Debug)]
 pub struct Weights {
     /// `vocabulary x embedding`.
     pub token_embedding: Matrix,
+    /// What layers have of each token for themselves.
+    pub per_layer: Option<PerLayerEmbedding>,
     /// `context x embedding`: learnt positions.
     pub position_embedding: Option<Matrix>,
     /// Layers, first to last.
@@ -225,14 +289,15 @@ impl Weights {
     }
 
     /// The data of the matrices that a token multiplies, in that order. The token embedding is among them only where it is the
-    /// output projection: otherwise a token needs one row of it.
+    /// output projection: otherwise a token needs one row of it. Of what layers have of a token for themselves it always does.
     pub fn in_order_of_use(&self) -> Vec<&Bytes> {
         self.matrices().map(|matrix| &matrix.bytes).collect()
     }
 
-    /// The data of all matrices that tokens go through, and of the embedding.
+    /// The data of all matrices that tokens go through, and of what has a row for each token.
     pub(super) fn all_bytes(&self) -> impl Iterator<Item = &Bytes> {
-        self.matrices().chain([&self.token_embedding]).map(|matrix| &matrix.bytes)
+        let per_layer = self.per_layer.iter().map(|embedding| &embedding.table);
+        self.matrices().chain([&self.token_embedding]).chain(per_layer).map(|matrix| &matrix.bytes)
     }
 
     /// Columns of the widest matrix of floats that activations are multiplied with; 0 if there is none.
@@ -243,17 +308,21 @@ impl Weights {
     fn matrices(&self) -> impl Iterator<Item = &Matrix> {
         let layers = self.layers.iter().flat_map(|layer| {
             let mixer = layer.mixer.matrices().into_iter();
-            mixer.chain(layer.ffn.matrices()).chain(layer.ffn.stacks().map(|stack| &stack.all))
+            let ffn = layer.ffn.matrices().into_iter().chain(layer.ffn.stacks().map(|stack| &stack.all));
+            let per_layer = layer.per_layer.iter().flat_map(|part| [&part.gate, &part.projection]);
+            mixer.chain(ffn).chain(per_layer)
         });
-        layers.chain([self.output()])
+        let per_layer = self.per_layer.iter().map(|embedding| &embedding.projection);
+        per_layer.chain(layers).chain([self.output()])
     }
 
-    /// Bytes of matrices that one token reads, were it the only one of its batch.
+    /// Bytes that one token reads, were it the only one of its batch: of matrices, and of what all layers have of it for themselves.
     pub fn bytes_per_token(&self) -> usize {
         let all: usize = self.in_order_of_use().iter().map(|bytes| bytes.len()).sum();
         let stacks = self.layers.iter().flat_map(|layer| layer.ffn.stacks());
         let experts: usize = stacks.map(|stack| stack.all.bytes.len()).sum();
-        all - experts + (experts as f64 * self.experts_read) as usize
+        let rows = self.per_layer.iter().map(|embedding| embedding.table.bytes.len() / embedding.table.rows);
+        all - experts + (experts as f64 * self.experts_read) as usize + rows.sum::<usize>()
     }
 
     /// Bytes allocated: the copied vectors, and what says where matrices are.
@@ -261,8 +330,9 @@ impl Weights {
         let factors = [&self.rope_factors.always, &self.rope_factors.short, &self.rope_factors.long];
         let values = self.layers.iter().map(Layer::table_values).sum::<usize>()
             + self.output_norm.values()
+            + self.per_layer.as_ref().map_or(0, |embedding| embedding.norm.len())
             + values(factors.into_iter().chain([&self.output_bias]));
-        let records = self.layers.iter().map(|layer| layer.mixer.record_bytes() + layer.ffn.record_bytes());
+        let records = self.layers.iter().map(Layer::record_bytes);
         values * size_of::<f32>() + self.layers.capacity() * size_of::<Layer>() + records.sum::<usize>()
     }
 }
@@ -279,9 +349,16 @@ impl Norm {
 }
 
 impl Layer {
+    /// Bytes allocated, without vectors and the value itself.
+    fn record_bytes(&self) -> usize {
+        let per_layer = self.per_layer.as_ref().map_or(0, |_| size_of::<PerLayer>());
+        self.mixer.record_bytes() + self.ffn.record_bytes() + per_layer
+    }
+
     fn table_values(&self) -> usize {
         let norms = [&self.attn_norm, &self.attn_post_norm, &self.ffn_norm, &self.ffn_post_norm];
-        let norms: usize = norms.into_iter().flatten().map(Norm::values).sum();
+        let per_layer = self.per_layer.iter().map(|part| &part.post_norm);
+        let norms: usize = norms.into_iter().flatten().chain(per_layer).map(Norm::values).sum();
         norms + self.mixer.table_values() + self.ffn.table_values()
     }
 }
@@ -298,7 +375,10 @@ impl Mixer {
 
     fn matrices(&self) -> Vec<&Matrix> {
         match self {
-            Mixer::Attention(attention) => attention.qkv.iter().chain([&attention.output]).collect(),
+            Mixer::Attention(attention) => {
+                let key_value = attention.key.iter().chain(&attention.value);
+                [&attention.query].into_iter().chain(key_value).chain([&attention.output]).collect()
+            }
             Mixer::ShortConv(conv) => vec![&conv.input, &conv.output],
             Mixer::DeltaNet(net) => vec![&net.qkv, &net.gate, &net.decay, &net.beta, &net.output],
         }
@@ -307,7 +387,7 @@ impl Mixer {
     fn table_values(&self) -> usize {
         match self {
             Mixer::Attention(attention) => {
-                let heads = attention.qk_norm.iter().flatten().map(|norm| norm.weight.len());
+                let heads = attention.qkv_norm.iter().flatten().map(|norm| norm.weight.len());
                 let others = attention.qkv_bias.iter().chain([&attention.sinks, &attention.output_bias]);
                 heads.sum::<usize>() + values(others)
             }
@@ -325,42 +405,73 @@ impl FeedForward {
         match self {
             FeedForward::Dense(_) => 0,
             FeedForward::Experts(_) => size_of::<Experts>(),
+            FeedForward::DenseAndExperts(_) => size_of::<DenseAndExperts>(),
+        }
+    }
+
+    fn dense(&self) -> Option<&Dense> {
+        match self {
+            FeedForward::Dense(dense) => Some(dense),
+            FeedForward::Experts(_) => None,
+            FeedForward::DenseAndExperts(both) => Some(&both.dense),
+        }
+    }
+
+    fn experts(&self) -> Option<&Experts> {
+        match self {
+            FeedForward::Dense(_) => None,
+            FeedForward::Experts(experts) => Some(experts),
+            FeedForward::DenseAndExperts(both) => Some(&both.experts),
         }
     }
 
     /// The matrices, without those of experts.
     fn matrices(&self) -> Vec<&Matrix> {
-        match self {
-            FeedForward::Dense(dense) => dense.matrices().collect(),
-            FeedForward::Experts(experts) => {
-                let shared = experts.shared.iter().flat_map(Dense::matrices).chain(&experts.shared_gate);
-                [&experts.router].into_iter().chain(shared).collect()
-            }
-        }
+        let dense = self.dense().into_iter().flat_map(Dense::matrices);
+        dense.chain(self.experts().into_iter().flat_map(Experts::matrices)).collect()
     }
 
     /// The matrices of experts.
     fn stacks(&self) -> impl Iterator<Item = &Stack> {
-        let experts = match self {
-            FeedForward::Dense(_) => None,
-            FeedForward::Experts(experts) => Some([&experts.gate, &experts.up, &experts.down]),
-        };
-        experts.into_iter().flatten()
+        self.experts().into_iter().flat_map(Experts::stacks)
     }
 
     fn table_values(&self) -> usize {
-        match self {
-            FeedForward::Dense(dense) => values(&dense.bias),
-            FeedForward::Experts(experts) => {
-                let shared = experts.shared.as_ref().map_or(0, |shared| values(&shared.bias));
-                values(&experts.bias) + values([&experts.router_bias]) + shared
-            }
-        }
+        let norms = match self {
+            FeedForward::DenseAndExperts(both) => both.norms().map(Norm::values).iter().sum(),
+            _ => 0,
+        };
+        let dense = self.dense().map_or(0, |dense| values(&dense.bias));
+        norms + dense + self.experts().map_or(0, Experts::table_values)
     }
 }
 
 impl Dense {
     fn matrices(&self) -> impl Iterator<Item = &Matrix> {
         self.gate.iter().chain([&self.up, &self.down])
+    }
+}
+
+impl Experts {
+    /// Those that all tokens go through.
+    fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        let shared = self.shared.iter().flat_map(Dense::matrices).chain(&self.shared_gate);
+        [&self.router].into_iter().chain(shared)
+    }
+
+    /// Those of all experts, each once.
+    fn stacks(&self) -> impl Iterator<Item = &Stack> {
+        [&self.gate, &self.up, &self.down].into_iter().filter(|stack| stack.is_first())
+    }
+
+    fn table_values(&self) -> usize {
+        let shared = self.shared.as_ref().map_or(0, |shared| values(&shared.bias));
+        values(&self.bias) + values([&self.router_bias, &self.scales]) + shared
+    }
+}
+
+impl DenseAndExperts {
+    fn norms(&self) -> [&Norm; 4] {
+        [&self.dense_post_norm, &self.router_norm, &self.experts_norm, &self.experts_post_norm]
     }
 }

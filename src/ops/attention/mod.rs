@@ -16,7 +16,7 @@ use std::ops::Range;
 use tile::Tile;
 
 /// How the values of a token divide into heads.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Heads {
     /// Query heads.
     pub heads: usize,
@@ -27,6 +27,16 @@ pub struct Heads {
 }
 
 impl Heads {
+    /// Values of all query heads of a token.
+    pub fn q_values(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Values of all key heads (or value heads) of a token.
+    pub fn kv_values(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+
     /// Query heads that share keys and values.
     fn group(&self) -> usize {
         self.heads / self.kv_heads
@@ -106,7 +116,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// For contexts of up to `capacity` positions.
+    /// For contexts of up to `capacity` positions, and as many heads with as many values, at most.
     pub fn new(heads: Heads, capacity: usize, threads: usize) -> Workspace {
         Workspace {
             threads: (0..threads).map(|_| Tile::new(heads.head_dim)).collect(),

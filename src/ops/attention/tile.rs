@@ -19,7 +19,7 @@ const BLOCK: usize = 32;
 /// What the largest score of a lane is before it saw any: finite, so that differences are, and far below every score.
 const NONE: f32 = -1e30;
 
-/// The work space of one thread.
+/// The work space of one thread, for heads of up to so many values.
 pub(super) struct Tile {
     /// `head_dim x LANES`.
     queries: Vec<f32>,
@@ -127,10 +127,12 @@ impl Tile {
         block: [Span<'_>; SPANS],
     ) {
         let count = block.iter().map(|span| span.len(heads.row_bytes(format))).sum::<usize>();
+        let values = heads.head_dim * LANES;
+        let (queries, out) = (&self.queries[..values], &mut self.out[..values]);
         let (rows, scores) = (&mut self.rows[..count * heads.head_dim], &mut self.scores[..count * LANES]);
         widen(kernels, (format, heads), block.map(|span| span.keys), rows);
         scores.fill(0.0);
-        kernels.accumulate(rows, &self.queries, scores);
+        kernels.accumulate(rows, queries, scores);
         if let Some(cap) = soft_cap {
             kernels.soft_cap(scores, cap);
         }
@@ -142,9 +144,9 @@ impl Tile {
             }
         }
         kernels.softmax_tile(scores, &mut self.max, &mut self.sum, &mut self.scale);
-        kernels.scale_columns(&mut self.out, &self.scale);
+        kernels.scale_columns(out, &self.scale);
         widen(kernels, (format, heads), block.map(|span| span.values), rows);
-        kernels.accumulate_transposed(rows, scores, &mut self.out);
+        kernels.accumulate_transposed(rows, scores, out);
     }
 
     /// Writes the results of the first `count` lanes.

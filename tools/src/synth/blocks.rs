@@ -31,6 +31,14 @@ pub fn fill(
         Kind::Matrix => matrix(tensor, 1.0, &mut rng, emit),
         Kind::Router => matrix(tensor, 4.0, &mut rng, emit),
         Kind::Norm => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(0.9, 1.1)).collect())),
+        Kind::NormOf(size) => {
+            let size = 2f32.powi(size);
+            emit(&floats((0..tensor.cols).map(|_| rng.uniform(0.9, 1.1) * size).collect()))
+        }
+        Kind::Quarter => {
+            let divisor = |i: usize| if i < tensor.cols / 4 { 1.0 } else { 1e30 };
+            emit(&floats((0..tensor.cols).map(divisor).collect()))
+        }
         Kind::Bias => emit(&floats((0..tensor.rows * tensor.cols).map(|_| rng.uniform(-0.5, 0.5)).collect())),
         Kind::Rate => emit(&floats((0..tensor.cols).map(|_| rng.uniform(-0.5, -0.02)).collect())),
         Kind::LongFactors(most) => {

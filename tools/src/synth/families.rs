@@ -2,7 +2,7 @@
 //!
 //! The tiny ones bend within the few dozen tokens of a test: windows are short, and scaling of rotary embedding starts early.
 
-use super::shape::{DeltaNet, Experts, HeadNorm, Key, Parts, Shape, TINY};
+use super::shape::{DeltaNet, Experts, HeadNorm, Key, Kinds, Parts, Shape, TINY};
 
 /// A tiny shape of a family; where layers differ, it needs more than two.
 const fn tiny(name: &'static str, arch: &'static str, parts: Parts) -> Shape {
@@ -394,4 +394,86 @@ pub const QWEN35_0_8B: Shape = Shape {
         ..QWEN35.parts
     },
     ..QWEN35
+};
+
+/// Without a window, queries share one head of keys, which are the values, too.
+pub const GEMMA4: Shape = Shape {
+    layers: 4,
+    rope_base: 1_000_000.0,
+    norm_eps: 1e-6,
+    tied: true,
+    ..tiny(
+        "tiny-gemma4",
+        "gemma4",
+        Parts {
+            norms_after: true,
+            kinds: Some(Kinds {
+                interval: 2,
+                kv_heads: 1,
+                head_dim: 128,
+                values: false,
+                storing: 4,
+                spare: false,
+            }),
+            output_scale: true,
+            keys: &[
+                ("attention.sliding_window", Key::U32(16)),
+                ("rope.freq_base_swa", Key::F32(10_000.0)),
+                ("final_logit_softcapping", Key::F32(30.0)),
+            ],
+            ..WITH_HEAD_NORM
+        },
+    )
+};
+
+/// Half of the layers look up what the others have, and all have something of each token for themselves.
+pub const GEMMA4_E: Shape = Shape {
+    name: "tiny-gemma4-e",
+    kv_heads: 1,
+    parts: Parts {
+        kinds: Some(Kinds { interval: 2, kv_heads: 1, head_dim: 128, values: true, storing: 2, spare: true }),
+        per_layer: 256,
+        ..GEMMA4.parts
+    },
+    ..GEMMA4
+};
+
+/// Experts beside the dense part.
+pub const GEMMA4_MOE: Shape = Shape {
+    name: "tiny-gemma4-moe",
+    parts: Parts {
+        experts: Some(Experts { count: 8, used: 3, ff: 256, shared: 0, biased: false, shared_gate: false }),
+        dense_beside: true,
+        ..GEMMA4.parts
+    },
+    ..GEMMA4
+};
+
+pub const GEMMA4_E2B: Shape = Shape {
+    name: "gemma4-e2b",
+    dim: 1536,
+    ff: 6144,
+    layers: 35,
+    heads: 8,
+    head_dim: 256,
+    rope_dims: 256,
+    vocab: 262_144,
+    context: 131_072,
+    parts: Parts {
+        kinds: Some(Kinds {
+            interval: 5,
+            kv_heads: 1,
+            head_dim: 512,
+            values: true,
+            storing: 15,
+            spare: true,
+        }),
+        keys: &[
+            ("attention.sliding_window", Key::U32(512)),
+            ("rope.freq_base_swa", Key::F32(10_000.0)),
+            ("final_logit_softcapping", Key::F32(30.0)),
+        ],
+        ..GEMMA4_E.parts
+    },
+    ..GEMMA4_E
 };

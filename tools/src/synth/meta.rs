@@ -2,7 +2,7 @@
 
 use ggus::GGufMetaDataValueType as Type;
 
-use super::{Key, Mix, Shape, Vocab};
+use super::{Key, Kinds, Mix, Shape, Vocab};
 
 /// A key with its encoded value.
 #[derive(Clone, Debug)]
@@ -59,12 +59,38 @@ pub fn string_bytes(text: &str) -> Vec<u8> {
 
 /// Key-value heads: a number, or a list where some layers have none.
 fn kv_heads(shape: &Shape, key: &str) -> Entry {
-    if shape.parts.convolution.is_none() {
+    if shape.parts.convolution.is_none() && shape.parts.kinds.is_none() {
         return Entry::u32(key, shape.kv_heads);
     }
-    let of = |layer| if shape.is_convolution(layer) { 0 } else { shape.kv_heads as i32 };
+    let of = |layer| if shape.is_convolution(layer) { 0 } else { shape.layer_heads(layer).0 as i32 };
     let counts: Vec<i32> = (0..shape.layers).map(of).collect();
     Entry::array(key, Type::I32, &counts, |count| count.to_le_bytes())
+}
+
+/// What layers with and without a window have each for themselves.
+fn kinds(shape: &Shape, kinds: Kinds) -> Vec<Entry> {
+    let key = |name: &str| format!("{}.{name}", shape.arch);
+    let layers: Vec<usize> = (0..shape.layers).collect();
+    let pattern = key("attention.sliding_window_pattern");
+    vec![
+        Entry::u32(key("attention.key_length"), kinds.head_dim),
+        Entry::u32(key("attention.value_length"), kinds.head_dim),
+        Entry::u32(key("attention.key_length_swa"), shape.head_dim),
+        Entry::u32(key("attention.value_length_swa"), shape.head_dim),
+        Entry::u32(key("rope.dimension_count_swa"), shape.rope_dims),
+        Entry::array(&pattern, Type::Bool, &layers, |&layer| [u8::from(shape.has_window(layer))]),
+        Entry::u32(key("attention.shared_kv_layers"), shape.sharing()),
+        Entry::u32(key("embedding_length_per_layer_input"), shape.parts.per_layer),
+    ]
+}
+
+/// The width of the feed-forward layers: a number, or a list where they differ.
+fn feed_forward(shape: &Shape, key: &str) -> Entry {
+    let widths: Vec<u32> = (0..shape.layers).map(|layer| shape.layer_ff(layer) as u32).collect();
+    match shape.sharing() {
+        0 => Entry::u32(key, shape.ff),
+        _ => Entry::array(key, Type::U32, &widths, |width| width.to_le_bytes()),
+    }
 }
 
 fn norm_key(shape: &Shape) -> &'static str {
@@ -82,20 +108,25 @@ pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
         Entry::u32(key("context_length"), shape.context),
         Entry::u32(key("embedding_length"), shape.dim),
         Entry::u32(key("block_count"), shape.layers),
-        Entry::u32(key("feed_forward_length"), shape.ff),
+        feed_forward(shape, &key("feed_forward_length")),
         Entry::u32(key("attention.head_count"), shape.heads),
         kv_heads(shape, &key("attention.head_count_kv")),
         Entry::f32(key(norm_key(shape)), shape.norm_eps),
-        Entry::u32(key("rope.dimension_count"), shape.rope_dims),
+        Entry::u32(
+            key("rope.dimension_count"),
+            shape.parts.kinds.map_or(shape.rope_dims, |kinds| kinds.head_dim),
+        ),
         Entry::f32(key("rope.freq_base"), shape.rope_base),
         Entry::u32(key("vocab_size"), shape.vocab),
     ];
     if shape.heads * shape.head_dim != shape.dim
+        && shape.parts.kinds.is_none()
         && !shape.parts.keys.iter().any(|(name, _)| name.ends_with("key_length"))
     {
         list.push(Entry::u32(key("attention.key_length"), shape.head_dim));
         list.push(Entry::u32(key("attention.value_length"), shape.head_dim));
     }
+    list.extend(shape.parts.kinds.map(|kinds| self::kinds(shape, kinds)).into_iter().flatten());
     if let Some(experts) = shape.parts.experts {
         list.push(Entry::u32(key("expert_count"), experts.count));
         list.push(Entry::u32(key("expert_used_count"), experts.used));

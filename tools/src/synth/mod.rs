@@ -34,7 +34,7 @@ use std::path::Path;
 
 pub use mix::Mix;
 pub(crate) use rng::Rng;
-pub use shape::{DeltaNet, Experts, HeadNorm, Key, Parts, RopeScaling, SHAPES, Shape};
+pub use shape::{DeltaNet, Experts, HeadNorm, Key, Kinds, Parts, RopeScaling, SHAPES, Shape};
 pub use tensors::{Kind, Tensor, tensors};
 pub use vocab::Vocab;
 

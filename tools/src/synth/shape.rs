@@ -60,6 +60,23 @@ pub struct DeltaNet {
     pub interval: usize,
 }
 
+/// Layers of two kinds, in turn: those with a window are as the shape says, the others have heads of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kinds {
+    /// The last of so many layers has no window.
+    pub interval: usize,
+    /// Key and value heads of layers without a window.
+    pub kv_heads: usize,
+    /// Width of their heads, of which rotary embedding turns a quarter.
+    pub head_dim: usize,
+    /// Whether they have value projections.
+    pub values: bool,
+    /// So many layers have keys and values of their own; those after them look up what the last ones of these have, and are twice as wide inside.
+    pub storing: usize,
+    /// Whether these have key and value projections all the same, which nothing uses.
+    pub spare: bool,
+}
+
 /// A value of a metadata key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Key {
@@ -112,6 +129,14 @@ pub struct Parts {
     pub delta_net: Option<DeltaNet>,
     /// A gate of the attention's output, beside each query.
     pub output_gate: bool,
+    /// Layers with and without a window that differ in more than that.
+    pub kinds: Option<Kinds>,
+    /// Values of a token that each layer has for itself; 0 for none.
+    pub per_layer: usize,
+    /// A number that multiplies what comes out of a layer.
+    pub output_scale: bool,
+    /// The dense feed-forward layer beside experts, whose gate and up are in one tensor.
+    pub dense_beside: bool,
     /// The tensor of the norm before the output projection.
     pub output_norm: &'static str,
     /// Metadata of the family's own.
@@ -138,6 +163,10 @@ impl Parts {
         convolution: None,
         delta_net: None,
         output_gate: false,
+        kinds: None,
+        per_layer: 0,
+        output_scale: false,
+        dense_beside: false,
         output_norm: "output_norm",
         keys: &[],
     };
@@ -291,6 +320,10 @@ pub const SHAPES: &[Shape] = &[
     families::QWEN35,
     families::QWEN35MOE,
     families::QWEN35_0_8B,
+    families::GEMMA4,
+    families::GEMMA4_E,
+    families::GEMMA4_MOE,
+    families::GEMMA4_E2B,
     families::QWEN3_0_6B,
     families::GEMMA3_1B,
     families::OLMOE_1B_7B,
@@ -355,6 +388,34 @@ impl Shape {
     /// Whether a layer is a convolution.
     pub fn is_convolution(&self, layer: usize) -> bool {
         self.parts.convolution.is_some() && layer.is_multiple_of(2)
+    }
+
+    /// Whether a layer has a window, of those that [`Kinds`] tells apart.
+    pub fn has_window(&self, layer: usize) -> bool {
+        self.parts.kinds.is_some_and(|kinds| !(layer + 1).is_multiple_of(kinds.interval))
+    }
+
+    /// Key and value heads of a layer, and their width.
+    pub fn layer_heads(&self, layer: usize) -> (usize, usize) {
+        match self.parts.kinds.filter(|_| !self.has_window(layer)) {
+            Some(kinds) => (kinds.kv_heads, kinds.head_dim),
+            None => (self.kv_heads, self.head_dim),
+        }
+    }
+
+    /// Layers that look up keys and values of others: the last ones.
+    pub fn sharing(&self) -> usize {
+        self.parts.kinds.map_or(0, |kinds| self.layers.saturating_sub(kinds.storing))
+    }
+
+    /// Whether a layer looks up keys and values of another.
+    pub fn shares(&self, layer: usize) -> bool {
+        layer >= self.layers - self.sharing()
+    }
+
+    /// Width of a layer's dense feed-forward part.
+    pub fn layer_ff(&self, layer: usize) -> usize {
+        if self.shares(layer) { 2 * self.ff } else { self.ff }
     }
 
     /// What a layer has in place of attention, if it is a gated delta net.

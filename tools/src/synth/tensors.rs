@@ -15,12 +15,16 @@ pub enum Kind {
     Router,
     /// Weights of a norm: near one.
     Norm,
+    /// Weights of a norm: near so many times two.
+    NormOf(i32),
     /// A bias: near zero.
     Bias,
     /// Logarithms of what is left of a state: a little below zero.
     Rate,
     /// [`Shape::rope_factors`].
     RopeFactors,
+    /// Rotary divisors that leave three quarters of the pairs as they are.
+    Quarter,
     /// LongRoPE's divisors: from 1 up to the second number.
     LongFactors(u32),
 }
@@ -83,6 +87,15 @@ pub fn tensors(shape: &Shape, mix: &Mix) -> Vec<Tensor> {
     if shape.rope_scaling.is_some() {
         list.push(vector("rope_freqs.weight".into(), Kind::RopeFactors, shape.head_dim / 2));
     }
+    if let Some(kinds) = shape.parts.kinds {
+        list.push(vector("rope_freqs.weight".into(), Kind::Quarter, kinds.head_dim / 2));
+    }
+    if shape.parts.per_layer > 0 {
+        let (width, all) = (shape.parts.per_layer, shape.parts.per_layer * shape.layers);
+        list.push(matrix("per_layer_token_embd.weight".into(), embedding, shape.vocab, all));
+        list.push(matrix("per_layer_model_proj.weight".into(), Format::BF16, all, shape.dim));
+        list.push(vector("per_layer_proj_norm.weight".into(), Kind::Norm, width));
+    }
     if shape.parts.long_rope {
         list.push(vector("rope_factors_long.weight".into(), Kind::LongFactors(8), shape.rope_dims / 2));
         list.push(vector("rope_factors_short.weight".into(), Kind::LongFactors(2), shape.rope_dims / 2));
@@ -131,12 +144,25 @@ impl Layer<'_> {
         if !parts.ffn_norm.is_empty() && parts.norms_before {
             self.norm(parts.ffn_norm);
         }
-        match parts.experts {
-            None => self.feed_forward("", self.shape.ff),
-            Some(experts) => self.experts(experts),
+        if parts.experts.is_none() || parts.dense_beside {
+            self.feed_forward("", self.shape.layer_ff(self.layer));
+        }
+        if let Some(experts) = parts.experts {
+            self.experts(experts);
+        }
+        if parts.dense_beside {
+            ["post_ffw_norm_1", "pre_ffw_norm_2", "post_ffw_norm_2"].iter().for_each(|part| self.norm(part));
         }
         if parts.norms_after {
             self.norm("post_ffw_norm");
+        }
+        if parts.per_layer > 0 {
+            self.matrix("inp_gate", self.mix.base, parts.per_layer, self.shape.dim);
+            self.matrix("proj", self.mix.base, self.shape.dim, parts.per_layer);
+            self.norm("post_norm");
+        }
+        if parts.output_scale {
+            self.list.push(vector(self.name("layer_output_scale.weight"), Kind::Norm, 1));
         }
     }
 
@@ -165,22 +191,31 @@ impl Layer<'_> {
 
     fn attention(&mut self) {
         let (shape, parts) = (*self.shape, self.shape.parts);
-        let (q, kv) = (shape.heads * shape.head_dim, shape.kv_heads * shape.head_dim);
+        let (kv_heads, head_dim) = shape.layer_heads(self.layer);
+        let (q, kv) = (shape.heads * head_dim, kv_heads * head_dim);
         let base = self.mix.base;
+        let has_values = parts.kinds.is_none_or(|kinds| kinds.values || shape.has_window(self.layer));
+        let has_keys = !shape.shares(self.layer) || parts.kinds.is_some_and(|kinds| kinds.spare);
         if parts.fused_qkv {
             self.matrix("attn_qkv", base, q + 2 * kv, shape.dim);
             self.bias("attn_qkv", shape.qkv_bias, q + 2 * kv);
         } else {
             let wide_q = if parts.output_gate { 2 * q } else { q };
             self.matrix("attn_q", base, wide_q, shape.dim);
-            self.matrix("attn_k", base, kv, shape.dim);
-            self.matrix("attn_v", self.sensitive(), kv, shape.dim);
+            if has_keys {
+                self.matrix("attn_k", base, kv, shape.dim);
+            }
+            if has_keys && has_values {
+                self.matrix("attn_v", self.sensitive(), kv, shape.dim);
+            }
             for (part, rows) in [("attn_q", q), ("attn_k", kv), ("attn_v", kv)] {
                 self.bias(part, shape.qkv_bias, rows);
             }
         }
         self.head_norm("attn_q_norm", shape.heads);
-        self.head_norm("attn_k_norm", shape.kv_heads);
+        if has_keys {
+            self.head_norm("attn_k_norm", kv_heads);
+        }
         if parts.sinks {
             self.list.push(vector(self.name("attn_sinks.weight"), Kind::Bias, shape.heads));
         }
@@ -213,8 +248,11 @@ impl Layer<'_> {
     }
 
     fn head_norm(&mut self, part: &str, heads: usize) {
-        let (name, dim) = (self.name(&format!("{part}.weight")), self.shape.head_dim);
-        let norm = |rows, cols| Tensor { rows, ..vector(name.clone(), Kind::Norm, cols) };
+        let (name, dim) = (self.name(&format!("{part}.weight")), self.shape.layer_heads(self.layer).1);
+        // scores that nothing else scales
+        let is_small = self.shape.parts.kinds.is_some() && part == "attn_q_norm";
+        let kind = if is_small { Kind::NormOf(-3) } else { Kind::Norm };
+        let norm = |rows, cols| Tensor { rows, ..vector(name.clone(), kind, cols) };
         match self.shape.parts.head_norm {
             HeadNorm::None => {}
             HeadNorm::Shared => self.list.push(norm(1, dim)),
@@ -243,9 +281,15 @@ impl Layer<'_> {
         self.list.push(Tensor { kind: Kind::Router, ..router });
         self.bias("ffn_gate_inp", biased, count);
         let sensitive = self.sensitive();
-        for (part, format, rows, cols) in
-            [("gate", base, ff, dim), ("up", base, ff, dim), ("down", sensitive, dim, ff)]
-        {
+        let stacks = match self.shape.parts.dense_beside {
+            true => vec![("gate_up", base, 2 * ff, dim), ("down", sensitive, dim, ff)],
+            false => vec![("gate", base, ff, dim), ("up", base, ff, dim), ("down", sensitive, dim, ff)],
+        };
+        if self.shape.parts.dense_beside {
+            self.list.push(vector(self.name("ffn_gate_inp.scale"), Kind::NormOf(4), dim));
+            self.list.push(vector(self.name("ffn_down_exps.scale"), Kind::Norm, count));
+        }
+        for (part, format, rows, cols) in stacks {
             let part = format!("ffn_{part}_exps");
             let all = matrix(self.name(&format!("{part}.weight")), format, count * rows, cols);
             self.list.push(Tensor { stack: count, ..all });
