@@ -39,7 +39,7 @@ impl Decoder<'_> {
     /// `added = attention(h)`, of the tokens of all runs.
     pub(super) fn attention(&mut self, index: usize, weights: &Attention, runs: &[Run]) {
         self.project_qkv(weights);
-        self.place(index, runs);
+        self.place(index, weights, runs);
         self.look_up(index, weights, runs);
         self.project_attended(weights);
     }
@@ -74,7 +74,7 @@ impl Decoder<'_> {
     }
 
     /// Turns queries and keys by their positions, and stores keys and values.
-    fn place(&mut self, index: usize, runs: &[Run]) {
+    fn place(&mut self, index: usize, weights: &Attention, runs: &[Run]) {
         let (config, n) = (self.model.config(), self.rows);
         let (q_values, kv_values) = (config.q_values(), config.kv_values());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
@@ -97,6 +97,9 @@ impl Decoder<'_> {
                     table.apply(&cpu.kernels, style, row, heads.head_dim, 1.0, k);
                 }
                 None => cpu.kernels.scale(q, scale),
+            }
+            if let Some(factors) = &weights.q_scale {
+                q.iter_mut().zip(factors.iter().cycle()).for_each(|(q, factor)| *q *= factor);
             }
             self.cache.store(
                 &cpu.kernels,

@@ -3,7 +3,7 @@
 use crate::ops::rope::RopeStyle;
 use crate::ops::rows::NormKind;
 use crate::ops::{DeltaHeads, Heads};
-use siskin_simd::Gate;
+use siskin_simd::{Activation, Gate};
 
 /// Dimensions and constants of a decoder-only transformer.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub struct Config {
     pub norms: Norms,
     /// Rotary embeddings; layers name theirs by its place in this list.
     pub ropes: Vec<Rope>,
-    /// Activation of the feed-forward part; without a gate, GELU of one branch.
+    /// Activation of the feed-forward part; without a gate, each layer's [`LayerConfig::activation`] of one branch.
     pub gate: Option<Gate>,
     /// Constants that values are multiplied with.
     pub scales: Scales,
@@ -42,12 +42,12 @@ pub struct Config {
     pub output_gate: bool,
     /// Blocks of the file after the layers, which only guess further tokens (multi-token prediction); they are left alone.
     pub draft_blocks: usize,
-    /// Mixture of experts, in place of the dense feed-forward part.
+    /// Mixture of experts, in place of the dense feed-forward part of the layers that have one.
     pub experts: Option<Experts>,
 }
 
 /// What differs between the layers of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerConfig {
     /// Positions that a token sees, itself included; all of them if `None`.
     pub window: Option<usize>,
@@ -55,6 +55,10 @@ pub struct LayerConfig {
     pub rope: Option<usize>,
     /// In which way a token sees those before it.
     pub mixer: Mixer,
+    /// Whether the feed-forward part is dense though the model has experts.
+    pub dense: bool,
+    /// Activation of a feed-forward part without a gate.
+    pub activation: Activation,
 }
 
 /// The part of a layer in which a token sees those before it.
@@ -90,6 +94,10 @@ pub struct Norms {
     pub after: bool,
     /// Of queries and keys.
     pub heads: bool,
+    /// Whether the weights of these are multiplied in after rotary embedding.
+    pub heads_turned: bool,
+    /// Whether norms of a token's vector have weights.
+    pub weights: bool,
     /// The tensor that is the norm before feed-forward.
     pub feed_forward_name: &'static str,
     /// The tensor that is the norm before the output projection.
@@ -140,6 +148,9 @@ pub struct Experts {
     pub weighting: Weighting,
     /// What the weights are multiplied with in the end.
     pub scale: f32,
+    /// Groups that the experts stand in, and to how many of them those of a token are limited: the groups whose two best experts together have the
+    /// highest scores (DeepSeek-AI 2024, arXiv:2412.19437).
+    pub groups: Option<(usize, usize)>,
 }
 
 /// How a router's scores become the weights of the experts it chose.
@@ -149,6 +160,10 @@ pub enum Weighting {
     Softmax,
     /// Softmax over the chosen ones, so that their weights add up to 1.
     SoftmaxOfChosen,
+    /// Sigmoids of each.
+    Sigmoid,
+    /// Sigmoids of the chosen ones, divided by their sum.
+    SigmoidOfChosen,
 }
 
 /// Constants of rotary embedding.
@@ -245,7 +260,8 @@ impl Config {
     /// Values of the widest hidden vector of a feed-forward part.
     pub fn widest_feed_forward(&self) -> usize {
         let experts = self.experts.map_or(0, |e| e.feed_forward.max(e.shared.unwrap_or(0)));
-        if self.experts.is_some() { experts } else { self.feed_forward }
+        let is_dense = |layer: &LayerConfig| self.experts.is_none() || layer.dense;
+        if self.layers.iter().any(is_dense) { experts.max(self.feed_forward) } else { experts }
     }
 }
 

@@ -74,6 +74,31 @@ impl<'a> Keys<'a> {
         all.map(Some).ok_or_else(|| self.value(name, "a list of something else", "a list of integers"))
     }
 
+    /// Finite numbers of each layer, or one for all of them, under a key that does not begin with the family's name.
+    pub fn of_layers(&self, key: &str, layers: usize) -> Result<Vec<f32>, Error> {
+        let wrong = |found: String| {
+            let expected = format!("a finite number for each of {layers} layers");
+            Error::Value { key: key.to_owned(), found, expected }
+        };
+        let numbers = match self.metadata.get(key) {
+            None => return Err(Error::MissingKey { key: key.to_owned() }),
+            Some(Value::F32(x)) => vec![x; layers],
+            Some(Value::Array(array)) => array
+                .iter()
+                .map(|value| match value {
+                    Ok(Value::F32(x)) => Ok(x),
+                    Ok(_) => Err(wrong("a list of something else".to_owned())),
+                    Err(error) => Err(error.into()),
+                })
+                .collect::<Result<Vec<f32>, Error>>()?,
+            Some(_) => return Err(wrong("something else".to_owned())),
+        };
+        if numbers.len() != layers || !numbers.iter().all(|x| x.is_finite()) {
+            return Err(wrong(format!("{numbers:?}")));
+        }
+        Ok(numbers)
+    }
+
     /// Whether a key holds a list.
     pub fn is_list(&self, name: &str) -> bool {
         matches!(self.metadata.get(&self.key(name)), Some(Value::Array(_)))

@@ -61,13 +61,14 @@ fn mixers(config: &Config) -> String {
 }
 
 fn feed_forward(config: &Config) -> String {
-    let of = match config.experts {
-        Some(experts) => {
-            format!("{} of {} experts of {} values", experts.used, experts.count, experts.feed_forward)
-        }
-        None => format!("{} values", config.feed_forward),
-    };
-    format!("{} of {of}", layers(config.layers.len()))
+    let all = config.layers.len();
+    let dense = config.experts.map_or(all, |_| config.layers.iter().filter(|layer| layer.dense).count());
+    let experts = config.experts.map_or(String::new(), |experts| {
+        format!("{} of {} experts of {} values", experts.used, experts.count, experts.feed_forward)
+    });
+    let parts = [(dense, format!("{} values", config.feed_forward)), (all - dense, experts)];
+    let used = parts.iter().filter(|(n, _)| *n > 0);
+    used.map(|(n, what)| format!("{} of {what}", layers(*n))).collect::<Vec<_>>().join("; ")
 }
 
 fn layers(count: usize) -> String {

@@ -6,7 +6,7 @@ use crate::model::keys::{Keys, LIMIT};
 use crate::ops::Heads;
 use crate::ops::rope::RopeStyle;
 use crate::ops::rows::NormKind;
-use siskin_simd::Gate;
+use siskin_simd::{Activation, Gate};
 
 /// Turns within the original context above which YaRN keeps a frequency, and below which it divides it, where the file does not say.
 const YARN_TURNS: (f32, f32) = (32.0, 1.0);
@@ -22,7 +22,13 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
         None => keys.count("feed_forward_length")?,
     };
     let eps = keys.positive("attention.layer_norm_rms_epsilon", 1e-5)?;
-    let layer = LayerConfig { window: None, rope: Some(0), mixer: Mixer::Attention };
+    let layer = LayerConfig {
+        window: None,
+        rope: Some(0),
+        mixer: Mixer::Attention,
+        dense: false,
+        activation: Activation::Gelu,
+    };
     Ok(Config {
         family,
         layers: vec![layer; keys.layers()?],
@@ -36,6 +42,8 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
             before: true,
             after: false,
             heads: false,
+            heads_turned: false,
+            weights: true,
             feed_forward_name: "ffn_norm",
             output_name: "output_norm",
         },
@@ -178,7 +186,46 @@ fn experts(keys: &Keys<'_>) -> Result<Option<Experts>, Error> {
         shared: keys.nonzero("expert_shared_feed_forward_length")?,
         weighting: Weighting::SoftmaxOfChosen,
         scale: keys.optional_positive("expert_weights_scale")?.unwrap_or(1.0),
+        groups: None,
     }))
+}
+
+/// The experts of a family that is a mixture.
+pub(super) fn need_experts<'c>(keys: &Keys<'_>, config: &'c mut Config) -> Result<&'c mut Experts, Error> {
+    config.experts.as_mut().ok_or_else(|| Error::MissingKey { key: keys.key("expert_count") })
+}
+
+/// How scores of a router become weights, as the file says; these are divided by their sum if that is asked for.
+pub(super) fn weighting(keys: &Keys<'_>, divided: bool) -> Result<Weighting, Error> {
+    const KEY: &str = "expert_gating_func";
+    match (keys.nonzero(KEY)?.unwrap_or(1), divided) {
+        (1, false) => Ok(Weighting::Softmax),
+        (1, true) => Ok(Weighting::SoftmaxOfChosen),
+        (2, false) => Ok(Weighting::Sigmoid),
+        (2, true) => Ok(Weighting::SigmoidOfChosen),
+        (other, _) => Err(keys.value(KEY, other, "1 (softmax) or 2 (sigmoid)")),
+    }
+}
+
+/// Lets the first layers, as many as the file says, have a dense feed-forward part instead of experts.
+pub(super) fn leading_dense(keys: &Keys<'_>, config: &mut Config) -> Result<(), Error> {
+    let count = keys.nonzero("leading_dense_block_count")?.unwrap_or(0);
+    if count > 0 {
+        keys.count("feed_forward_length")?;
+    }
+    config.layers.iter_mut().take(count).for_each(|layer| layer.dense = true);
+    Ok(())
+}
+
+/// The activation of every layer, in place of a gate.
+pub(super) fn activate(config: &mut Config, activation: Activation) {
+    config.gate = None;
+    config.layers.iter_mut().for_each(|layer| layer.activation = activation);
+}
+
+/// Lets layers without a window have no rotary embedding.
+pub(super) fn turn_windows_only(config: &mut Config) {
+    config.layers.iter_mut().filter(|layer| layer.window.is_none()).for_each(|layer| layer.rope = None);
 }
 
 /// Gives a window to all layers but every `pattern`-th (unless the file has another pattern, or a list), and the rotary embedding `rope` to

@@ -71,9 +71,9 @@ impl<'a> Finder<'a> {
             },
             attn_post_norm: self.norm_if(norms.after, &name("post_attention_norm"))?,
             ffn_norm: self.norm_if(norms.before && !without_ffn_norm, &ffn_norm)?,
-            ffn: match config.experts {
-                None => FeedForward::Dense(self.dense(&name("ffn"), "", config.feed_forward)?),
-                Some(experts) => FeedForward::Experts(Box::new(self.experts(&name("ffn"), experts)?)),
+            ffn: match config.experts.filter(|_| !config.layers[i].dense) {
+                None => FeedForward::Dense(self.dense(i, "", config.feed_forward)?),
+                Some(experts) => FeedForward::Experts(Box::new(self.experts(i, experts)?)),
             },
             ffn_post_norm: self.norm_if(norms.after, &name("post_ffw_norm"))?,
         })
@@ -83,13 +83,16 @@ impl<'a> Finder<'a> {
         let (heads, embedding, q) = (self.config.heads, self.config.embedding, self.config.q_values());
         let name = |part: &str| format!("blk.{i}.{part}");
         let (qkv, qkv_bias) = self.qkv(i)?;
+        let mut qk_norm = [
+            self.head_norm(&name("attn_q_norm.weight"), heads.heads)?,
+            self.head_norm(&name("attn_k_norm.weight"), heads.kv_heads)?,
+        ];
+        let q_scale = if self.config.norms.heads_turned { take_weights(&mut qk_norm) } else { None };
         Ok(Attention {
             qkv,
             qkv_bias,
-            qk_norm: [
-                self.head_norm(&name("attn_q_norm.weight"), heads.heads)?,
-                self.head_norm(&name("attn_k_norm.weight"), heads.kv_heads)?,
-            ],
+            qk_norm,
+            q_scale,
             sinks: self.optional_vector(&name("attn_sinks.weight"), heads.heads)?,
             output: self.matrix(&name("attn_output.weight"), embedding, q)?,
             output_bias: self.optional_vector(&name("attn_output.bias"), embedding)?,
@@ -152,24 +155,25 @@ impl<'a> Finder<'a> {
 
     /// Norm weights of `heads` heads, where the model has them: of one head, of each, or of all as one vector.
     fn head_norm(&mut self, name: &str, heads: usize) -> Result<Option<HeadNorm>, Error> {
-        let head_dim = self.config.heads.head_dim;
+        let (head_dim, norms) = (self.config.heads.head_dim, self.config.norms);
         let all = heads * head_dim;
         let Some(tensor) = self.file.tensor(name) else {
             let missing = || Error::MissingTensor { name: name.to_owned() };
-            return if self.config.norms.heads { Err(missing()) } else { Ok(None) };
+            return if norms.heads { Err(missing()) } else { Ok(None) };
         };
         let (dims, width) = match tensor.dims() {
-            &[n] | &[n, 1] if n == all as u64 => (vec![all], all),
-            [_, _] => (vec![head_dim, heads], head_dim),
+            &[n] | &[n, 1] if n == all as u64 && !norms.heads_turned => (vec![all], all),
+            [_, _] if !norms.heads_turned => (vec![head_dim, heads], head_dim),
             _ => (vec![head_dim], head_dim),
         };
         Ok(Some(HeadNorm { weight: self.values(name, &dims)?, width }))
     }
 
-    /// A feed-forward part whose tensors are `{prefix}_gate{suffix}` and so on; gate and up may be the rows of one tensor.
-    fn dense(&mut self, prefix: &str, suffix: &str, width: usize) -> Result<Dense, Error> {
+    /// A feed-forward part whose tensors are `blk.{i}.ffn_gate{suffix}` and so on; gate and up may be the rows of one tensor.
+    fn dense(&mut self, i: usize, suffix: &str, width: usize) -> Result<Dense, Error> {
         let (embedding, gated) = (self.config.embedding, self.config.gate.is_some());
-        let name = |part: &str, kind: &str| format!("{prefix}_{part}{suffix}.{kind}");
+        let name = |part: &str, kind: &str| format!("blk.{i}.ffn_{part}{suffix}.{kind}");
+        let activation = self.config.layers[i].activation;
         let gate = match gated {
             true => {
                 self.optional(&name("gate", "weight"), |finder, name| finder.matrix(name, width, embedding))?
@@ -185,12 +189,13 @@ impl<'a> Finder<'a> {
             self.optional_vector(&name("up", "bias"), width)?,
             self.optional_vector(&name("down", "bias"), embedding)?,
         ];
-        Ok(Dense { gate, up, down: self.matrix(&name("down", "weight"), embedding, width)?, bias })
+        let down = self.matrix(&name("down", "weight"), embedding, width)?;
+        Ok(Dense { gate, up, down, bias, activation })
     }
 
-    fn experts(&mut self, prefix: &str, config: config::Experts) -> Result<Experts, Error> {
+    fn experts(&mut self, i: usize, config: config::Experts) -> Result<Experts, Error> {
         let (embedding, count, width) = (self.config.embedding, config.count, config.feed_forward);
-        let name = |part: &str| format!("{prefix}_{part}");
+        let name = |part: &str| format!("blk.{i}.ffn_{part}");
         let bias = |finder: &mut Self, part: &str, len: usize| {
             finder.optional(&name(&format!("{part}_exps.bias")), |finder, name| {
                 finder.values(name, &[len, count])
@@ -199,11 +204,12 @@ impl<'a> Finder<'a> {
         Ok(Experts {
             router: self.matrix(&name("gate_inp.weight"), count, embedding)?,
             router_bias: self.optional_vector(&name("gate_inp.bias"), count)?,
+            choice_bias: self.optional_vector(&format!("blk.{i}.exp_probs_b.bias"), count)?,
             gate: self.stack(&name("gate_exps.weight"), count, width, embedding)?,
             up: self.stack(&name("up_exps.weight"), count, width, embedding)?,
             down: self.stack(&name("down_exps.weight"), count, embedding, width)?,
             bias: [bias(self, "gate", width)?, bias(self, "up", width)?, bias(self, "down", embedding)?],
-            shared: config.shared.map(|width| self.dense(prefix, "_shexp", width)).transpose()?,
+            shared: config.shared.map(|width| self.dense(i, "_shexp", width)).transpose()?,
             shared_gate: self
                 .optional(&name("gate_inp_shexp.weight"), |finder, name| finder.matrix(name, 1, embedding))?,
         })
@@ -215,6 +221,9 @@ impl<'a> Finder<'a> {
 
     fn norm(&mut self, name: &str) -> Result<Norm, Error> {
         let embedding = self.config.embedding;
+        if !self.config.norms.weights {
+            return Ok(Norm { weight: vec![1.0; embedding].into(), bias: None });
+        }
         let weight = self.values(&format!("{name}.weight"), &[embedding])?;
         Ok(Norm { weight, bias: self.optional_vector(&format!("{name}.bias"), embedding)? })
     }
@@ -281,6 +290,16 @@ impl<'a> Finder<'a> {
             }
         }
     }
+}
+
+/// Takes the weights out of the norms of one head's queries and keys, and returns their products. Scores are sums of products of a query's values with a
+/// key's: where weights follow rotary embedding, the queries can have those of both.
+fn take_weights(norms: &mut [Option<HeadNorm>; 2]) -> Option<Vector> {
+    let [Some(q), Some(k)] = norms else { return None };
+    let products = q.weight.iter().zip(&k.weight).map(|(q, k)| q * k).collect();
+    q.weight.fill(1.0);
+    k.weight.fill(1.0);
+    Some(products)
 }
 
 /// Compares dimensions in the file's order, columns first; ones at the end do not count.

@@ -94,16 +94,19 @@ pub fn tensors(shape: &Shape, mix: &Mix) -> Vec<Tensor> {
     if !shape.tied {
         list.push(matrix("output.weight".into(), mix.output, shape.vocab, shape.dim));
     }
+    if shape.parts.logits_bias {
+        list.push(vector("output.bias".into(), Kind::Bias, shape.vocab));
+    }
     list
 }
 
-/// A norm of the residual stream, with its bias if the family has that.
+/// A norm of the residual stream, with its weights and its bias if the family has them.
 fn norm(shape: &Shape, name: &str) -> Vec<Tensor> {
-    let mut list = vec![vector(format!("{name}.weight"), Kind::Norm, shape.dim)];
-    if shape.parts.layer_norm {
-        list.push(vector(format!("{name}.bias"), Kind::Bias, shape.dim));
-    }
-    list
+    let (weights, biases) = shape.parts.norm_values;
+    let weight = weights.then(|| vector(format!("{name}.weight"), Kind::Norm, shape.dim));
+    let biased = biases && shape.parts.layer_norm;
+    let bias = biased.then(|| vector(format!("{name}.bias"), Kind::Bias, shape.dim));
+    weight.into_iter().chain(bias).collect()
 }
 
 /// Lists the tensors of one layer.
@@ -131,7 +134,7 @@ impl Layer<'_> {
         if !parts.ffn_norm.is_empty() && parts.norms_before {
             self.norm(parts.ffn_norm);
         }
-        match parts.experts {
+        match parts.experts.filter(|_| self.layer >= parts.dense_lead) {
             None => self.feed_forward("", self.shape.ff),
             Some(experts) => self.experts(experts),
         }
@@ -242,6 +245,7 @@ impl Layer<'_> {
         let router = matrix(self.name("ffn_gate_inp.weight"), Format::F32, count, dim);
         self.list.push(Tensor { kind: Kind::Router, ..router });
         self.bias("ffn_gate_inp", biased, count);
+        self.bias("exp_probs_b", self.shape.parts.choice_bias, count);
         let sensitive = self.sensitive();
         for (part, format, rows, cols) in
             [("gate", base, ff, dim), ("up", base, ff, dim), ("down", sensitive, dim, ff)]
