@@ -56,7 +56,7 @@ mod tests;
 
 pub use activation::{ActGroup, Column};
 pub use block::Format;
-pub use generic::{Delta, Gate, LANES, Work, widest};
+pub use generic::{Activation, Delta, Gate, LANES, Work, widest};
 pub use isa::{Isa, IsaError};
 pub use kernels::Kernels;
 pub use panel::{PANEL_ROWS, Panel, TILE, Tiles};

@@ -89,7 +89,8 @@ impl Decoder<'_> {
     }
 
     /// Turns queries and keys by their positions, and stores keys and values, if they are the layer's own.
-    fn place(&mut self, index: usize, &Attention { heads, shared, .. }: &Attention, runs: &[Run]) {
+    fn place(&mut self, index: usize, weights: &Attention, runs: &[Run]) {
+        let &Attention { heads, shared, ref q_scale, .. } = weights;
         let (config, n) = (self.model.config(), self.rows);
         let (q_values, kv_values) = (heads.q_values(), heads.kv_values());
         let (cpu, s) = (&mut self.cpu, &mut self.scratch);
@@ -110,7 +111,11 @@ impl Decoder<'_> {
         };
         for (row, sequence, position) in runs.iter().flat_map(Run::tokens) {
             let scale = config.scales.attention * config.temperature.map_or(1.0, |t| t.at(position - moved));
-            turn(&mut q[row * q_values..][..q_values], row, scale);
+            let q = &mut q[row * q_values..][..q_values];
+            turn(q, row, scale);
+            if let Some(factors) = q_scale {
+                q.iter_mut().zip(factors.iter().cycle()).for_each(|(q, factor)| *q *= factor);
+            }
             if shared.is_none() {
                 let k = &mut k[row * kv_values..][..kv_values];
                 s.sinks.keep(index, position, k);

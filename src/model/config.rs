@@ -4,7 +4,7 @@ use crate::kv::{HeadSize, KvType};
 use crate::ops::rope::RopeStyle;
 use crate::ops::rows::NormKind;
 use crate::ops::{DeltaHeads, Heads};
-use siskin_simd::Gate;
+use siskin_simd::{Activation, Gate};
 
 /// Dimensions and constants of a decoder-only transformer.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ pub struct Config {
     pub norms: Norms,
     /// Rotary embeddings; layers name theirs by its place in this list.
     pub ropes: Vec<Rope>,
-    /// Activation of the feed-forward part; without a gate, GELU of one branch.
+    /// Activation of the feed-forward part; without a gate, each layer's [`LayerConfig::activation`] of one branch.
     pub gate: Option<Gate>,
     /// Constants that values are multiplied with.
     pub scales: Scales,
@@ -41,14 +41,14 @@ pub struct Config {
     pub draft_blocks: usize,
     /// Whether attention may lack a value projection: keys, before they are normalized, then are the values, too.
     pub keys_as_values: bool,
-    /// Mixture of experts, in place of the dense feed-forward part or beside it.
+    /// Mixture of experts, in place of the dense feed-forward part of the layers that have one, or beside it.
     pub experts: Option<Experts>,
     /// Values of a token that each layer has for itself, beside those that it gets from the layer before it.
     pub per_layer: Option<usize>,
 }
 
 /// What differs between the layers of a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LayerConfig {
     /// Positions that a token sees, itself included; all of them if `None`.
     pub window: Option<usize>,
@@ -58,6 +58,10 @@ pub struct LayerConfig {
     pub mixer: Mixer,
     /// Values inside the dense feed-forward part.
     pub feed_forward: usize,
+    /// Whether the feed-forward part is dense though the model has experts.
+    pub dense: bool,
+    /// Activation of a feed-forward part without a gate.
+    pub activation: Activation,
 }
 
 /// The part of a layer in which a token sees those before it.
@@ -104,6 +108,10 @@ pub struct Norms {
     pub heads: bool,
     /// Of the heads of values, without weights.
     pub values: bool,
+    /// Whether the weights of these are multiplied in after rotary embedding.
+    pub heads_turned: bool,
+    /// Whether norms of a token's vector have weights.
+    pub weights: bool,
     /// The tensor that is the norm before feed-forward.
     pub feed_forward_name: &'static str,
     /// The tensor that is the norm before the output projection.
@@ -156,6 +164,9 @@ pub struct Experts {
     pub scale: f32,
     /// Whether the dense feed-forward part is there, too, each of the two with norms of its own.
     pub beside_dense: bool,
+    /// Groups that the experts stand in, and to how many of them those of a token are limited: the groups whose two best experts together have the
+    /// highest scores (DeepSeek-AI 2024, arXiv:2412.19437).
+    pub groups: Option<(usize, usize)>,
 }
 
 /// How a router's scores become the weights of the experts it chose.
@@ -165,6 +176,10 @@ pub enum Weighting {
     Softmax,
     /// Softmax over the chosen ones, so that their weights add up to 1.
     SoftmaxOfChosen,
+    /// Sigmoids of each.
+    Sigmoid,
+    /// Sigmoids of the chosen ones, divided by their sum.
+    SigmoidOfChosen,
 }
 
 /// Constants of rotary embedding.
@@ -288,10 +303,10 @@ impl Config {
 
     /// Values of the widest hidden vector of a feed-forward part.
     pub fn widest_feed_forward(&self) -> usize {
-        let dense = self.layers.iter().map(|layer| layer.feed_forward).max().unwrap_or(0);
-        let Some(experts) = self.experts else { return dense };
-        let widest = experts.feed_forward.max(experts.shared.unwrap_or(0));
-        if experts.beside_dense { widest.max(dense) } else { widest }
+        let experts = self.experts.map_or(0, |e| e.feed_forward.max(e.shared.unwrap_or(0)));
+        let all = self.experts.is_none_or(|experts| experts.beside_dense);
+        let dense = self.layers.iter().filter(|layer| all || layer.dense).map(|layer| layer.feed_forward);
+        dense.fold(experts, usize::max)
     }
 
     /// Values of a token that all layers have for themselves.

@@ -1,4 +1,4 @@
-//! The feed-forward part of a layer: `Wdown (f(Wgate h) * Wup h)`, or `Wdown gelu(Wup h)` without a gate. For [`Decoder`] only.
+//! The feed-forward part of a layer: `Wdown (f(Wgate h) * Wup h)`, or `Wdown f(Wup h)` without a gate. For [`Decoder`] only.
 
 use super::Config;
 use super::decoder::Decoder;
@@ -7,6 +7,7 @@ use super::weights::{Dense, FeedForward, Vector};
 use crate::ops::matmul::Workspace;
 use crate::ops::{Activations, Cpu, Projection, project, rows};
 use crate::tensor::QMatrix;
+use siskin_simd::Activation;
 
 impl Decoder<'_> {
     /// `added = feed_forward(h)`.
@@ -30,6 +31,8 @@ pub(super) struct Part<'a> {
     pub up: QMatrix<'a>,
     pub down: QMatrix<'a>,
     pub bias: [Option<&'a [f32]>; 3],
+    /// Without a gate.
+    pub activation: Activation,
 }
 
 impl Dense {
@@ -40,6 +43,7 @@ impl Dense {
             up: self.up.view(),
             down: self.down.view(),
             bias: [bias(0), bias(1), bias(2)],
+            activation: self.activation,
         }
     }
 }
@@ -71,7 +75,7 @@ pub(super) fn run(
             let normed = Activations::new(cpu, h, embedding, workspace, &[part.up]);
             project(cpu, normed, [Projection { matrix: part.up, out: &mut *up }]);
             add_bias(cpu, up, part.bias[1]);
-            rows::gelu(cpu, up, width);
+            rows::activate(cpu, part.activation, up, width);
             up
         }
     };

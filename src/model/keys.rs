@@ -44,7 +44,7 @@ impl<'a> Keys<'a> {
     pub fn optional_count(&self, name: &str) -> Result<Option<usize>, Error> {
         let key = self.key(name);
         if let Some(Value::Array(_)) = self.metadata.get(&key) {
-            return self.count_of_layers(name).map(Some);
+            return self.count_of_all_layers(name).map(Some);
         }
         match self.metadata.u32(&key)? {
             Some(n) if n == 0 || n > LIMIT => Err(self.value(name, n, &format!("1 to {LIMIT}"))),
@@ -53,7 +53,7 @@ impl<'a> Keys<'a> {
     }
 
     /// A count of each of so many layers: one for all, or a list with one for each, in which a layer may have 0.
-    pub fn of_layers(&self, name: &str, layers: usize) -> Result<Option<Vec<usize>>, Error> {
+    pub fn counts_of_layers(&self, name: &str, layers: usize) -> Result<Option<Vec<usize>>, Error> {
         if !self.is_list(name) {
             return Ok(self.optional_count(name)?.map(|count| vec![count; layers]));
         }
@@ -68,7 +68,7 @@ impl<'a> Keys<'a> {
         counts.map(Some).ok_or_else(other)
     }
 
-    fn count_of_layers(&self, name: &str) -> Result<usize, Error> {
+    fn count_of_all_layers(&self, name: &str) -> Result<usize, Error> {
         let counts = self.integers(name)?.unwrap_or_default();
         match counts.first() {
             Some(&n) if (1..=i64::from(LIMIT)).contains(&n) && counts.iter().all(|&other| other == n) => {
@@ -88,6 +88,31 @@ impl<'a> Keys<'a> {
         let all =
             array.iter().map(|value| Ok(integer(value?))).collect::<Result<Option<Vec<i64>>, Error>>()?;
         all.map(Some).ok_or_else(|| self.value(name, "a list of something else", "a list of integers"))
+    }
+
+    /// Finite numbers of each layer, or one for all of them, under a key that does not begin with the family's name.
+    pub fn numbers_of_layers(&self, key: &str, layers: usize) -> Result<Vec<f32>, Error> {
+        let wrong = |found: String| {
+            let expected = format!("a finite number for each of {layers} layers");
+            Error::Value { key: key.to_owned(), found, expected }
+        };
+        let numbers = match self.metadata.get(key) {
+            None => return Err(Error::MissingKey { key: key.to_owned() }),
+            Some(Value::F32(x)) => vec![x; layers],
+            Some(Value::Array(array)) => array
+                .iter()
+                .map(|value| match value {
+                    Ok(Value::F32(x)) => Ok(x),
+                    Ok(_) => Err(wrong("a list of something else".to_owned())),
+                    Err(error) => Err(error.into()),
+                })
+                .collect::<Result<Vec<f32>, Error>>()?,
+            Some(_) => return Err(wrong("something else".to_owned())),
+        };
+        if numbers.len() != layers || !numbers.iter().all(|x| x.is_finite()) {
+            return Err(wrong(format!("{numbers:?}")));
+        }
+        Ok(numbers)
     }
 
     /// Whether a key holds a list.

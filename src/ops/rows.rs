@@ -1,7 +1,7 @@
 //! Operations on each row of a batch by itself, spread over the team when there are many rows.
 
 use super::Cpu;
-use siskin_simd::Gate;
+use siskin_simd::{Activation, Gate};
 
 /// `out[b] = rms_norm(x[b]) * weight`, for rows of `weight.len()` values.
 ///
@@ -64,10 +64,10 @@ pub fn gate(cpu: &mut Cpu, function: Gate, gate: &mut [f32], up: &[f32], cols: u
         .chunks_mut(gate, cols, |row, gate| kernels.gate(function, gate, &up[row * cols..][..gate.len()]));
 }
 
-/// `x[b] = gelu(x[b])`, for rows of `cols` values.
-pub fn gelu(cpu: &mut Cpu, x: &mut [f32], cols: usize) {
+/// `x[b] = f(x[b])`, for rows of `cols` values.
+pub fn activate(cpu: &mut Cpu, function: Activation, x: &mut [f32], cols: usize) {
     let kernels = &cpu.kernels;
-    cpu.team.chunks_mut(x, cols, |_, x| kernels.gelu(x));
+    cpu.team.chunks_mut(x, cols, |_, x| kernels.activate(function, x));
 }
 
 /// `x[b] = silu(x[b])`, for rows of `cols` values.

@@ -46,6 +46,11 @@ pub enum WindowError {
         /// Positions that there are.
         context: usize,
     },
+    /// Where a token stands changes what it sees, not only how far away that is.
+    #[error(
+        "window: the model weighs queries and keys after rotary embedding, so that what it has seen cannot move. Try without a window, or another model"
+    )]
+    WeighedTurned,
     /// A window holds one sequence.
     #[error(
         "window: found {branches} continuations at once, expected one. Try without a window, or without beams or samples"
@@ -67,6 +72,9 @@ impl Window {
         let (context, branches) = (context(model, options), options.branches);
         if model.config().position_embedding {
             return Err(WindowError::LearntPositions { context: model.config().context });
+        }
+        if model.config().norms.heads_turned {
+            return Err(WindowError::WeighedTurned);
         }
         if positions > context {
             return Err(WindowError::TooLong { found: positions, context });

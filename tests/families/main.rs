@@ -97,8 +97,8 @@ fn every_family_computes_what_llama_cpp_does() {
     let folder = tempfile::tempdir().expect("a temporary directory");
     print_head();
     let mut families = HashSet::new();
-    let is_slow =
-        |golden: &Golden| emulated() && golden.model.format == "F16" && golden.name != "tiny-llama3-F16";
+    let is_small = |name: &str| name.starts_with("narrow-") || name == "tiny-llama3-F16";
+    let is_slow = |golden: &Golden| emulated() && golden.model.format == "F16" && !is_small(&golden.name);
     for golden in Golden::all().into_iter().filter(|golden| !is_slow(golden)) {
         let model = golden.load(folder.path());
         families.insert(model.config().family);
@@ -294,4 +294,39 @@ fn layers_of_two_kinds_that_do_not_fit_are_refused() {
         let found = refused(kinds);
         assert!(found.contains(message), "{found}");
     }
+}
+/// What a family's other models have and is not computed is refused, not left out.
+#[test]
+fn what_is_not_computed_is_refused() {
+    let cases: [(&str, &'static [(&'static str, Key)], &str); 6] = [
+        ("narrow-olmo", &[("attention.clamp_kqv", Key::F32(8.0))], "olmo.attention.clamp_kqv is 8"),
+        ("narrow-glm4", &[("rope.dimension_sections", Key::List(&[2, 3, 3, 0]))], "a model of text alone"),
+        ("narrow-ernie4_5-moe", &[("interleave_moe_layer_step", Key::U32(2))], "step is 2, expected 1"),
+        ("narrow-bailingmoe2", &[("expert_gating_func", Key::U32(4))], "func is 4, expected 1 (softmax)"),
+        ("narrow-bailingmoe2", &[("expert_group_count", Key::U32(5))], "a divisor of the 12 experts"),
+        (
+            "narrow-bailingmoe2",
+            &[("expert_group_count", Key::U32(6)), ("expert_group_used_count", Key::U32(1))],
+            "at most the 6 groups, with 3 experts or more",
+        ),
+    ];
+    for (name, keys, message) in cases {
+        let shape = Shape::named(name).expect("a shape");
+        let found = made(Shape { parts: Parts { keys, ..shape.parts }, ..shape }).expect_err("a bad file");
+        assert!(found.to_string().contains(message), "{found}");
+    }
+}
+
+/// The constants of xIELU are there for each layer.
+#[test]
+fn constants_of_layers_are_needed() {
+    const KEYS: [(&str, Key); 2] = [(".xielu.alpha_p", Key::F32(0.5)), (".xielu.alpha_n", Key::F32(0.5))];
+    let shape = Shape::named("tiny-apertus").expect("a shape");
+    let error = |keys: &'static [(&'static str, Key)]| {
+        made(Shape { parts: Parts { keys, ..shape.parts }, ..shape }).expect_err("a bad file")
+    };
+    const SHORT: [(&str, Key); 3] = [KEYS[0], KEYS[1], (".xielu.beta", Key::Floats(&[0.5]))];
+    assert!(error(&KEYS).to_string().contains("xielu.beta"));
+    let found = error(&SHORT).to_string();
+    assert!(found.contains("expected a finite number for each of 2 layers"), "{found}");
 }

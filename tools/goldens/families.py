@@ -26,16 +26,20 @@ import rival
 OUT = record.ROOT / "tests/data/families"
 SHAPES = """tiny-llama3 tiny-qwen2 tiny-qwen3 tiny-gemma2 tiny-gemma3 tiny-longrope tiny-granite tiny-granitemoe tiny-smollm3 tiny-mistral3 tiny-olmo2 tiny-olmo3
 tiny-olmoe tiny-stablelm tiny-stablelm-parallel tiny-gpt2 tiny-mixtral tiny-qwen3moe tiny-gpt-oss tiny-lfm2 tiny-qwen35 tiny-qwen35moe
-tiny-gemma4 tiny-gemma4-e tiny-gemma4-moe""".split()
+tiny-gemma4 tiny-gemma4-e tiny-gemma4-moe tiny-lfm2moe tiny-hunyuan tiny-arcee tiny-apertus""".split()
+NARROW = """qwen2moe qwen2vl qwen3vl qwen3vlmoe gemma phi2 olmo ernie4_5 ernie4_5-moe maincoder exaone exaone4 internlm2 xverse pangu orion minicpm nemotron
+glm4 seed-oss starcoder starcoder2 command-r cohere2 bailingmoe2""".split()
 CASES = [
     *[(shape, mix, "") for shape in SHAPES for mix in ("F16", "Q4_K_M")],
     ("tiny-gpt-oss", "MXFP4", ""),
     ("tiny-longrope", "F16", "short"),
+    *[(f"narrow-{family}", "F16", "") for family in NARROW],
 ]
 PROMPT = record.PROMPT + [token % 300 + 10 for token in record.PROMPT]
 SHORT_PROMPT = record.PROMPT[:15]  # with what is generated fewer than the 32 positions of tiny-longrope's original context
 LONG = 1 << 16  # positions
 GENERATED = 16
+GENERATED_NARROW = 8  # of families without a part of their own
 
 
 def as_floats(path, out, changed):
@@ -69,11 +73,11 @@ def divergence(exact, path, prompt, ids):
     return {"mean": float(f"{divergences.mean():.4g}"), "worst": float(f"{divergences.max():.4g}")}
 
 
-def golden(path, floats, quantized, short):
+def golden(path, floats, quantized, short, generated):
     """Logits after the prompt, run as one batch, and after each of the ids that it goes on with; computed from the floats."""
     as_floats(path, floats, {"rope.scaling.original_context_length": LONG} if short else {})
     prompt = SHORT_PROMPT if short else PROMPT
-    ids = rival.greedy(floats, prompt, GENERATED)
+    ids = rival.greedy(floats, prompt, generated)
     rows = rival.forced(floats, prompt, ids, "f32")
     unit, logits = hexadecimal(rows)
     own = {"llama_cpp": divergence(rows, path, prompt, ids)} if quantized else {}
@@ -110,7 +114,8 @@ def write(case, synth, folder):
     name = "-".join(filter(None, [shape, variant, mix]))
     path = folder / f"{name}.gguf"
     synthesize(synth, shape, mix, path)
-    found = golden(path, path.with_suffix(".f32"), mix != "F16", bool(variant))
+    generated = GENERATED_NARROW if shape.startswith("narrow-") else GENERATED
+    found = golden(path, path.with_suffix(".f32"), mix != "F16", bool(variant), generated)
     model = {"shape": shape, "format": mix, "seed": record.SEED}
     (OUT / f"{name}.json").write_text(dump({"model": model, "made_by": made_by("families.py"), **found}) + "\n")
     return name, found["deviation"], found.get("llama_cpp", "")
@@ -119,10 +124,11 @@ def write(case, synth, folder):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--synth", help="a built `synth`")
+    parser.add_argument("shapes", nargs="*", help="only these")
     args = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        for case in CASES:
+        for case in [case for case in CASES if not args.shapes or case[0] in args.shapes]:
             print(*write(case, args.synth, pathlib.Path(folder)), flush=True)
 
 

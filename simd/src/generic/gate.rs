@@ -16,6 +16,24 @@ pub enum Gate {
     Sigmoid,
 }
 
+/// A function of each value by itself, in feed-forward layers without a gate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Activation {
+    /// GELU, with its approximation by tanh as in [`Gate::Gelu`].
+    Gelu,
+    /// `max(x, 0)^2` (So et al. 2021, arXiv:2109.08668).
+    ReluSquared,
+    /// xIELU (Huang et al. 2024, arXiv:2411.13010): `beta x + positive x^2` above 0, `beta x + negative (e^x - 1 - x)` below.
+    Xielu {
+        /// Factor of the parabola.
+        positive: f32,
+        /// Factor of the exponential part.
+        negative: f32,
+        /// Factor of the line.
+        beta: f32,
+    },
+}
+
 /// `gate[i] = f(gate[i], up[i])`.
 pub(crate) struct Gated<'a> {
     pub function: Gate,
@@ -37,20 +55,28 @@ impl WithSimd for Gated<'_> {
     }
 }
 
-/// `x[i] = gelu(x[i])`.
-pub(crate) struct GeluInPlace<'a>(pub &'a mut [f32]);
+/// `x[i] = f(x[i])`.
+pub(crate) struct Activated<'a> {
+    pub function: Activation,
+    pub x: &'a mut [f32],
+}
 
-impl WithSimd for GeluInPlace<'_> {
+impl WithSimd for Activated<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (head, tail) = S::as_mut_simd_f32s(self.0);
-        for x in head {
-            *x = gelu(simd, *x);
+        match self.function {
+            Activation::Gelu => in_place(simd, self.x, |x| gelu(simd, x)),
+            Activation::ReluSquared => in_place(simd, self.x, |x| {
+                let x = simd.max_f32s(x, simd.splat_f32s(0.0));
+                simd.mul_f32s(x, x)
+            }),
+            Activation::Xielu { positive, negative, beta } => {
+                let [positive, negative, beta] = [positive, negative, beta].map(|v| simd.splat_f32s(v));
+                in_place(simd, self.x, |x| xielu(simd, x, [positive, negative, beta]));
+            }
         }
-        let y = gelu(simd, simd.partial_load_f32s(tail));
-        simd.partial_store_f32s(tail, y);
     }
 }
 
@@ -62,13 +88,18 @@ impl WithSimd for SiluInPlace<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (head, tail) = S::as_mut_simd_f32s(self.0);
-        for x in head {
-            *x = times_sigmoid(simd, *x, *x);
-        }
-        let x = simd.partial_load_f32s(tail);
-        simd.partial_store_f32s(tail, times_sigmoid(simd, x, x));
+        in_place(simd, self.0, |x| times_sigmoid(simd, x, x));
     }
+}
+
+#[inline(always)]
+fn in_place<S: Simd>(simd: S, x: &mut [f32], function: impl Fn(S::f32s) -> S::f32s) {
+    let (head, tail) = S::as_mut_simd_f32s(x);
+    for x in head {
+        *x = function(*x);
+    }
+    let y = function(simd.partial_load_f32s(tail));
+    simd.partial_store_f32s(tail, y);
 }
 
 /// A function of two vectors.
@@ -141,4 +172,14 @@ fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let cubic = simd.mul_f32s(simd.mul_f32s(x, x), simd.splat_f32s(0.044_715 * TWICE));
     let y = simd.mul_f32s(x, simd.add_f32s(cubic, simd.splat_f32s(TWICE)));
     times_sigmoid(simd, x, y)
+}
+
+/// Below 0 the parabola is 0, above 0 the exponential part: both are of one side of `x`.
+#[inline(always)]
+fn xielu<S: Simd>(simd: S, x: S::f32s, [positive, negative, beta]: [S::f32s; 3]) -> S::f32s {
+    let zero = simd.splat_f32s(0.0);
+    let (above, below) = (simd.max_f32s(x, zero), simd.min_f32s(x, zero));
+    let rest = simd.sub_f32s(simd.sub_f32s(exp(simd, below), simd.splat_f32s(1.0)), below);
+    let curved = simd.mul_add_f32s(simd.mul_f32s(above, above), positive, simd.mul_f32s(rest, negative));
+    simd.mul_add_f32s(x, beta, curved)
 }

@@ -2,9 +2,9 @@
 
 use super::Kernels;
 use crate::generic::{
-    Accumulate, Add, AddScaled, Delta, DeltaRule, Gate, Gated, GeluInPlace, LANES, LayerNormInPlace, RmsNorm,
-    RmsNormInPlace, RotateHalves, RotatePairs, Scale, ScaleColumns, SiluInPlace, SoftCap, Softmax,
-    SoftmaxTile,
+    Accumulate, Activated, Activation, Add, AddScaled, Delta, DeltaRule, Gate, Gated, LANES,
+    LayerNormInPlace, RmsNorm, RmsNormInPlace, RotateHalves, RotatePairs, Scale, ScaleColumns, SiluInPlace,
+    SoftCap, Softmax, SoftmaxTile,
 };
 
 impl Kernels {
@@ -108,9 +108,9 @@ impl Kernels {
         self.level.run(Gated { function, gate, up });
     }
 
-    /// `x[i] = gelu(x[i])`, approximated by tanh as in [`Gate::Gelu`].
-    pub fn gelu(&self, x: &mut [f32]) {
-        self.level.run(GeluInPlace(x));
+    /// `x[i] = f(x[i])`.
+    pub fn activate(&self, function: Activation, x: &mut [f32]) {
+        self.level.run(Activated { function, x });
     }
 
     /// `x[i] = silu(x[i])`, as in [`Gate::Silu`].

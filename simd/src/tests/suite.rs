@@ -2,7 +2,9 @@
 
 use super::data::Random;
 use super::naive;
-use crate::{ActGroup, Column, Delta, Format, Gate, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles};
+use crate::{
+    ActGroup, Activation, Column, Delta, Format, Gate, Isa, Kernels, LANES, PANEL_ROWS, Panel, TILE, Tiles,
+};
 
 /// Runs a test with the kernels of an instruction set, or says that it is skipped.
 pub fn with(isa: Isa, test: impl Fn(&Kernels)) {
@@ -294,9 +296,22 @@ fn gates(kernels: &Kernels, gate: &[f32], up: &[f32]) {
     let mut out = gate.clone();
     kernels.silu(&mut out);
     assert_close(&out, gate.iter().map(|&x| f64::from(x) * sigmoid(f64::from(x))));
-    let mut out = gate.clone();
-    kernels.gelu(&mut out);
-    assert_close(&out, gate.iter().map(|&x| gelu(f64::from(x))));
+    activations(kernels, &gate);
+}
+
+fn activations(kernels: &Kernels, x: &[f32]) {
+    let check = |function: Activation, exact: &dyn Fn(f64) -> f64| {
+        let mut out = x.to_vec();
+        kernels.activate(function, &mut out);
+        assert_close(&out, x.iter().map(|&x| exact(f64::from(x))));
+    };
+    check(Activation::Gelu, &gelu);
+    check(Activation::ReluSquared, &|x| x.max(0.0).powi(2));
+    let (positive, negative, beta) = (0.75, 1.25, 0.5);
+    check(Activation::Xielu { positive, negative, beta }, &|x| match x > 0.0 {
+        true => 0.75 * x * x + 0.5 * x,
+        false => 1.25 * (x.exp_m1() - x) + 0.5 * x,
+    });
 }
 
 fn gelu(x: f64) -> f64 {

@@ -81,13 +81,15 @@ fn kinds(names: impl Iterator<Item = String>) -> String {
 }
 
 fn feed_forward(config: &Config) -> String {
-    let experts = config.experts.map(|experts| {
-        let beside = if experts.beside_dense { " and " } else { "" };
-        (format!("{} of {} experts of {} values", experts.used, experts.count, experts.feed_forward), beside)
+    let experts = config.experts.map_or(String::new(), |experts| {
+        format!("{} of {} experts of {} values", experts.used, experts.count, experts.feed_forward)
     });
-    kinds(config.layers.iter().map(|layer| match &experts {
-        Some((experts, "")) => experts.clone(),
-        Some((experts, and)) => format!("{} values{and}{experts}", layer.feed_forward),
-        None => format!("{} values", layer.feed_forward),
+    kinds(config.layers.iter().map(|layer| {
+        let dense = format!("{} values", layer.feed_forward);
+        match config.experts {
+            Some(of) if of.beside_dense => format!("{dense} and {experts}"),
+            Some(_) if !layer.dense => experts.clone(),
+            _ => dense,
+        }
     }))
 }

@@ -8,7 +8,7 @@ use crate::model::keys::{Keys, LIMIT};
 use crate::ops::Heads;
 use crate::ops::rope::RopeStyle;
 use crate::ops::rows::NormKind;
-use siskin_simd::Gate;
+use siskin_simd::{Activation, Gate};
 
 /// Turns within the original context above which YaRN keeps a frequency, and below which it divides it, where the file does not say.
 const YARN_TURNS: (f32, f32) = (32.0, 1.0);
@@ -25,7 +25,8 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
     let head_dim = heads[0].head_dim;
     let layer = |(heads, feed_forward)| {
         let mixer = Mixer::Attention(Attention { heads, shared: None });
-        LayerConfig { window: None, rope: Some(0), mixer, feed_forward }
+        let activation = Activation::Gelu;
+        LayerConfig { window: None, rope: Some(0), mixer, feed_forward, dense: false, activation }
     };
     Ok(Config {
         family,
@@ -39,6 +40,8 @@ pub(super) fn llama_like(keys: &Keys<'_>, family: &'static str, style: RopeStyle
             after: false,
             heads: false,
             values: false,
+            heads_turned: false,
+            weights: true,
             feed_forward_name: "ffn_norm",
             output_name: "output_norm",
         },
@@ -85,7 +88,7 @@ fn heads(keys: &Keys<'_>, embedding: usize, layers: usize) -> Result<Vec<Heads>,
     const KEY: &str = "attention.head_count_kv";
     let heads = keys.count("attention.head_count")?;
     let head_dim = head_dim(keys, embedding, heads)?;
-    let counts = keys.of_layers(KEY, layers)?.unwrap_or_else(|| vec![heads; layers]);
+    let counts = keys.counts_of_layers(KEY, layers)?.unwrap_or_else(|| vec![heads; layers]);
     let first = counts.iter().find(|&&count| count > 0).copied();
     let first = first.ok_or_else(|| keys.value(KEY, 0, "a layer with attention"))?;
     let of = |count| Heads { heads, kv_heads: if count > 0 { count } else { first }, head_dim };
@@ -127,7 +130,7 @@ pub(super) fn head_length(keys: &Keys<'_>, heads: usize, ending: &str) -> Result
 /// The width of the dense feed-forward part in each layer; 0 where the file does not say and experts take its place.
 fn feed_forward(keys: &Keys<'_>, layers: usize, has_experts: bool) -> Result<Vec<usize>, Error> {
     const KEY: &str = "feed_forward_length";
-    match keys.of_layers(KEY, layers)? {
+    match keys.counts_of_layers(KEY, layers)? {
         None if has_experts => Ok(vec![0; layers]),
         None => Err(Error::MissingKey { key: keys.key(KEY) }),
         Some(widths) if !has_experts && widths.contains(&0) => {
@@ -202,7 +205,46 @@ fn experts(keys: &Keys<'_>) -> Result<Option<Experts>, Error> {
         weighting: Weighting::SoftmaxOfChosen,
         scale: keys.optional_positive("expert_weights_scale")?.unwrap_or(1.0),
         beside_dense: false,
+        groups: None,
     }))
+}
+
+/// The experts of a family that is a mixture.
+pub(super) fn need_experts<'c>(keys: &Keys<'_>, config: &'c mut Config) -> Result<&'c mut Experts, Error> {
+    config.experts.as_mut().ok_or_else(|| Error::MissingKey { key: keys.key("expert_count") })
+}
+
+/// How scores of a router become weights, as the file says; these are divided by their sum if that is asked for.
+pub(super) fn weighting(keys: &Keys<'_>, divided: bool) -> Result<Weighting, Error> {
+    const KEY: &str = "expert_gating_func";
+    match (keys.nonzero(KEY)?.unwrap_or(1), divided) {
+        (1, false) => Ok(Weighting::Softmax),
+        (1, true) => Ok(Weighting::SoftmaxOfChosen),
+        (2, false) => Ok(Weighting::Sigmoid),
+        (2, true) => Ok(Weighting::SigmoidOfChosen),
+        (other, _) => Err(keys.value(KEY, other, "1 (softmax) or 2 (sigmoid)")),
+    }
+}
+
+/// Lets the first layers, as many as the file says, have a dense feed-forward part instead of experts.
+pub(super) fn leading_dense(keys: &Keys<'_>, config: &mut Config) -> Result<(), Error> {
+    let count = keys.nonzero("leading_dense_block_count")?.unwrap_or(0);
+    if count > 0 {
+        keys.count("feed_forward_length")?;
+    }
+    config.layers.iter_mut().take(count).for_each(|layer| layer.dense = true);
+    Ok(())
+}
+
+/// The activation of every layer, in place of a gate.
+pub(super) fn activate(config: &mut Config, activation: Activation) {
+    config.gate = None;
+    config.layers.iter_mut().for_each(|layer| layer.activation = activation);
+}
+
+/// Lets layers without a window have no rotary embedding.
+pub(super) fn turn_windows_only(config: &mut Config) {
+    config.layers.iter_mut().filter(|layer| layer.window.is_none()).for_each(|layer| layer.rope = None);
 }
 
 /// Gives a window to all layers but every `pattern`-th (unless the file has another pattern, or a list), and the rotary embedding `rope` to

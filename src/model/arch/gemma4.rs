@@ -4,7 +4,7 @@
 
 use super::Family;
 use super::common::{head_length, rope_dims, windows};
-use super::gemma::gemma;
+use super::gemma::between_norms;
 use crate::model::Error;
 use crate::model::config::{Attention, Config, Factors, LayerConfig, Mixer, Rope, Scaling};
 use crate::model::keys::{Keys, LIMIT};
@@ -16,7 +16,7 @@ pub(super) const GEMMA4: Family = Family { name: "gemma4", config };
 const LOCAL_BASE: f32 = 10_000.0;
 
 fn config(keys: &Keys<'_>) -> Result<Config, Error> {
-    let mut config = gemma(keys, GEMMA4.name)?;
+    let mut config = between_norms(keys, GEMMA4.name)?;
     (config.norms.heads, config.norms.values) = (true, true);
     config.keys_as_values = true;
     // norms of queries and keys have taken that over

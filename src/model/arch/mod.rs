@@ -2,19 +2,31 @@
 //!
 //! To add one, write a file with a [`Family`] and name it in [`FAMILIES`].
 
+mod apertus;
+mod bailing;
+mod cohere;
 mod common;
+mod ernie;
+mod exaone;
 mod gemma;
 mod gemma4;
+mod glm;
 mod gpt2;
 mod gpt_oss;
 mod granite;
+mod hunyuan;
+mod internlm;
 mod lfm2;
 mod llama;
+mod minicpm;
+mod nemotron;
 mod olmo;
 mod phi;
 mod qwen;
 mod qwen35;
+mod seed;
 mod stablelm;
+mod starcoder;
 
 use super::Error;
 use super::config::Config;
@@ -58,6 +70,35 @@ pub const FAMILIES: &[Family] = &[
     lfm2::LFM2,
     qwen35::QWEN35,
     qwen35::QWEN35MOE,
+    qwen::QWEN2MOE,
+    qwen::QWEN2VL,
+    qwen::QWEN3VL,
+    qwen::QWEN3VLMOE,
+    gemma::GEMMA,
+    phi::PHI2,
+    olmo::OLMO,
+    lfm2::LFM2MOE,
+    ernie::ERNIE4_5,
+    ernie::ERNIE4_5_MOE,
+    hunyuan::HUNYUAN_DENSE,
+    hunyuan::MAINCODER,
+    exaone::EXAONE,
+    exaone::EXAONE4,
+    internlm::INTERNLM2,
+    internlm::XVERSE,
+    internlm::PANGU_EMBEDDED,
+    stablelm::ORION,
+    minicpm::MINICPM,
+    nemotron::ARCEE,
+    nemotron::NEMOTRON,
+    glm::GLM4,
+    seed::SEED_OSS,
+    apertus::APERTUS,
+    starcoder::STARCODER,
+    starcoder::STARCODER2,
+    cohere::COMMAND_R,
+    cohere::COHERE2,
+    bailing::BAILINGMOE2,
 ];
 
 /// The family with a name.

@@ -8,6 +8,8 @@ use crate::model::config::Config;
 use crate::model::keys::Keys;
 use crate::ops::rope::RopeStyle;
 
+/// Orion (arXiv:2401.12246): layer normalization in a Llama.
+pub(super) const ORION: Family = Family { name: "orion", config: orion };
 /// StableLM.
 pub(super) const STABLELM: Family = Family { name: "stablelm", config };
 
@@ -15,5 +17,11 @@ fn config(keys: &Keys<'_>) -> Result<Config, Error> {
     let mut config = llama_like(keys, STABLELM.name, RopeStyle::Halves)?;
     config.norms = layer_norms(keys, config.norms)?;
     config.parallel = true;
+    Ok(config)
+}
+
+fn orion(keys: &Keys<'_>) -> Result<Config, Error> {
+    let mut config = llama_like(keys, ORION.name, RopeStyle::Halves)?;
+    config.norms = layer_norms(keys, config.norms)?;
     Ok(config)
 }

@@ -95,14 +95,16 @@ impl<'a> Finder<'a> {
     }
 
     fn feed_forward(&mut self, i: usize) -> Result<FeedForward, Error> {
-        let (width, name) = (self.config.layers[i].feed_forward, format!("blk.{i}.ffn"));
-        let has_router = self.file.tensor(&format!("{name}_gate_inp.weight")).is_some();
-        match self.config.experts.filter(|experts| has_router || !experts.beside_dense) {
-            None => Ok(FeedForward::Dense(self.dense(&name, "", width)?)),
+        let layer = self.config.layers[i];
+        let has_router = self.file.tensor(&format!("blk.{i}.ffn_gate_inp.weight")).is_some();
+        let has_experts =
+            |experts: &config::Experts| if experts.beside_dense { has_router } else { !layer.dense };
+        match self.config.experts.filter(has_experts) {
+            None => Ok(FeedForward::Dense(self.dense(i, "", layer.feed_forward)?)),
             Some(experts) if experts.beside_dense => {
                 Ok(FeedForward::DenseAndExperts(Box::new(self.dense_and_experts(i, experts)?)))
             }
-            Some(experts) => Ok(FeedForward::Experts(Box::new(self.experts(&name, experts)?))),
+            Some(experts) => Ok(FeedForward::Experts(Box::new(self.experts(i, experts)?))),
         }
     }
 
@@ -113,11 +115,11 @@ impl<'a> Finder<'a> {
         let mut weight = self.values(&name("ffn_gate_inp.scale"), &[embedding])?;
         weight.iter_mut().for_each(|weight| *weight /= (embedding as f32).sqrt());
         Ok(DenseAndExperts {
-            dense: self.dense(&name("ffn"), "", width)?,
+            dense: self.dense(i, "", width)?,
             dense_post_norm: self.norm(&name("post_ffw_norm_1"))?,
             router_norm: Norm { weight, bias: None },
             experts_norm: self.norm(&name("pre_ffw_norm_2"))?,
-            experts: self.experts(&name("ffn"), experts)?,
+            experts: self.experts(i, experts)?,
             experts_post_norm: self.norm(&name("post_ffw_norm_2"))?,
         })
     }
@@ -146,19 +148,22 @@ impl<'a> Finder<'a> {
         let ([query, key, value], qkv_bias) = self.qkv(i, of)?;
         let query = query.ok_or_else(|| Error::MissingTensor { name: name("attn_q.weight") })?;
         let key_norm = name("attn_k_norm.weight");
+        let mut qkv_norm = [
+            self.head_norm(&name("attn_q_norm.weight"), heads, heads.heads)?,
+            match key {
+                Some(_) => self.head_norm(&key_norm, heads, heads.kv_heads)?,
+                None => self.leave(&key_norm),
+            },
+            (norms.values && key.is_some()).then(|| HeadNorm::without_weights(heads.head_dim)),
+        ];
+        let q_scale = if norms.heads_turned { take_weights(&mut qkv_norm) } else { None };
         Ok(Attention {
             heads,
             shared: of.shared,
             query,
             qkv_bias,
-            qkv_norm: [
-                self.head_norm(&name("attn_q_norm.weight"), heads, heads.heads)?,
-                match key {
-                    Some(_) => self.head_norm(&key_norm, heads, heads.kv_heads)?,
-                    None => self.leave(&key_norm),
-                },
-                (norms.values && key.is_some()).then(|| HeadNorm::without_weights(heads.head_dim)),
-            ],
+            qkv_norm,
+            q_scale,
             key,
             value,
             sinks: self.optional_vector(&name("attn_sinks.weight"), heads.heads)?,
@@ -242,23 +247,25 @@ impl<'a> Finder<'a> {
         Heads { head_dim, .. }: Heads,
         heads: usize,
     ) -> Result<Option<HeadNorm>, Error> {
+        let norms = self.config.norms;
         let all = heads * head_dim;
         let Some(tensor) = self.file.tensor(name) else {
             let missing = || Error::MissingTensor { name: name.to_owned() };
-            return if self.config.norms.heads { Err(missing()) } else { Ok(None) };
+            return if norms.heads { Err(missing()) } else { Ok(None) };
         };
         let (dims, width) = match tensor.dims() {
-            &[n] | &[n, 1] if n == all as u64 => (vec![all], all),
-            [_, _] => (vec![head_dim, heads], head_dim),
+            &[n] | &[n, 1] if n == all as u64 && !norms.heads_turned => (vec![all], all),
+            [_, _] if !norms.heads_turned => (vec![head_dim, heads], head_dim),
             _ => (vec![head_dim], head_dim),
         };
         Ok(Some(HeadNorm { weight: self.values(name, &dims)?, width }))
     }
 
-    /// A feed-forward part whose tensors are `{prefix}_gate{suffix}` and so on; gate and up may be the rows of one tensor.
-    fn dense(&mut self, prefix: &str, suffix: &str, width: usize) -> Result<Dense, Error> {
+    /// A feed-forward part whose tensors are `blk.{i}.ffn_gate{suffix}` and so on; gate and up may be the rows of one tensor.
+    fn dense(&mut self, i: usize, suffix: &str, width: usize) -> Result<Dense, Error> {
         let (embedding, gated) = (self.config.embedding, self.config.gate.is_some());
-        let name = |part: &str, kind: &str| format!("{prefix}_{part}{suffix}.{kind}");
+        let name = |part: &str, kind: &str| format!("blk.{i}.ffn_{part}{suffix}.{kind}");
+        let activation = self.config.layers[i].activation;
         let gate = match gated {
             true => {
                 self.optional(&name("gate", "weight"), |finder, name| finder.matrix(name, width, embedding))?
@@ -274,12 +281,13 @@ impl<'a> Finder<'a> {
             self.optional_vector(&name("up", "bias"), width)?,
             self.optional_vector(&name("down", "bias"), embedding)?,
         ];
-        Ok(Dense { gate, up, down: self.matrix(&name("down", "weight"), embedding, width)?, bias })
+        let down = self.matrix(&name("down", "weight"), embedding, width)?;
+        Ok(Dense { gate, up, down, bias, activation })
     }
 
-    fn experts(&mut self, prefix: &str, config: config::Experts) -> Result<Experts, Error> {
+    fn experts(&mut self, i: usize, config: config::Experts) -> Result<Experts, Error> {
         let (embedding, count, width) = (self.config.embedding, config.count, config.feed_forward);
-        let name = |part: &str| format!("{prefix}_{part}");
+        let name = |part: &str| format!("blk.{i}.ffn_{part}");
         let bias = |finder: &mut Self, part: &str, len: usize| {
             finder.optional(&name(&format!("{part}_exps.bias")), |finder, name| {
                 finder.values(name, &[len, count])
@@ -298,12 +306,13 @@ impl<'a> Finder<'a> {
         Ok(Experts {
             router: self.matrix(&name("gate_inp.weight"), count, embedding)?,
             router_bias: self.optional_vector(&name("gate_inp.bias"), count)?,
+            choice_bias: self.optional_vector(&format!("blk.{i}.exp_probs_b.bias"), count)?,
             gate,
             up,
             down: self.stack(&name("down_exps.weight"), count, embedding, width)?,
             scales: self.optional_vector(&name("down_exps.scale"), count)?,
             bias: [bias(self, "gate", width)?, bias(self, "up", width)?, bias(self, "down", embedding)?],
-            shared: config.shared.map(|width| self.dense(prefix, "_shexp", width)).transpose()?,
+            shared: config.shared.map(|width| self.dense(i, "_shexp", width)).transpose()?,
             shared_gate: self
                 .optional(&name("gate_inp_shexp.weight"), |finder, name| finder.matrix(name, 1, embedding))?,
         })
@@ -315,6 +324,9 @@ impl<'a> Finder<'a> {
 
     fn norm(&mut self, name: &str) -> Result<Norm, Error> {
         let embedding = self.config.embedding;
+        if !self.config.norms.weights {
+            return Ok(Norm { weight: vec![1.0; embedding].into(), bias: None });
+        }
         let weight = self.values(&format!("{name}.weight"), &[embedding])?;
         Ok(Norm { weight, bias: self.optional_vector(&format!("{name}.bias"), embedding)? })
     }
@@ -391,6 +403,16 @@ fn zeros(tensor: &TensorInfo) -> Result<Vector, Error> {
     let len = len.ok_or_else(|| Error::Memory { name: tensor.name().to_owned(), needed })?;
     out.resize(len, 0.0);
     Ok(out.into_boxed_slice())
+}
+
+/// Takes the weights out of the norms of one head's queries and keys, and returns their products. Scores are sums of products of a query's values with a
+/// key's: where weights follow rotary embedding, the queries can have those of both.
+fn take_weights(norms: &mut [Option<HeadNorm>; 3]) -> Option<Vector> {
+    let [Some(q), Some(k), _] = norms else { return None };
+    let products = q.weight.iter().zip(&k.weight).map(|(q, k)| q * k).collect();
+    q.weight.fill(1.0);
+    k.weight.fill(1.0);
+    Some(products)
 }
 
 /// Compares dimensions in the file's order, columns first; ones at the end do not count.

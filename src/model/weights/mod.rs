@@ -11,6 +11,7 @@ pub use matrix::{Matrix, Stack};
 use super::{Config, Error};
 use crate::gguf::{Bytes, Gguf};
 use crate::ops::{DeltaHeads, Heads};
+use siskin_simd::Activation;
 
 /// A vector of floats, copied.
 pub type Vector = Box<[f32]>;
@@ -89,6 +90,8 @@ pub struct Attention {
     pub qkv_bias: [Option<Vector>; 3],
     /// Norms of query, key and value heads.
     pub qkv_norm: [Option<HeadNorm>; 3],
+    /// `head_dim`: what queries are multiplied with when they have been turned.
+    pub q_scale: Option<Vector>,
     /// A score of each query head that goes nowhere.
     pub sinks: Option<Vector>,
     /// `embedding x q_values`.
@@ -162,6 +165,8 @@ pub struct Dense {
     pub down: Matrix,
     /// Biases of gate, up and down.
     pub bias: [Option<Vector>; 3],
+    /// Without a gate.
+    pub activation: Activation,
 }
 
 /// A mixture of experts.
@@ -171,6 +176,8 @@ pub struct Experts {
     pub router: Matrix,
     /// `count`.
     pub router_bias: Option<Vector>,
+    /// `count`: added to what experts are chosen by, not to their weights.
+    pub choice_bias: Option<Vector>,
     /// `width x embedding` each.
     pub gate: Stack,
     /// `width x embedding` each.
@@ -388,7 +395,8 @@ impl Mixer {
         match self {
             Mixer::Attention(attention) => {
                 let heads = attention.qkv_norm.iter().flatten().map(|norm| norm.weight.len());
-                let others = attention.qkv_bias.iter().chain([&attention.sinks, &attention.output_bias]);
+                let vectors = [&attention.q_scale, &attention.sinks, &attention.output_bias];
+                let others = attention.qkv_bias.iter().chain(vectors);
                 heads.sum::<usize>() + values(others)
             }
             Mixer::ShortConv(conv) => conv.kernel.len(),
@@ -466,7 +474,7 @@ impl Experts {
 
     fn table_values(&self) -> usize {
         let shared = self.shared.as_ref().map_or(0, |shared| values(&shared.bias));
-        values(&self.bias) + values([&self.router_bias, &self.scales]) + shared
+        values(&self.bias) + values([&self.router_bias, &self.choice_bias, &self.scales]) + shared
     }
 }
 

@@ -5,7 +5,7 @@
 use super::shape::{DeltaNet, Experts, HeadNorm, Key, Kinds, Parts, Shape, TINY};
 
 /// A tiny shape of a family; where layers differ, it needs more than two.
-const fn tiny(name: &'static str, arch: &'static str, parts: Parts) -> Shape {
+pub(super) const fn tiny(name: &'static str, arch: &'static str, parts: Parts) -> Shape {
     Shape { name, arch, parts, ..TINY }
 }
 

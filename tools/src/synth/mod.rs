@@ -23,6 +23,7 @@ mod families;
 mod file;
 mod meta;
 mod mix;
+mod narrow;
 mod rng;
 mod shape;
 mod tensors;

@@ -1,6 +1,6 @@
 //! The shapes: sizes of real models, as their published configurations state them, and tiny ones for tests.
 
-use super::{SynthError, families};
+use super::{SynthError, families, narrow};
 
 /// Llama 3's frequency scaling, which GGUF files carry as a tensor of divisors named `rope_freqs.weight`.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,6 +90,8 @@ pub enum Key {
     Text(&'static str),
     /// Signed numbers.
     List(&'static [i32]),
+    /// Numbers.
+    Floats(&'static [f32]),
 }
 
 /// What a family's layers have, beside what all have.
@@ -97,6 +99,8 @@ pub enum Key {
 pub struct Parts {
     /// Layer normalization with biases, in place of root mean square normalization.
     pub layer_norm: bool,
+    /// What norms of the residual stream have: weights, and biases if it is layer normalization.
+    pub norm_values: (bool, bool),
     /// Norms before attention and before feed-forward.
     pub norms_before: bool,
     /// Norms after them.
@@ -121,8 +125,14 @@ pub struct Parts {
     pub sinks: bool,
     /// LongRoPE's factors.
     pub long_rope: bool,
+    /// A bias of the logits.
+    pub logits_bias: bool,
     /// Experts in place of the feed-forward layer.
     pub experts: Option<Experts>,
+    /// The first so many layers have a feed-forward layer all the same.
+    pub dense_lead: usize,
+    /// A bias by which experts are chosen.
+    pub choice_bias: bool,
     /// In every other layer, from the first on, a convolution over so many positions in place of attention.
     pub convolution: Option<usize>,
     /// Gated delta nets in place of attention.
@@ -139,7 +149,7 @@ pub struct Parts {
     pub dense_beside: bool,
     /// The tensor of the norm before the output projection.
     pub output_norm: &'static str,
-    /// Metadata of the family's own.
+    /// Metadata of the family's own; a name that begins with a dot is a key that does not begin with the architecture.
     pub keys: &'static [(&'static str, Key)],
 }
 
@@ -147,6 +157,7 @@ impl Parts {
     /// Llama's.
     pub const LLAMA: Parts = Parts {
         layer_norm: false,
+        norm_values: (true, true),
         norms_before: true,
         norms_after: false,
         ffn_norm: "ffn_norm",
@@ -159,7 +170,10 @@ impl Parts {
         positions: false,
         sinks: false,
         long_rope: false,
+        logits_bias: false,
         experts: None,
+        dense_lead: 0,
+        choice_bias: false,
         convolution: None,
         delta_net: None,
         output_gate: false,
@@ -233,10 +247,12 @@ pub(super) const TINY: Shape = Shape {
 };
 
 /// A smaller one for the float formats.
-const NARROW: Shape = Shape { name: "narrow", dim: 128, ff: 192, head_dim: 32, rope_dims: 32, ..TINY };
+pub(super) const NARROW: Shape =
+    Shape { name: "narrow", dim: 128, ff: 192, head_dim: 32, rope_dims: 32, ..TINY };
 
 /// Scaling that bends within the 64 tokens of a test.
-const SHORT_SCALING: RopeScaling = RopeScaling { factor: 8.0, low: 1.0, high: 4.0, original_context: 64.0 };
+pub(super) const SHORT_SCALING: RopeScaling =
+    RopeScaling { factor: 8.0, low: 1.0, high: 4.0, original_context: 64.0 };
 
 const TINYLLAMA: Shape = Shape {
     name: "tinyllama-1.1b",
@@ -324,6 +340,35 @@ pub const SHAPES: &[Shape] = &[
     families::GEMMA4_E,
     families::GEMMA4_MOE,
     families::GEMMA4_E2B,
+    narrow::QWEN2MOE,
+    narrow::QWEN2VL,
+    narrow::QWEN3VL,
+    narrow::QWEN3VLMOE,
+    narrow::GEMMA,
+    narrow::PHI2,
+    narrow::OLMO,
+    narrow::LFM2MOE,
+    narrow::ERNIE4_5,
+    narrow::ERNIE4_5_MOE,
+    narrow::HUNYUAN,
+    narrow::MAINCODER,
+    narrow::EXAONE,
+    narrow::EXAONE4,
+    narrow::INTERNLM2,
+    narrow::XVERSE,
+    narrow::PANGU,
+    narrow::ORION,
+    narrow::MINICPM,
+    narrow::ARCEE,
+    narrow::NEMOTRON,
+    narrow::GLM4,
+    narrow::SEED_OSS,
+    narrow::APERTUS,
+    narrow::STARCODER,
+    narrow::STARCODER2,
+    narrow::COMMAND_R,
+    narrow::COHERE2,
+    narrow::BAILINGMOE2,
     families::QWEN3_0_6B,
     families::GEMMA3_1B,
     families::OLMOE_1B_7B,

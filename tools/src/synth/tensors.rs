@@ -107,16 +107,19 @@ pub fn tensors(shape: &Shape, mix: &Mix) -> Vec<Tensor> {
     if !shape.tied {
         list.push(matrix("output.weight".into(), mix.output, shape.vocab, shape.dim));
     }
+    if shape.parts.logits_bias {
+        list.push(vector("output.bias".into(), Kind::Bias, shape.vocab));
+    }
     list
 }
 
-/// A norm of the residual stream, with its bias if the family has that.
+/// A norm of the residual stream, with its weights and its bias if the family has them.
 fn norm(shape: &Shape, name: &str) -> Vec<Tensor> {
-    let mut list = vec![vector(format!("{name}.weight"), Kind::Norm, shape.dim)];
-    if shape.parts.layer_norm {
-        list.push(vector(format!("{name}.bias"), Kind::Bias, shape.dim));
-    }
-    list
+    let (weights, biases) = shape.parts.norm_values;
+    let weight = weights.then(|| vector(format!("{name}.weight"), Kind::Norm, shape.dim));
+    let biased = biases && shape.parts.layer_norm;
+    let bias = biased.then(|| vector(format!("{name}.bias"), Kind::Bias, shape.dim));
+    weight.into_iter().chain(bias).collect()
 }
 
 /// Lists the tensors of one layer.
@@ -144,10 +147,11 @@ impl Layer<'_> {
         if !parts.ffn_norm.is_empty() && parts.norms_before {
             self.norm(parts.ffn_norm);
         }
-        if parts.experts.is_none() || parts.dense_beside {
+        let experts = parts.experts.filter(|_| self.layer >= parts.dense_lead);
+        if experts.is_none() || parts.dense_beside {
             self.feed_forward("", self.shape.layer_ff(self.layer));
         }
-        if let Some(experts) = parts.experts {
+        if let Some(experts) = experts {
             self.experts(experts);
         }
         if parts.dense_beside {
@@ -280,6 +284,7 @@ impl Layer<'_> {
         let router = matrix(self.name("ffn_gate_inp.weight"), Format::F32, count, dim);
         self.list.push(Tensor { kind: Kind::Router, ..router });
         self.bias("ffn_gate_inp", biased, count);
+        self.bias("exp_probs_b", self.shape.parts.choice_bias, count);
         let sensitive = self.sensitive();
         let stacks = match self.shape.parts.dense_beside {
             true => vec![("gate_up", base, 2 * ff, dim), ("down", sensitive, dim, ff)],
