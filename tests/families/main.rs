@@ -298,7 +298,8 @@ fn layers_of_two_kinds_that_do_not_fit_are_refused() {
 /// What a family's other models have and is not computed is refused, not left out.
 #[test]
 fn what_is_not_computed_is_refused() {
-    let cases: [(&str, &'static [(&'static str, Key)], &str); 6] = [
+    type Keys = &'static [(&'static str, Key)];
+    let cases: [(&str, Keys, &str); 6] = [
         ("narrow-olmo", &[("attention.clamp_kqv", Key::F32(8.0))], "olmo.attention.clamp_kqv is 8"),
         ("narrow-glm4", &[("rope.dimension_sections", Key::List(&[2, 3, 3, 0]))], "a model of text alone"),
         ("narrow-ernie4_5-moe", &[("interleave_moe_layer_step", Key::U32(2))], "step is 2, expected 1"),

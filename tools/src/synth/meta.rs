@@ -98,15 +98,18 @@ fn norm_key(shape: &Shape) -> &'static str {
 }
 
 /// An entry of the family's own.
-fn own(arch: &str, name: &str, value: Key) -> Entry {
-    let key = name.strip_prefix('.').map_or_else(|| format!("{arch}.{name}"), str::to_owned);
+fn own(shape: &Shape, name: &str, value: Key) -> Entry {
+    let key = name.strip_prefix('.').map_or_else(|| format!("{}.{name}", shape.arch), str::to_owned);
     match value {
         Key::U32(value) => Entry::u32(key, value as usize),
         Key::F32(value) => Entry::f32(key, value),
         Key::Bool(value) => Entry::bool(key, value),
         Key::Text(value) => Entry::string(key, value),
         Key::List(values) => Entry::array(&key, Type::I32, values, |value| value.to_le_bytes()),
-        Key::Floats(values) => Entry::array(&key, Type::F32, values, |value| value.to_le_bytes()),
+        Key::Floats(values) => {
+            let values = &values[..values.len().min(shape.layers)];
+            Entry::array(&key, Type::F32, values, |value| value.to_le_bytes())
+        }
     }
 }
 
@@ -156,7 +159,7 @@ pub fn entries(shape: &Shape, mix: &Mix, vocab: &Vocab) -> Vec<Entry> {
         list.push(Entry::u32(key("ssm.state_size"), net.head_dim));
         list.push(Entry::u32(key("ssm.time_step_rank"), net.value_heads));
     }
-    list.extend(shape.parts.keys.iter().map(|&(name, value)| own(shape.arch, name, value)));
+    list.extend(shape.parts.keys.iter().map(|&(name, value)| own(shape, name, value)));
     list.extend(vocab.entries.iter().cloned());
     list
 }

@@ -90,7 +90,7 @@ pub enum Key {
     Text(&'static str),
     /// Signed numbers.
     List(&'static [i32]),
-    /// Numbers.
+    /// Numbers of the first layers.
     Floats(&'static [f32]),
 }
 
