@@ -95,6 +95,8 @@ pub mod topology;
 #[doc = include_str!("../docs/src/library.md")]
 mod book {}
 
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use open::Model;
 pub use session::Session;
+/// The crate whose formats, kernels and instruction sets this one speaks of.
+pub use siskin_simd as simd;

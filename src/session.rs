@@ -93,6 +93,8 @@ pub struct Session<'m> {
     batched: usize,
     /// Whether the logits after the last of them are there, though it was not run.
     has_logits: bool,
+    /// Tokens of the prompt that it was made for or resumed with.
+    prompt_tokens: usize,
     options: Options,
     /// Row of the last pass whose logits choose the next token.
     last_row: usize,
@@ -152,6 +154,7 @@ impl<'m> Session<'m> {
         let mut session = Session::allocate(model, tokenizer, cpu, extent, options)?;
         session.conditions = Judge::new(&stop_options(options, context, prompt.len()))?;
         session.stops = Stops::of(session.conditions.clone());
+        session.prompt_tokens = prompt.len();
         Ok(session)
     }
 
@@ -208,6 +211,7 @@ impl<'m> Session<'m> {
             seen: Seen::new(&extent),
             batched: 0,
             has_logits: false,
+            prompt_tokens: 0,
             options,
             last_row: 0,
             ended: None,
@@ -331,7 +335,7 @@ impl Session<'_> {
         self.seen.truncate(kept);
         self.batched = self.batched.min(kept);
         self.has_logits = false;
-        (self.conditions, self.stops) = (conditions, stops);
+        (self.conditions, self.stops, self.prompt_tokens) = (conditions, stops, prompt.len());
         self.allowed = self.first_allowed.clone();
         self.sampler.reset();
         if let Some(chooser) = &mut self.chooser {
@@ -349,11 +353,7 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// The sink's.
-    ///
-    /// # Panics
-    ///
-    /// If this is not the prompt that the session was made for or resumed with.
+    /// The sink's; [`Error::OtherPrompt`] if this is not the prompt that the session was made for or resumed with. Then nothing has changed.
     pub fn prefill(
         &mut self,
         prompt: &[TokenId],
@@ -361,8 +361,13 @@ impl Session<'_> {
         mut sink: Option<&mut LogitSink<'_>>,
     ) -> Result<(), Error> {
         let start = Instant::now();
+        let (tokens, expected, run) = (prompt.len(), self.prompt_tokens, self.seen.end());
+        check_prompt(prompt, self.logits().len(), self.plan.capacity, &self.options)?;
+        if tokens != expected || self.seen.in_common(prompt) != run {
+            return Err(Error::OtherPrompt { tokens, expected, run });
+        }
         self.decoder.limit_threads(self.prefill_threads);
-        let new = &prompt[self.seen.end()..];
+        let new = &prompt[run..];
         for batch in even_batches(new, self.decoder.max_batch()) {
             if self.is_cancelled() {
                 self.ended = Some(Reason::Cancelled);
@@ -379,6 +384,7 @@ impl Session<'_> {
         if self.ended.is_none() {
             if !self.has_logits {
                 self.decoder.logits(self.last_row);
+                self.has_logits = true;
             }
             self.ended = self.stops.check();
         }
@@ -390,11 +396,8 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// If the logits are no numbers, or the sink fails.
-    ///
-    /// # Panics
-    ///
-    /// If [`Session::prefill`] was not called.
+    /// If the logits are no numbers, the sink fails, no prompt was run ([`Error::NotPrefilled`]), or the session was made for searches
+    /// ([`Error::OnlySearches`]).
     pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, Error> {
         self.step_with(sink, None)
     }
@@ -425,11 +428,7 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// If the logits are no numbers.
-    ///
-    /// # Panics
-    ///
-    /// If [`Session::prefill`] was not called.
+    /// If the logits are no numbers, or no prompt was run ([`Error::NotPrefilled`]).
     pub fn step_observed(&mut self, observer: &mut dyn Observer) -> Result<Step<'_>, Error> {
         self.step_with(None, Some(observer))
     }
@@ -475,6 +474,7 @@ impl Session<'_> {
 
     /// Lets the caller's sampler choose by the current logits, or else the chain.
     fn sample(&mut self, observer: Option<&mut dyn Observer>) -> Result<sample::Choice, Error> {
+        self.require_step()?;
         let position = self.decoder.position() as u64;
         self.allowed.look(self.stops.forbids_eog())?;
         let logits = self.decoder.last_logits();
@@ -497,6 +497,7 @@ impl Session<'_> {
         self.decoder.limit_threads(self.decode_threads);
         self.run(&[token]);
         self.last_row = 0;
+        self.has_logits = true;
         let logits = self.decoder.logits(0);
         match sink {
             Some(sink) => Ok(sink(logits)?),
