@@ -185,11 +185,10 @@ fn no_option_is_a_panic() {
             );
         }
     }
-    for error in [model.session("", &short()).and_then(|session| Ok(drop(session))).err()] {
-        // a model that adds BOS continues that
-        assert!(error.is_none_or(|error| error.kind() == ErrorKind::Usage));
-    }
-    let threads = Model::open(util::model()).expect("a model").with_threads(0).session("a", &short());
+    let empty = model.session_of(&[], &short());
+    assert_eq!(empty.expect_err("nothing to go on with").kind(), ErrorKind::Usage);
+    let model = model.with_threads(0);
+    let threads = model.session("a", &short());
     assert_eq!(threads.expect_err("no thread").kind(), ErrorKind::Usage);
 }
 
@@ -282,7 +281,8 @@ fn scores_refuse_what_there_is_no_room_for() {
     assert_eq!(two.texts(&[vec![8], vec![6; 3]]), Err(score::Error::Room { found: 3, expected: 2 }));
     // more than side by side, one after the other
     for score in two.texts(&[vec![6, 7], vec![8], vec![6, 7]]).expect("scores").iter().step_by(2) {
-        assert!((score.logprob() - alone.logprob()).abs() < 0.1, "{score:?} {alone:?}");
+        let (found, expected) = (score.logprob(), alone.logprob());
+        assert!((found - expected).abs() < 0.2 + 0.05 * expected.abs(), "{found} {expected}");
     }
     assert_eq!(two.texts(&[vec![6, 7]]).expect("scores").len(), 1);
 
