@@ -42,8 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut options = Options { max_tokens: 80, ..Options::default() };
         options.stop.also.push(condition);
         let mut session = model.session("Once upon a time", &options)?;
-        let tokens: Vec<_> = session.steps().collect::<Result<_, _>>()?;
-        let text: String = tokens.iter().map(|token| &*token.text).collect();
+        let text = session.generate()?;
         println!("Once upon a time{text}\n[{}]\n", session.ended().ok_or("the session has ended")?);
     }
     Ok(())

@@ -4,7 +4,7 @@
 use crate::chat;
 #[cfg(feature = "download")]
 use crate::download;
-use crate::{gguf, memory, model, score, session, tokenizer};
+use crate::{gguf, memory, model, perplexity, sample, score, session, stop, tokenizer};
 
 /// Anything that can go wrong between opening a file and the last token.
 #[derive(Debug, thiserror::Error)]
@@ -22,9 +22,15 @@ pub enum Error {
     /// The prompt does not fit the model, or the run does not fit the machine.
     #[error(transparent)]
     Session(#[from] session::Error),
+    /// A stored prompt is not used, or cannot be stored. The session goes on without it.
+    #[error(transparent)]
+    Cache(#[from] session::CacheError),
     /// A text cannot be scored.
     #[error(transparent)]
     Score(#[from] score::Error),
+    /// The perplexity of a text cannot be measured.
+    #[error(transparent)]
+    Perplexity(#[from] perplexity::Error),
     /// The run needs more memory than there is.
     #[error(transparent)]
     Memory(#[from] memory::Error),
@@ -48,7 +54,7 @@ pub enum Error {
 /// Kinds of failure that a caller may treat differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum ErrorKind {
     /// The operation failed: a file that cannot be read, a number that is not one.
     Failed,
     /// What was asked for makes no sense.
@@ -61,20 +67,24 @@ pub enum Kind {
 
 impl Error {
     /// The kind of failure.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         match self {
             Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_memory() => {
-                Kind::DoesNotFit
+                ErrorKind::DoesNotFit
             }
-            Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => Kind::Failed,
-            Error::Model(model::Error::Memory { .. }) => Kind::DoesNotFit,
-            Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => Kind::BadModel,
+            Error::Gguf(error) | Error::Model(model::Error::Gguf(error)) if error.is_io() => {
+                ErrorKind::Failed
+            }
+            Error::Model(model::Error::Memory { .. }) => ErrorKind::DoesNotFit,
+            Error::Gguf(_) | Error::Model(_) | Error::Tokenizer(_) => ErrorKind::BadModel,
             Error::Session(error) => session_kind(error),
+            Error::Cache(error) => cache_kind(error),
             Error::Score(error) => score_kind(error),
-            Error::Memory(_) => Kind::DoesNotFit,
+            Error::Perplexity(error) => perplexity_kind(error),
+            Error::Memory(_) => ErrorKind::DoesNotFit,
             // a number that makes no sense, or else no memory for another stack
-            Error::Threads(error) if error.kind() == std::io::ErrorKind::InvalidInput => Kind::Usage,
-            Error::Threads(_) => Kind::DoesNotFit,
+            Error::Threads(error) if error.kind() == std::io::ErrorKind::InvalidInput => ErrorKind::Usage,
+            Error::Threads(_) => ErrorKind::DoesNotFit,
             #[cfg(feature = "quantize")]
             Error::Quantize(error) => quantize_kind(error),
             #[cfg(feature = "chat")]
@@ -85,69 +95,116 @@ impl Error {
     }
 }
 
-fn score_kind(error: &score::Error) -> Kind {
+/// Options of a sampler that a program makes itself: as of the session's own.
+impl From<sample::Error> for Error {
+    fn from(error: sample::Error) -> Error {
+        Error::Session(error.into())
+    }
+}
+
+/// Stop conditions that a program makes itself: as of the session's own.
+impl From<stop::Error> for Error {
+    fn from(error: stop::Error) -> Error {
+        Error::Session(error.into())
+    }
+}
+
+/// A grammar that a program compiles itself: as of the session's own.
+#[cfg(feature = "grammar")]
+impl From<crate::grammar::Error> for Error {
+    fn from(error: crate::grammar::Error) -> Error {
+        Error::Session(error.into())
+    }
+}
+
+/// Another file is the caller's mistake; one that cannot be used is no failure of the model.
+fn cache_kind(error: &session::CacheError) -> ErrorKind {
+    use session::CacheError as Cache;
+    match error {
+        Cache::Foreign { .. } | Cache::NotAFile { .. } | Cache::Window => ErrorKind::Usage,
+        Cache::Open(error) if error.is_memory() => ErrorKind::DoesNotFit,
+        Cache::Open(_) | Cache::Unusable { .. } | Cache::Write { .. } => ErrorKind::Failed,
+    }
+}
+
+fn perplexity_kind(error: &perplexity::Error) -> ErrorKind {
+    use perplexity::Error as Perplexity;
+    match error {
+        Perplexity::TooLarge { .. } => ErrorKind::DoesNotFit,
+        _ => ErrorKind::Usage,
+    }
+}
+
+fn score_kind(error: &score::Error) -> ErrorKind {
     use score::Error as Score;
     match error {
-        Score::Empty | Score::TokenRange { .. } | Score::KvType(_) => Kind::Usage,
-        Score::TooLong { .. } | Score::TooLarge { .. } => Kind::DoesNotFit,
-        Score::Logits(_) => Kind::Failed,
+        Score::Empty | Score::Room { .. } | Score::TokenRange { .. } | Score::KvType(_) => ErrorKind::Usage,
+        Score::TooLong { .. } | Score::TooLarge { .. } => ErrorKind::DoesNotFit,
+        Score::Logits(_) => ErrorKind::Failed,
     }
 }
 
 #[cfg(feature = "quantize")]
-fn quantize_kind(error: &crate::quantize::Error) -> Kind {
+fn quantize_kind(error: &crate::quantize::Error) -> ErrorKind {
     use crate::quantize::Error as Quantize;
     match error {
-        Quantize::Gguf(error) if error.is_memory() => Kind::DoesNotFit,
-        Quantize::Gguf(error) if error.is_io() => Kind::Failed,
-        Quantize::Gguf(_) | Quantize::NoTensors { .. } | Quantize::AlreadyQuantized { .. } => Kind::BadModel,
-        Quantize::NotFinite { .. } | Quantize::TooLarge { .. } => Kind::BadModel,
-        Quantize::SameFile { .. } => Kind::Usage,
-        Quantize::DiskFull { .. } => Kind::DoesNotFit,
-        Quantize::Io { .. } | Quantize::Cancelled => Kind::Failed,
+        Quantize::Gguf(error) if error.is_memory() => ErrorKind::DoesNotFit,
+        Quantize::Gguf(error) if error.is_io() => ErrorKind::Failed,
+        Quantize::Gguf(_) | Quantize::NoTensors { .. } | Quantize::AlreadyQuantized { .. } => {
+            ErrorKind::BadModel
+        }
+        Quantize::NotFinite { .. } | Quantize::TooLarge { .. } => ErrorKind::BadModel,
+        Quantize::SameFile { .. } => ErrorKind::Usage,
+        Quantize::DiskFull { .. } => ErrorKind::DoesNotFit,
+        Quantize::Io { .. } | Quantize::Cancelled => ErrorKind::Failed,
     }
 }
 
 /// What cannot be named is the caller's fault, the network is nobody's.
 #[cfg(feature = "download")]
-fn download_kind(error: &download::Error) -> Kind {
+fn download_kind(error: &download::Error) -> ErrorKind {
     use download::Error as Download;
     match error {
         Download::Reference { .. }
         | Download::Setting { .. }
         | Download::NoSuchModel { .. }
-        | Download::Ambiguous { .. } => Kind::Usage,
-        Download::Header(error) if error.is_memory() => Kind::DoesNotFit,
-        Download::Header(error) if error.is_io() => Kind::Failed,
-        Download::Header(_) | Download::HeaderTooLong { .. } => Kind::BadModel,
-        Download::DiskFull { .. } | Download::Refused { .. } => Kind::DoesNotFit,
-        _ => Kind::Failed,
+        | Download::Ambiguous { .. } => ErrorKind::Usage,
+        Download::Header(error) if error.is_memory() => ErrorKind::DoesNotFit,
+        Download::Header(error) if error.is_io() => ErrorKind::Failed,
+        Download::Header(_) | Download::HeaderTooLong { .. } => ErrorKind::BadModel,
+        Download::DiskFull { .. } | Download::Refused { .. } => ErrorKind::DoesNotFit,
+        _ => ErrorKind::Failed,
     }
 }
 
 /// Options and prompts are the caller's, logits the model's.
-fn session_kind(error: &session::Error) -> Kind {
+fn session_kind(error: &session::Error) -> ErrorKind {
     use session::Error as Session;
     match error {
         Session::EmptyPrompt | Session::TokenRange { .. } | Session::Branches { .. } | Session::Stop(_) => {
-            Kind::Usage
+            ErrorKind::Usage
         }
-        Session::KvType(_) | Session::Window(_) => Kind::Usage,
-        Session::Sample(error) if error.is_setting() => Kind::Usage,
+        Session::KvType(_) | Session::Window(_) => ErrorKind::Usage,
+        Session::OtherPrompt { .. } | Session::NotPrefilled | Session::OnlySearches { .. } => {
+            ErrorKind::Usage
+        }
+        Session::Sample(error) if error.is_setting() => ErrorKind::Usage,
         #[cfg(feature = "grammar")]
-        Session::Grammar(_) => Kind::Usage,
-        Session::PromptTooLong { .. } | Session::TooLarge { .. } | Session::Memory { .. } => Kind::DoesNotFit,
-        Session::Vocabulary { .. } => Kind::BadModel,
-        Session::Sample(_) | Session::Sink(_) => Kind::Failed,
+        Session::Grammar(_) => ErrorKind::Usage,
+        Session::PromptTooLong { .. } | Session::TooLarge { .. } | Session::Memory { .. } => {
+            ErrorKind::DoesNotFit
+        }
+        Session::Vocabulary { .. } => ErrorKind::BadModel,
+        Session::Sample(_) | Session::Sink(_) => ErrorKind::Failed,
     }
 }
 
 /// Templates are part of the model, the conversation is the caller's.
 #[cfg(feature = "chat")]
-fn chat_kind(error: &chat::Error) -> Kind {
+fn chat_kind(error: &chat::Error) -> ErrorKind {
     match error {
-        chat::Error::Missing | chat::Error::NoDefault { .. } => Kind::Usage,
-        chat::Error::Refused { .. } | chat::Error::Thread(_) => Kind::Failed,
-        chat::Error::Invalid { .. } | chat::Error::Limit { .. } | chat::Error::Gguf(_) => Kind::BadModel,
+        chat::Error::Missing | chat::Error::NoDefault { .. } => ErrorKind::Usage,
+        chat::Error::Refused { .. } | chat::Error::Thread(_) => ErrorKind::Failed,
+        chat::Error::Invalid { .. } | chat::Error::Limit { .. } | chat::Error::Gguf(_) => ErrorKind::BadModel,
     }
 }

@@ -52,6 +52,8 @@
 //! - Only [`gguf`] sees file offsets; after a file is opened, nothing in it can cause a panic.
 //! - [`ops`] knows no cache, [`model`] no text, [`session`] no terminal.
 //! - `unsafe` lives in `simd/`, `gguf/map.rs`, `gguf/fault.rs` and `threads.rs` only.
+//! - [`Model`] is [`Send`] and [`Sync`], a [`Session`] [`Send`]; errors are both. No prompt, option, file or order of calls makes a session, search or
+//!   batch panic; what works on plain slices ([`ops`], [`kv`], [`tensor`], [`threads`], [`model::Decoder`]) says when it does.
 //! - Nothing allocates per token, except where text is held to a grammar. A [`batch`] allocates for each job, when it begins and when it ends.
 //! - A result never depends on the number of threads, nor in a [`batch`] on what else is in it. It does depend on the instruction set, and on
 //!   whether tokens run alone or in batches of four and more, which round differently. (In a mixture of experts, what counts is how many tokens
@@ -95,6 +97,8 @@ pub mod topology;
 #[doc = include_str!("../docs/src/library.md")]
 mod book {}
 
-pub use error::Error;
+pub use error::{Error, ErrorKind};
 pub use open::Model;
 pub use session::Session;
+/// The crate whose formats, kernels and instruction sets this one speaks of.
+pub use siskin_simd as simd;

@@ -6,6 +6,7 @@
 use crate::kv::{HeadSize, KvType};
 use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
+use std::fmt;
 use std::ops::Range;
 
 /// Rows of logits that are computed at a time.
@@ -48,6 +49,28 @@ pub enum Error {
         found: usize,
         /// The model's.
         expected: usize,
+    },
+    /// A token that the model does not have.
+    #[error("token {token} is out of range, expected one below {vocabulary}")]
+    TokenRange {
+        /// The token.
+        token: u32,
+        /// Tokens of the vocabulary.
+        vocabulary: usize,
+    },
+    /// A window that the model was not made ready for, or of which other tokens count than those behind its first.
+    #[error(
+        "window: found {tokens} tokens, of which {} to {} count, expected at most {room}, and the first not to count. Try `windows` with the predictor's context",
+        scored.start,
+        scored.end
+    )]
+    Window {
+        /// Tokens of the window.
+        tokens: usize,
+        /// Those that count.
+        scored: Range<usize>,
+        /// Tokens that there is room for.
+        room: usize,
     },
     /// Keys and values cannot be stored in this way.
     #[error(transparent)]
@@ -178,8 +201,16 @@ fn likeliest(logits: &[f32]) -> usize {
 pub struct Predictor<'m> {
     decoder: Decoder<'m>,
     vocabulary: usize,
+    /// Tokens of a window.
+    context: usize,
     /// `ROWS x vocabulary`.
     logits: Vec<f32>,
+}
+
+impl fmt::Debug for Predictor<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Predictor").field("decoder", &self.decoder).finish_non_exhaustive()
+    }
 }
 
 impl<'m> Predictor<'m> {
@@ -192,7 +223,7 @@ impl<'m> Predictor<'m> {
         let plan = Predictor::plan(model, cpu.team.threads(), context, kv_type)?;
         let vocabulary = model.weights().vocabulary();
         let logits = vec![0.0; ROWS * vocabulary];
-        Ok(Predictor { decoder: Decoder::new(model, &plan, cpu), vocabulary, logits })
+        Ok(Predictor { decoder: Decoder::new(model, &plan, cpu), vocabulary, context, logits })
     }
 
     /// The memory that [`Predictor::new`] takes with a team of so many threads.
@@ -210,6 +241,18 @@ impl<'m> Predictor<'m> {
         let sampler_bytes = logits.ok_or(Error::TooLarge { context })?;
         let job = Job { positions: context, kv_type, threads, sampler_bytes, ..Job::default() };
         Plan::new(model, job).ok_or(Error::TooLarge { context })
+    }
+
+    /// Refuses a window that there is no room for, or that counts what nothing predicts.
+    fn check(&self, window: &Window) -> Result<(), Error> {
+        let (tokens, scored, vocabulary) = (window.tokens.len(), window.scored.clone(), self.vocabulary);
+        if tokens > self.context || scored.start == 0 || scored.start > scored.end || scored.end > tokens {
+            return Err(Error::Window { tokens, scored, room: self.context });
+        }
+        match window.tokens.iter().find(|&&token| token as usize >= vocabulary) {
+            Some(&token) => Err(Error::TokenRange { token, vocabulary }),
+            None => Ok(()),
+        }
     }
 
     /// Runs the part of a window from `start` on that one pass takes; the places of its tokens in the window.
@@ -234,11 +277,8 @@ impl<'m> Predictor<'m> {
 ///
 /// # Errors
 ///
-/// If the two models have vocabularies of different sizes.
-///
-/// # Panics
-///
-/// If a token is not in the vocabulary, or the window longer than the predictors were made for.
+/// If the two models have vocabularies of different sizes, a token is not in them, or the window is longer than the predictors were made for. Then nothing
+/// was scored.
 pub fn score(
     predictor: &mut Predictor<'_>,
     mut base: Option<&mut Predictor<'_>>,
@@ -249,6 +289,8 @@ pub fn score(
     if let Some(found) = base.as_ref().map(|base| base.vocabulary).filter(|&found| found != vocabulary) {
         return Err(Error::Vocabulary { found, expected: vocabulary });
     }
+    predictor.check(window)?;
+    base.as_ref().map_or(Ok(()), |base| base.check(window))?;
     let own = predictor.decoder.max_batch();
     let batch = base.as_ref().map_or(own, |base| own.min(base.decoder.max_batch()));
     let mut start = 0;

@@ -21,6 +21,7 @@ use crate::model::{Decoder, Job, Model, Plan};
 use crate::ops::Cpu;
 use crate::sample::{self, Distribution};
 use crate::tokenizer::{Encode, TokenId, Tokenizer};
+use std::fmt;
 use std::ops::Range;
 
 /// Rows of logits that are computed at a time.
@@ -58,6 +59,16 @@ pub enum Error {
     /// Keys and values cannot be stored in this way.
     #[error(transparent)]
     KvType(#[from] HeadSize),
+    /// The scorer was made for other texts.
+    #[error(
+        "no room: found a text of {found} tokens, expected at most {expected}. Try a scorer made for these texts"
+    )]
+    Room {
+        /// Tokens of the text.
+        found: usize,
+        /// Tokens that there is room for.
+        expected: usize,
+    },
     /// The memory needed cannot be addressed.
     #[error("a text of {tokens} tokens needs too much memory")]
     TooLarge {
@@ -118,14 +129,19 @@ impl Texts {
     ///
     /// Each is read as one text, because tokens depend on what follows; the prompt is then what all of them and the prompt by itself begin with. So
     /// a token in which prompt and text meet is scored, for all texts. BOS, where the model's file asks for it, belongs to the prompt.
-    pub fn new(tokenizer: &Tokenizer, prompt: &str, texts: &[&str], parse_special: bool) -> Texts {
+    pub fn new<T: AsRef<str>>(
+        tokenizer: &Tokenizer,
+        prompt: &str,
+        texts: &[T],
+        parse_special: bool,
+    ) -> Texts {
         let encode = |text: &str| tokenizer.encode(text, Encode { add_special: true, parse_special });
         // Tokens that the file asks to add behind a text are no part of it.
         let added = encode("");
         let alone = if prompt.is_empty() { added.clone() } else { encode(prompt) };
         let whole: Vec<_> = texts
             .iter()
-            .map(|text| without_end(encode(&format!("{prompt}{text}")), tokenizer, &added))
+            .map(|text| without_end(encode(&format!("{prompt}{}", text.as_ref())), tokenizer, &added))
             .collect();
         let common = |tokens: &Vec<TokenId>| tokens.iter().zip(&alone).take_while(|(a, b)| a == b).count();
         let common = whole.iter().map(common).min().unwrap_or(0);
@@ -156,6 +172,14 @@ pub struct Scorer<'m> {
     logits: Vec<f32>,
     /// What follows the prompt; empty if nothing was run.
     next: Vec<f32>,
+    /// Texts side by side.
+    branches: BranchShape,
+}
+
+impl fmt::Debug for Scorer<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scorer").field("decoder", &self.decoder).finish_non_exhaustive()
+    }
 }
 
 impl<'m> Scorer<'m> {
@@ -168,7 +192,8 @@ impl<'m> Scorer<'m> {
         let plan = Scorer::plan(model, cpu.team.threads(), texts, kv_type)?;
         let vocabulary = model.weights().vocabulary();
         let (decoder, logits) = (Decoder::new(model, &plan, cpu), vec![0.0; vocabulary * LOGITS]);
-        let mut scorer = Scorer { decoder, vocabulary, logits, next: Vec::with_capacity(vocabulary) };
+        let next = Vec::with_capacity(vocabulary);
+        let mut scorer = Scorer { decoder, vocabulary, logits, next, branches: plan.branches };
         for batch in texts.prompt.chunks(scorer.decoder.max_batch()) {
             scorer.decoder.forward(batch);
             scorer.next.clear();
@@ -201,16 +226,13 @@ impl<'m> Scorer<'m> {
         Plan::new(model, job).ok_or(too_large)
     }
 
-    /// Scores a text behind the prompt, and what was scored before it.
+    /// Scores a text behind the prompt, and what was scored before it. Of a scorer that was made for one text.
     ///
     /// # Errors
     ///
-    /// If the logits are no numbers.
-    ///
-    /// # Panics
-    ///
-    /// If there is no room for it.
+    /// If it has no token, one that is out of range, or more than there is room for, or the logits are no numbers.
     pub fn text(&mut self, text: &[TokenId]) -> Result<Score, Error> {
+        check_text(text, self.vocabulary, self.decoder.free())?;
         let mut score = Score::default();
         let max = self.decoder.max_batch();
         for batch in text.chunks(max) {
@@ -235,18 +257,21 @@ impl<'m> Scorer<'m> {
     ///
     /// # Errors
     ///
-    /// If the logits are no numbers.
+    /// If one has no token, one that is out of range, or more than there is room for, or the logits are no numbers.
     pub fn texts(&mut self, texts: &[Vec<TokenId>]) -> Result<Vec<Score>, Error> {
         match texts {
-            [text] => Ok(vec![self.text(text)?]),
+            [text] if self.branches.count == 0 => Ok(vec![self.text(text)?]),
             _ => {
-                let groups = texts.chunks(SIDE_BY_SIDE).map(|group| self.group(group));
+                texts
+                    .iter()
+                    .try_for_each(|text| check_text(text, self.vocabulary, self.branches.positions))?;
+                let groups = texts.chunks(self.branches.count.max(1)).map(|group| self.group(group));
                 Ok(groups.collect::<Result<Vec<_>, _>>()?.concat())
             }
         }
     }
 
-    /// At most [`SIDE_BY_SIDE`] of them: each pass runs a token of every one that goes on.
+    /// As many as there are branches: each pass runs a token of every one that goes on.
     fn group(&mut self, texts: &[Vec<TokenId>]) -> Result<Vec<Score>, Error> {
         self.decoder.branch(texts.len());
         let start = self.decoder.position();
@@ -290,7 +315,19 @@ fn check(texts: &Texts, vocabulary: usize, context: usize) -> Result<(), Error> 
     if texts.longest() > context {
         return Err(Error::TooLong { tokens: texts.longest(), context });
     }
-    let mut tokens = texts.prompt.iter().chain(texts.rest.iter().flatten());
+    check_range(texts.prompt.iter().chain(texts.rest.iter().flatten()), vocabulary)
+}
+
+/// Refuses a text that a scorer was not made for.
+fn check_text(text: &[TokenId], vocabulary: usize, room: usize) -> Result<(), Error> {
+    match text.len() {
+        0 => Err(Error::Empty),
+        found if found > room => Err(Error::Room { found, expected: room }),
+        _ => check_range(text.iter(), vocabulary),
+    }
+}
+
+fn check_range<'a>(mut tokens: impl Iterator<Item = &'a TokenId>, vocabulary: usize) -> Result<(), Error> {
     match tokens.find(|&&token| token as usize >= vocabulary) {
         Some(&token) => Err(Error::TokenRange { token, vocabulary }),
         None => Ok(()),

@@ -81,7 +81,7 @@ pub struct Timing {
 /// Is handed the logits after each token that is run, in order: one value for each entry of the vocabulary. Its error ends the run.
 pub type LogitSink<'a> = dyn FnMut(&[f32]) -> io::Result<()> + 'a;
 
-/// One sequence of tokens and its model at work. See the module's text.
+/// One sequence of tokens and its model at work. See the module's text. It is [`Send`]: any thread may go on with it, one at a time.
 pub struct Session<'m> {
     tokenizer: &'m Tokenizer,
     decoder: Decoder<'m>,
@@ -100,6 +100,8 @@ pub struct Session<'m> {
     batched: usize,
     /// Whether the logits after the last of them are there, though it was not run.
     has_logits: bool,
+    /// Tokens of the prompt that it was made for or resumed with.
+    prompt_tokens: usize,
     options: Options,
     /// Row of the last pass whose logits choose the next token.
     last_row: usize,
@@ -203,6 +205,7 @@ impl<'m> Session<'m> {
             seen: Seen::new(&extent),
             batched: 0,
             has_logits: false,
+            prompt_tokens,
             options,
             last_row: 0,
             ended: None,
@@ -247,7 +250,8 @@ impl<'m> Session<'m> {
         self.decode_threads
     }
 
-    /// The logits that the next token will be chosen from, one for each entry of the vocabulary.
+    /// The logits that the next token will be chosen from, one for each entry of the vocabulary; of a session that has ended, those that the last one
+    /// was chosen from.
     pub fn logits(&self) -> &[f32] {
         self.decoder.last_logits()
     }

@@ -16,14 +16,13 @@
 
 use crate::topology;
 use std::cell::UnsafeCell;
-use std::hint;
-use std::io;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
+use std::{fmt, hint, io};
 
 /// Rounds of spinning before a waiting thread yields: some tens of microseconds, the length of the serial stretch between two jobs.
 const SPINS: u32 = 2_000;
@@ -299,6 +298,15 @@ impl Team {
                 chunk -= matrix.strips;
             }
         });
+    }
+}
+
+impl fmt::Debug for Team {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Team")
+            .field("threads", &self.threads())
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
     }
 }
 

@@ -44,6 +44,7 @@ use crate::stop::Reason;
 use crate::tokenizer::{TokenId, Tokenizer};
 use slot::Slot;
 use std::collections::VecDeque;
+use std::fmt;
 use std::iter::{Enumerate, Peekable};
 use std::ops::Range;
 use std::time::Instant;
@@ -105,6 +106,16 @@ pub struct Batch<'m> {
     prefill_threads: usize,
     decode_threads: usize,
     timing: Timing,
+}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("free", &self.free())
+            .field("plan", &self.plan)
+            .field("timing", &self.timing)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'m> Batch<'m> {
@@ -303,9 +314,16 @@ impl<'m> Batch<'m> {
 }
 
 /// Jobs on their way, as an iterator; see [`Batch::run`].
+#[must_use = "no job is run until it is asked for the next one that has finished"]
 pub struct Run<'b, 'm, I: Iterator> {
     batch: &'b mut Batch<'m>,
     jobs: Peekable<Enumerate<I>>,
+}
+
+impl<I: Iterator> fmt::Debug for Run<'_, '_, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run").field("batch", &self.batch).finish_non_exhaustive()
+    }
 }
 
 impl<I: Iterator<Item = Job>> Iterator for Run<'_, '_, I> {

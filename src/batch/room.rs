@@ -31,16 +31,19 @@ impl Room {
     }
 
     /// The same for another number of sequences.
+    #[must_use]
     pub fn with_sequences(self, sequences: usize) -> Room {
         Room { sequences: sequences.max(1), ..self }
     }
 
     /// The same with keys and values stored otherwise.
+    #[must_use]
     pub fn with_kv_type(self, kv_type: KvType) -> Room {
         Room { kv_type, ..self }
     }
 
     /// The same with fewer positions: as many as the sequences need on average. Where longer ones come together, some wait until others have ended.
+    #[must_use]
     pub fn narrow(self) -> Room {
         Room { narrow: true, ..self }
     }

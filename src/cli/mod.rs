@@ -62,7 +62,7 @@ mod trace_args;
 mod window_args;
 
 use args::{Cli, Command};
-use siskin::error::Kind;
+use siskin::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -139,11 +139,11 @@ impl CliError {
 }
 
 /// The exit code of one of the library's errors.
-fn exit_code(kind: Kind) -> u8 {
+fn exit_code(kind: ErrorKind) -> u8 {
     match kind {
-        Kind::Usage => 2,
-        Kind::BadModel => 3,
-        Kind::DoesNotFit => 4,
+        ErrorKind::Usage => 2,
+        ErrorKind::BadModel => 3,
+        ErrorKind::DoesNotFit => 4,
         _ => 1,
     }
 }

@@ -5,7 +5,7 @@
 
 use super::output::message;
 use super::report;
-use siskin::error::Kind;
+use siskin::ErrorKind;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -43,7 +43,7 @@ fn watch(before: Option<u64>, watched: &Receiver<()>) {
             message(&format!(
                 "error: chat template: more than {excess}. It may be damaged or hostile; try another with --chat-template FILE"
             ));
-            std::process::exit(super::exit_code(Kind::BadModel).into());
+            std::process::exit(super::exit_code(ErrorKind::BadModel).into());
         }
     }
 }

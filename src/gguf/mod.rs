@@ -100,16 +100,16 @@ impl Gguf {
     ///
     /// # Errors
     /// When the file cannot be opened ([`Error::is_io`]), or is not a valid GGUF file: [`ErrorKind`] has a variant for each damage.
-    pub fn open(path: &Path) -> Result<Gguf, Error> {
-        split::open(path, |path| reader::read(Source::map(path)?))
+    pub fn open<P: AsRef<Path>>(path: P) -> Result<Gguf, Error> {
+        split::open(path.as_ref(), |path| reader::read(Source::map(path)?))
     }
 
     /// Like [`Gguf::open`], but reads the whole file into memory instead of mapping it.
     ///
     /// # Errors
     /// As [`Gguf::open`]; also when the file shrinks while it is read, or the memory cannot be had.
-    pub fn read(path: &Path) -> Result<Gguf, Error> {
-        split::open(path, |path| reader::read(Source::read(path)?))
+    pub fn read<P: AsRef<Path>>(path: P) -> Result<Gguf, Error> {
+        split::open(path.as_ref(), |path| reader::read(Source::read(path)?))
     }
 
     /// A model that is part of the program; errors name it "built-in model".
@@ -134,8 +134,8 @@ impl Gguf {
     ///
     /// # Errors
     /// As [`Gguf::open`], but for what is wrong with the data; [`ErrorKind::HeaderCutOff`] if not even all of the header is there.
-    pub fn open_header(path: &Path) -> Result<Gguf, Error> {
-        split::open(path, reader::read_header)
+    pub fn open_header<P: AsRef<Path>>(path: P) -> Result<Gguf, Error> {
+        split::open(path.as_ref(), reader::read_header)
     }
 
     /// Validates the header of a file of which only the first bytes are there, such as one that is being downloaded; `None` if the

@@ -12,4 +12,4 @@ pub mod shape;
 pub use branches::Branches;
 pub use cache::{Cache, Sequence, Shared};
 pub use ring::Ring;
-pub use shape::{HeadSize, KvType};
+pub use shape::{HeadSize, KvType, UnknownKvType};

@@ -2,10 +2,12 @@
 
 use siskin_simd::Format;
 use std::fmt;
+use std::str::FromStr;
 
 /// How keys and values of attention are stored. What else a layer keeps, such as the inputs of a convolution or a state, is always stored in single
 /// precision: it is little, and errors in it would add up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum KvType {
     /// Single precision: as computed.
     F32,
@@ -52,6 +54,27 @@ impl KvType {
         if fits { Ok(()) } else { Err(HeadSize { kv_type: self, head_dim }) }
     }
 }
+
+impl fmt::Display for KvType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// By its [name](KvType::name), in any case.
+impl FromStr for KvType {
+    type Err = UnknownKvType;
+
+    fn from_str(text: &str) -> Result<KvType, UnknownKvType> {
+        let known = KvType::ALL.into_iter().find(|kv_type| kv_type.name().eq_ignore_ascii_case(text));
+        known.ok_or_else(|| UnknownKvType(text.to_owned()))
+    }
+}
+
+/// A text that names no way to store keys and values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("found `{0}`, expected one of f32, f16, q8_0, q4_0")]
+pub struct UnknownKvType(pub String);
 
 /// Heads whose values do not fill whole blocks of how they are to be stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,11 +48,13 @@ impl Footprint {
     }
 
     /// The same with the file read into memory ([`Gguf::read`]) instead of mapped.
+    #[must_use]
     pub fn in_memory(self) -> Footprint {
         Footprint { mapped: 0, weights: self.mapped.saturating_add(self.weights), ..self }
     }
 
     /// The same with so many bytes more of mapped files, such as a prompt cache that a session reads from ([`crate::Session::mapped_bytes`]).
+    #[must_use]
     pub fn with_mapped(self, bytes: usize) -> Footprint {
         Footprint { mapped: self.mapped.saturating_add(bytes as u64), ..self }
     }

@@ -21,7 +21,7 @@
 //! use siskin::tokenizer;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let file = Gguf::open_header(concat!(env!("CARGO_MANIFEST_DIR"), "/models/builtin.gguf").as_ref())?;
+//! let file = Gguf::open_header(concat!(env!("CARGO_MANIFEST_DIR"), "/models/builtin.gguf"))?;
 //! let (model, options, threads) = (Model::load(&file)?, Options::default(), 2);
 //! let extent = Extent::of_prompt(&model, &options, 100);
 //! let plan = extent.plan(&model, 0, threads, &options).ok_or("too large")?;

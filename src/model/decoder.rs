@@ -21,6 +21,7 @@ use crate::kv::{Cache, Sequence};
 use crate::ops::rows::NormKind;
 use crate::ops::{Activations, Cpu, Projection, RopeTable, project, rows};
 use siskin_simd::LANES;
+use std::fmt;
 use std::ops::Range;
 
 /// A model at work: the cache of one sequence, and the buffers of a pass.
@@ -50,6 +51,15 @@ impl Run {
     /// Row, sequence and position of each token.
     pub fn tokens(&self) -> impl Iterator<Item = (usize, Sequence, usize)> {
         self.rows.clone().zip(self.first..).map(|(row, position)| (row, self.sequence, position))
+    }
+}
+
+impl fmt::Debug for Decoder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoder")
+            .field("position", &self.position())
+            .field("plan", &self.plan)
+            .finish_non_exhaustive()
     }
 }
 

@@ -68,6 +68,7 @@ pub struct Plan {
 
 impl Plan {
     /// The same with what a grammar takes, which is known when it has been read.
+    #[must_use]
     pub fn with_grammar(mut self, bytes: usize) -> Plan {
         self.scratch = self.scratch.saturating_add(bytes);
         self

@@ -16,15 +16,38 @@ pub use matmul::{Activations, Projection, project};
 pub use rope::RopeTable;
 
 use crate::threads::Team;
+use crate::topology::Topology;
+use siskin_simd::Kernels;
+use std::io;
 
 /// Tokens from which on a batch rounds as every longer one does, whatever formats the weights have.
 pub const STEADY_BATCH: usize = floats::BATCH;
-use siskin_simd::Kernels;
 
 /// What computes: the kernels of one instruction set and a team of threads.
+#[derive(Debug)]
 pub struct Cpu {
     /// Arithmetic.
     pub kernels: Kernels,
     /// Threads.
     pub team: Team,
+}
+
+impl Cpu {
+    /// The best kernels that this CPU can run, and a team of `threads`, the caller included; they are bound to no core.
+    ///
+    /// # Errors
+    ///
+    /// If `threads` is 0 or above [`MAX_THREADS`](crate::threads::MAX_THREADS), or the operating system refuses to start one.
+    pub fn new(threads: usize) -> io::Result<Cpu> {
+        Ok(Cpu { kernels: Kernels::best(), team: Team::new(threads)? })
+    }
+
+    /// As [`Cpu::new`], with a thread for each performance core ([`Topology::default_threads`]).
+    ///
+    /// # Errors
+    ///
+    /// If the operating system refuses to start a thread.
+    pub fn of_this_machine() -> io::Result<Cpu> {
+        Cpu::new(Topology::this_machine().default_threads())
+    }
 }

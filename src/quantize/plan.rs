@@ -6,6 +6,7 @@ use crate::gguf::{self, Array, ErrorKind, GgmlType, Gguf, Metadata, TensorInfo, 
 use ggus::{GGufFileHeader, GGufWriter};
 use siskin_simd::Format;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Of the encodings of the blocks, which has not changed since 2023.
 const QUANTIZATION_VERSION: u32 = 2;
@@ -43,6 +44,12 @@ pub struct Plan<'f> {
     pub(super) tensors: Vec<Planned<'f>>,
     pub(super) header: Vec<u8>,
     pub(super) alignment: u64,
+}
+
+impl fmt::Debug for Plan<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("file", &self.file.path()).finish_non_exhaustive()
+    }
 }
 
 impl<'f> Plan<'f> {

@@ -7,9 +7,8 @@ use super::step::{Chain, Step};
 
 /// How to choose: the chain and the settings of its steps. The default is greedy, with every filter off and seed 0.
 ///
-/// Outside this crate start from [`Options::default`] and set fields: later versions add some.
+/// Begin with [`Options::default`] and set fields, or end a literal with `..Options::default()`: later versions add some.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Options {
     /// Which steps run, and in which order.
     pub chain: Chain,
@@ -109,6 +108,7 @@ pub struct Mirostat {
 
 /// Which mirostat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MirostatVersion {
     /// By the exponent of Zipf's law, estimated from the 100 likeliest tokens.
     V1,
@@ -147,6 +147,7 @@ impl Default for Options {
 impl Options {
     /// The same options, with no window longer than `positions` tokens: so that a sampler for sequences of that length takes all its
     /// memory when it is made.
+    #[must_use]
     pub fn within(mut self, positions: usize) -> Options {
         let positions = u32::try_from(positions).unwrap_or(u32::MAX);
         self.penalties.last_n = self.penalties.last_n.min(positions);

@@ -24,9 +24,8 @@ use crate::tokenizer::TokenId;
 
 /// How to search.
 ///
-/// Outside this crate start from [`Beams::new`] and set fields: later versions add some.
+/// Begin with [`Beams::new`] and set fields, or end a literal with `..Beams::new(n)`: later versions add some.
 #[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
 pub struct Beams {
     /// Sequences that are followed side by side; at least 1.
     pub count: usize,
@@ -47,6 +46,7 @@ impl Beams {
 
 /// When a beam search ends before all sequences have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum EarlyStopping {
     /// As soon as there are as many hypotheses as beams. transformers: `early_stopping=True`.
     Full,

@@ -13,7 +13,7 @@ use std::iter::repeat_n;
 ///
 /// # Errors
 ///
-/// If the session has no room for so many branches, or the logits are no numbers.
+/// If the session has no room for so many branches or has run no prompt, or the logits are no numbers.
 pub fn beams(
     session: &mut Session<'_>,
     options: &Beams,
@@ -23,6 +23,7 @@ pub fn beams(
     if let Some(reason) = first.ended() {
         return Ok(Found::nothing(reason));
     }
+    session.require_logits()?;
     let mut following = Following::new(Branches::new(session, options.count), first);
     let mut search = Search::new(&mut following, *options);
     search.run(progress)?;
@@ -43,7 +44,7 @@ pub fn beams(
 ///
 /// # Errors
 ///
-/// If the session has no room for so many branches, or the logits are no numbers.
+/// If the session has no room for so many branches or has run no prompt, or the logits are no numbers.
 pub fn samples(
     session: &mut Session<'_>,
     count: usize,
@@ -53,6 +54,7 @@ pub fn samples(
     if let Some(reason) = first.ended() {
         return Ok(Found::nothing(reason));
     }
+    session.require_logits()?;
     let mut all = Vec::with_capacity(count);
     all.extend(repeat_n(first, count).enumerate().map(|(index, track)| session.first_sample(index, track)));
     let mut branches = Branches::new(session, count);

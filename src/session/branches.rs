@@ -17,6 +17,27 @@ impl<'m> Session<'m> {
         self.tokenizer
     }
 
+    /// Refuses to go on where no prompt was run.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPrefilled`].
+    pub(crate) fn require_logits(&self) -> Result<(), Error> {
+        if self.has_logits { Ok(()) } else { Err(Error::NotPrefilled) }
+    }
+
+    /// Refuses to step where no prompt was run, or there is only room for searches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotPrefilled`], [`Error::OnlySearches`].
+    pub(super) fn require_step(&self) -> Result<(), Error> {
+        match self.plan.branches.count {
+            0 => self.require_logits(),
+            branches => Err(Error::OnlySearches { branches }),
+        }
+    }
+
     /// A continuation before its first token.
     pub(crate) fn first_track(&self) -> Track {
         self.first.clone()

@@ -72,16 +72,17 @@ impl Session<'_> {
     /// if that fails it is still there. Another file is not replaced ([`CacheError::Foreign`]).
     ///
     /// ```
-    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let folder = tempfile::tempdir()?;
+    /// # fn main() -> Result<(), siskin::Error> {
+    /// # let folder = tempfile::tempdir().expect("a folder");
     /// let (model, path) = (siskin::Model::builtin()?, folder.path().join("prompt.cache"));
     /// let options = siskin::session::Options::default();
     /// let first = model.session("Once upon a time there was a little bird", &options)?;
     /// first.save(&path)?;
     ///
     /// let prompt = model.encode("Once upon a time there was a little bird");
-    /// let mut again = model.session_of(&prompt, &options)?;
+    /// let mut again = model.prepare(&prompt, &options)?;
     /// assert_eq!(again.restore(&path, &prompt)?, prompt.len());
+    /// again.prefill(&prompt, |_| {}, None)?; // what the file has not
     /// assert_eq!(again.logits(), first.logits());
     /// # Ok(())
     /// # }
@@ -90,7 +91,8 @@ impl Session<'_> {
     /// # Errors
     ///
     /// If the file cannot be written, as on a full disk, or is there already and no prompt cache.
-    pub fn save(&self, path: &Path) -> Result<(), CacheError> {
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), CacheError> {
+        let path = path.as_ref();
         self.refuse_window()?;
         let failed = |error| CacheError::Write { path: path.to_owned(), error };
         look(path).map_err(failed)?.refuse_foreign(path)?;
@@ -108,13 +110,9 @@ impl Session<'_> {
     /// # Errors
     ///
     /// If the file is not used, and why. Nothing is lost then: the whole prompt is run.
-    ///
-    /// # Panics
-    ///
-    /// If the prompt is longer than what the session was made for.
-    pub fn restore(&mut self, path: &Path, prompt: &[TokenId]) -> Result<usize, CacheError> {
+    pub fn restore(&mut self, path: impl AsRef<Path>, prompt: &[TokenId]) -> Result<usize, CacheError> {
         let vocabulary = self.logits().len();
-        self.take(path, |stored| {
+        self.take(path.as_ref(), |stored| {
             let common = stored.tokens().zip(prompt).take_while(|(a, b)| a == *b).count();
             if common == prompt.len() && common == stored.len() && stored.logits() == vocabulary {
                 return common;
@@ -129,8 +127,8 @@ impl Session<'_> {
     /// # Errors
     ///
     /// If the file is not used, and why.
-    pub fn recall(&mut self, path: &Path) -> Result<usize, CacheError> {
-        self.take(path, |stored| stored.len())
+    pub fn recall(&mut self, path: impl AsRef<Path>) -> Result<usize, CacheError> {
+        self.take(path.as_ref(), |stored| stored.len())
     }
 
     /// Bytes of the file that a restored prefix is read from, as long as it is; 0 without one. They are mapped, and not part of the plan.

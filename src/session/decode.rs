@@ -10,11 +10,8 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// If the logits are no numbers, or the sink fails.
-    ///
-    /// # Panics
-    ///
-    /// If [`Session::prefill`] was not called.
+    /// If the logits are no numbers, the sink fails, no prompt was run ([`Error::NotPrefilled`]), or the session was made for searches
+    /// ([`Error::OnlySearches`]).
     pub fn step(&mut self, sink: Option<&mut LogitSink<'_>>) -> Result<Step<'_>, Error> {
         self.step_with(sink, None)
     }
@@ -45,11 +42,7 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// If the logits are no numbers.
-    ///
-    /// # Panics
-    ///
-    /// If [`Session::prefill`] was not called.
+    /// If the logits are no numbers, or no prompt was run ([`Error::NotPrefilled`]).
     pub fn step_observed(&mut self, observer: &mut dyn Observer) -> Result<Step<'_>, Error> {
         self.step_with(None, Some(observer))
     }
@@ -86,6 +79,7 @@ impl Session<'_> {
 
     /// Lets the caller's sampler choose by the current logits, or else the chain.
     fn sample(&mut self, observer: Option<&mut dyn Observer>) -> Result<sample::Choice, Error> {
+        self.require_step()?;
         let position = self.decoder.position() as u64;
         self.allowed.look(self.answer.stops().forbids_eog())?;
         let logits = self.decoder.last_logits();
@@ -108,7 +102,7 @@ impl Session<'_> {
     fn advance(&mut self, token: TokenId, sink: Option<&mut LogitSink<'_>>) -> Result<(), Error> {
         self.decoder.limit_threads(self.decode_threads);
         self.run(&[token]);
-        self.last_row = 0;
+        (self.last_row, self.has_logits) = (0, true);
         let logits = self.decoder.logits(0);
         match sink {
             Some(sink) => Ok(sink(logits)?),

@@ -31,6 +31,31 @@ pub enum Error {
         /// Size of the vocabulary.
         vocabulary: usize,
     },
+    /// It is not the prompt that was announced.
+    #[error(
+        "found a prompt of {tokens} tokens, expected the one of {expected} that the session was made for or resumed with, which begins with the {run} that were run. Try Session::resume first"
+    )]
+    OtherPrompt {
+        /// Tokens of the prompt.
+        tokens: usize,
+        /// Tokens of the one that the session was made for or resumed with; 0 if there was none yet.
+        expected: usize,
+        /// Tokens that were run.
+        run: usize,
+    },
+    /// A session for several continuations generates none by itself.
+    #[error(
+        "found a step of a session that was made for {branches} continuations at once, expected a search. Try search::beams or search::samples, or Options::branches of 0"
+    )]
+    OnlySearches {
+        /// Continuations that there is room for.
+        branches: usize,
+    },
+    /// There are no logits to choose from.
+    #[error(
+        "no token can be chosen: found a prompt that was not run, expected logits. Try Session::prefill first"
+    )]
+    NotPrefilled,
     /// The tokenizer and the weights are not of one model.
     #[error(
         "the tokenizer has {tokens} tokens, but the model's vocabulary has {vocabulary}. The file is inconsistent"

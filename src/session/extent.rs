@@ -69,6 +69,7 @@ impl Extent {
     }
 
     /// The same for sequences of another length, of which the prompt keeps its own as far as there is room.
+    #[must_use]
     pub fn with_length(self, positions: usize) -> Extent {
         match self.branches.count {
             0 => Extent { positions, ..self },

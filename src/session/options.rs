@@ -10,11 +10,25 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// What a session is asked to do.
+///
+/// Begin with [`Options::default`] and set fields, or end a literal with `..Options::default()`: later versions and features add some.
+///
+/// ```
+/// use siskin::{sample, session::Options, stop};
+///
+/// let options = Options {
+///     max_tokens: 40,
+///     sampling: sample::Options { temperature: 0.8, seed: 9, ..Default::default() },
+///     stop: stop::Rules { sentences: Some(1), ..Default::default() },
+///     ..Default::default()
+/// };
+/// assert_eq!(options.sampling.top_k, 0); // off
+/// ```
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Tokens to generate at most.
     pub max_tokens: usize,
-    /// Continuations that a search can follow at once, each with room for `max_tokens`; 0 for a session that generates one.
+    /// Continuations that a search can follow at once, each with room for `max_tokens`; 0 for a session that generates one: with more it serves searches only.
     pub branches: usize,
     /// The continuations are those of a beam search, for which memory is planned then; otherwise they are samples.
     pub beams: bool,

@@ -26,6 +26,7 @@ impl Session<'_> {
         self.seen.truncate(kept);
         self.batched = self.batched.min(kept);
         self.has_logits = false;
+        self.prompt_tokens = prompt.len();
         self.first.judge = judge.clone();
         self.allowed = self.first.allowed.clone();
         self.answer.restart(judge);
@@ -44,11 +45,7 @@ impl Session<'_> {
     ///
     /// # Errors
     ///
-    /// The sink's.
-    ///
-    /// # Panics
-    ///
-    /// If this is not the prompt that the session was made for or resumed with.
+    /// The sink's; [`Error::OtherPrompt`] if this is not the prompt that the session was made for or resumed with. Then nothing has changed.
     pub fn prefill(
         &mut self,
         prompt: &[TokenId],
@@ -56,8 +53,13 @@ impl Session<'_> {
         mut sink: Option<&mut LogitSink<'_>>,
     ) -> Result<(), Error> {
         let start = Instant::now();
+        let (tokens, expected, run) = (prompt.len(), self.prompt_tokens, self.seen.end());
+        check_prompt(prompt, self.logits().len(), self.plan.capacity, &self.options)?;
+        if tokens != expected || self.seen.in_common(prompt) != run {
+            return Err(Error::OtherPrompt { tokens, expected, run });
+        }
         self.decoder.limit_threads(self.prefill_threads);
-        let new = &prompt[self.seen.end()..];
+        let new = &prompt[run..];
         for batch in even_batches(new, self.decoder.max_batch()) {
             if self.is_cancelled() {
                 self.ended = Some(Reason::Cancelled);
@@ -74,6 +76,7 @@ impl Session<'_> {
         if self.ended.is_none() {
             if !self.has_logits {
                 self.decoder.logits(self.last_row);
+                self.has_logits = true;
             }
             self.ended = self.answer.check();
         }

@@ -264,6 +264,12 @@ pub struct When<F> {
     holds: F,
 }
 
+impl<F> fmt::Debug for When<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("When").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl<F> Condition for When<F>
 where
     F: FnMut(&Token<'_>, &Before) -> bool + Clone + Send + Sync + 'static,

@@ -11,9 +11,8 @@ use std::time::Duration;
 
 /// The conditions of one generation. By default only an end-of-generation token ends it.
 ///
-/// Outside this crate start from [`Options::default`] and set fields: later versions add some.
+/// Begin with [`Options::default`] and set fields, or end a literal with `..Options::default()`: later versions add some.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Options {
     /// Treat end-of-generation tokens like any other.
     pub ignore_eos: bool,
@@ -33,9 +32,8 @@ pub struct Options {
 
 /// Conditions beyond stop texts and limits. By default there are none.
 ///
-/// Outside this crate start from [`Rules::default`] and set fields: later versions add some.
+/// Begin with [`Rules::default`] and set fields, or end a literal with `..Rules::default()`: later versions add some.
 #[derive(Debug, Clone, Default)]
-#[non_exhaustive]
 pub struct Rules {
     /// Fewest tokens of text: below that only the context and the caller end the generation.
     pub min_tokens: usize,

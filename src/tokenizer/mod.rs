@@ -65,6 +65,7 @@ use bpe::Bpe;
 use partition::Partition;
 use special::Special;
 use spm::Spm;
+use std::fmt;
 use ugm::Ugm;
 use vocab::Vocab;
 use wpm::Wpm;
@@ -103,6 +104,7 @@ pub struct Token<'a> {
 
 /// The algorithm of a tokenizer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
     /// SentencePiece: any two neighbours whose text is a token are joined, by score.
     Spm,
@@ -160,6 +162,13 @@ pub struct Tokenizer {
     space_prefix: bool,
     pre: Option<String>,
     pre_warning: Option<String>,
+}
+
+impl fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (tokens, kind) = (self.len(), self.kind());
+        f.debug_struct("Tokenizer").field("kind", &kind).field("tokens", &tokens).finish_non_exhaustive()
+    }
 }
 
 /// The data of an algorithm.

@@ -1,6 +1,7 @@
 //! One test for each damage: it is refused by its own error, which names the place, what was found and what to try.
 
 use siskin::gguf::{Error, ErrorKind, Gguf};
+use std::path::PathBuf;
 
 use crate::build::{File, Item, LAYOUTS, Layout, Tensor, tensor};
 
@@ -452,11 +453,11 @@ fn tensors_that_overlap() {
 #[test]
 fn missing_file_is_a_failure_to_read() {
     let folder = tempfile::tempdir().unwrap();
-    for open in [Gguf::open, Gguf::read] {
-        let error = open(&folder.path().join("none.gguf")).unwrap_err();
+    for open in [Gguf::open::<PathBuf>, Gguf::read::<PathBuf>] {
+        let error = open(folder.path().join("none.gguf")).unwrap_err();
         assert!(error.is_io() && matches!(error.kind(), ErrorKind::Io { .. }), "{error}");
         assert!(error.to_string().contains("none.gguf") && std::error::Error::source(&error).is_some());
-        let error = open(folder.path()).unwrap_err();
+        let error = open(folder.path().to_path_buf()).unwrap_err();
         assert!(error.is_io() && matches!(error.kind(), ErrorKind::NotAFile), "{error}");
     }
 }
@@ -467,8 +468,8 @@ fn damaged_file_on_disk_is_not_a_failure_to_read() {
     let path = folder.path().join("bad.gguf");
     for bytes in [&b""[..], b"GGUF", b"text"] {
         std::fs::write(&path, bytes).unwrap();
-        for open in [Gguf::open, Gguf::read] {
-            let error = open(&path).unwrap_err();
+        for open in [Gguf::open::<PathBuf>, Gguf::read::<PathBuf>] {
+            let error = open(path.clone()).unwrap_err();
             assert!(!error.is_io() && error.to_string().contains("bad.gguf"), "{error}");
         }
     }
