@@ -16,9 +16,8 @@ pub(super) struct Touched {
 /// Tokens whose logits are no longer the model's.
 #[derive(Debug, Default)]
 pub(super) struct Edits {
-    /// With their new logits, in order of id up to `settled`.
+    /// With their new logits, in order of id.
     list: Vec<Entry>,
-    settled: usize,
     /// Whether a token is in the list: bit `t % 32` of word `t / 32`. Empty if there can be none.
     bits: Vec<u32>,
 }
@@ -101,7 +100,7 @@ impl Edits {
     pub(super) fn new(options: &Options, vocab: usize) -> Edits {
         let room = Room::new(options, vocab);
         let list = Vec::with_capacity(room.edits(vocab));
-        Edits { list, settled: 0, bits: vec![0; words(options, vocab)] }
+        Edits { list, bits: vec![0; words(options, vocab)] }
     }
 
     /// Memory of [`Edits`] and [`Touched`] for these options, in bytes.
@@ -124,7 +123,6 @@ impl Edits {
         for entry in self.list.drain(..) {
             self.bits[entry.token as usize / 32] = 0;
         }
-        self.settled = 0;
     }
 
     /// All of them, in order of token id.
@@ -141,10 +139,11 @@ impl Edits {
 
     /// Passes the logit of every touched token through `change`, which gets the amount too; what is -inf stays so.
     pub(super) fn apply(&mut self, logits: &[f32], touched: &Touched, change: impl Fn(f32, f32) -> f32) {
+        let settled = self.list.len();
         for &(token, amount) in &touched.list {
             let (index, bit) = (token as usize / 32, 1 << (token % 32));
             if self.bits[index] & bit != 0 {
-                let settled = &mut self.list[..self.settled];
+                let settled = &mut self.list[..settled];
                 if let Ok(at) = settled.binary_search_by_key(&token, |entry| entry.token) {
                     settled[at].logit = changed(settled[at].logit, amount, &change);
                 }
@@ -154,7 +153,6 @@ impl Edits {
             }
         }
         self.list.sort_unstable_by_key(|entry| entry.token);
-        self.settled = self.list.len();
     }
 }
 

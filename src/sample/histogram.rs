@@ -167,3 +167,68 @@ fn add_to_bins(lanes: &mut [[f64; LANE]; LANES], weights: &[f64; STEP], bins: &[
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn bins_are_of_equal_width_from_the_peak_down() {
+        let scale = Scale::new(10.0, -41.0);
+        let bins =
+            [10.0, 9.92, 9.8, 0.0, -40.8, -41.0, -1e30, f32::NEG_INFINITY].map(|logit| scale.bin(logit));
+        assert_eq!(bins, [0, 0, 1, 50, 254, 255, 255, 255]);
+    }
+
+    /// Bins a distance of 1 wide.
+    fn of(bins: Bins) -> Histogram {
+        Histogram { scale: Scale::new(LAST, 0.0), bins }
+    }
+
+    #[test]
+    fn a_mass_is_reached_by_the_bin_that_completes_it() {
+        let mut bins = [0.0; BINS];
+        (bins[3], bins[7]) = (1.0, 2.0);
+        let histogram = of(bins);
+        assert_eq!(histogram.reach(1.0), Some((3, 0.0)));
+        assert_eq!(histogram.reach(1.5), Some((7, 1.0)));
+        assert_eq!(histogram.reach(3.0), Some((7, 1.0)));
+        assert_eq!(histogram.reach(3.5), None);
+    }
+
+    proptest! {
+        /// Against a sort of what is in the bins, with masses that add up exactly.
+        #[test]
+        fn what_is_near_a_place_is_found_by_bins(
+            logits in prop::collection::vec((0.0f64..300.0, 0u8..9), 1..300),
+            place in 0.0f64..300.0,
+            share in 0.01f64..1.0,
+        ) {
+            let bin = |x: f64| (x.round() as usize).min(BINS - 1);
+            let mut bins = [0.0; BINS];
+            logits.iter().for_each(|(x, mass)| bins[bin(*x)] += f64::from(*mass));
+            let target = (share * bins.iter().sum::<f64>()).ceil().max(1.0);
+            let mut sorted = logits.clone();
+            sorted.sort_by(|(a, _), (b, _)| (a - place).abs().total_cmp(&(b - place).abs()));
+            let mut mass = 0.0;
+            let needed = sorted.iter().take_while(|(_, own)| {
+                mass += f64::from(*own);
+                mass - f64::from(*own) < target
+            });
+            let needed = needed.count();
+            let furthest = (sorted[needed - 1].0 - place).abs();
+            let Some((inner, outer)) = of(bins).reach_around(place, target) else {
+                // The last bin, or one beside it, may be needed.
+                prop_assert!(place + furthest > LAST as f64 - 2.0 || mass < target);
+                return Ok(());
+            };
+            for (at, (x, _)) in sorted.iter().enumerate() {
+                prop_assert!(at >= needed || outer.contains(&bin(*x)), "{x} is missing");
+                prop_assert!(at < needed || !inner.contains(&bin(*x)), "{x} is too much");
+            }
+            prop_assert!(inner.is_empty() || (outer.start <= inner.start && inner.end <= outer.end));
+            prop_assert!(outer.len() - inner.len() <= 8, "{inner:?} {outer:?}");
+        }
+    }
+}

@@ -3,10 +3,12 @@
 use crate::sample::{Chain, Dry, Dynamic, Mirostat, MirostatVersion, Options, Penalties, Step, Xtc};
 use proptest::prelude::*;
 
-/// Logits as models make them, and as they should not: many ties, both zeros, excluded tokens, far outliers.
+/// Logits as models make them, and as they should not: many ties, neighbouring numbers, both zeros, excluded tokens, far outliers.
 pub(super) fn logits() -> impl Strategy<Value = Vec<f32>> {
     let smooth = prop::collection::vec(-20.0f32..20.0, 1..400);
     let tied = prop::collection::vec((-6i8..6).prop_map(|x| f32::from(x) * 0.5), 1..400);
+    let neighbours = (0u32..40).prop_map(|x| f32::from_bits(20f32.to_bits() + x));
+    let neighbours = prop::collection::vec(neighbours, 1..400);
     let odd = prop_oneof![
         4 => -3.0f32..3.0,
         2 => Just(f32::NEG_INFINITY),
@@ -15,7 +17,7 @@ pub(super) fn logits() -> impl Strategy<Value = Vec<f32>> {
         1 => -1e30f32..1e30,
     ];
     let odd = prop::collection::vec(odd, 1..100);
-    prop_oneof![smooth, tied, odd]
+    prop_oneof![smooth, tied, neighbours, odd]
         .prop_filter("at least one finite", |logits| logits.iter().any(|l| l.is_finite()))
 }
 

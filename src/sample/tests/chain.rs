@@ -128,6 +128,41 @@ fn a_large_vocabulary() {
     }
 }
 
+/// Filters that leave too much for a list: what comes after them sees the new peak and the new total, and the tokens that were changed or forbidden before.
+#[test]
+fn filters_follow_one_that_leaves_many() {
+    let logits: Vec<f32> = (0..40_000).map(|i| (2.0 * (uniform(3, i, Stream::Draw) - 0.5)) as f32).collect();
+    let base =
+        Options { temperature: 1.5, seed: 5, typical: 0.7, top_p: 0.8, min_p: 0.6, ..Options::default() };
+    let bias: Vec<(u32, f32)> = (0..500).map(|i| (79 * i, -1.5)).collect();
+    let allowed = [0xFFFF_FF0F; 1250];
+    for (chain, logit_bias, allowed) in [
+        ("typical;min_p;temperature", Vec::new(), None),
+        ("top_p;typical;temperature", Vec::new(), Some(&allowed[..])),
+        ("top_p;typical;temperature", bias, None),
+    ] {
+        let options = Options { chain: chain.parse().unwrap(), logit_bias, ..base.clone() };
+        let context = Context { allowed, ..at(11) };
+        let (mut plain, trace) = Plain::run(&logits, &options, &context, 0.0, 0.0);
+        let (token, _) = plain.draw(uniform(5, 11, Stream::Draw), false);
+        assert!(plain.margin > 1e-12, "the seed makes this case undecidable: {chain}");
+        let (_, left) = trace.iter().find(|(name, _)| chain.starts_with(name)).unwrap();
+        assert!(left.len() > 17_000, "{} are left", left.len());
+        let mut record = Record::default();
+        let mut sampler = sampler(&options, logits.len());
+        let choice = sampler.sample_observed(&logits, &context, &mut record).unwrap();
+        assert_eq!((choice.token, sampler.sample(&logits, &context).unwrap()), (token, choice));
+        for ((name, left), (_, expected)) in record.0.iter().zip(&trace) {
+            assert!(
+                left.iter().map(|candidate| candidate.token).eq(expected.iter().copied()),
+                "after {name}"
+            );
+            let sum: f64 = left.iter().map(|candidate| f64::from(candidate.probability)).sum();
+            assert!((sum - 1.0).abs() < 1e-4, "{sum} after {name} of {chain}");
+        }
+    }
+}
+
 #[test]
 fn greedy_takes_the_lowest_of_equal_tokens() {
     let choose = |logits: &[f32]| sampler(&Options::default(), logits.len()).sample(logits, &at(0)).unwrap();
@@ -154,6 +189,33 @@ fn greedy_heeds_bias_penalties_and_grammar() {
     );
     let allowed = Context { allowed: Some(&[0b1001]), ..at(0) };
     assert_eq!(sampler.sample(&logits, &allowed).unwrap().token, 3);
+}
+
+/// Logits are shown divided by the temperature, and those that the next step removes, too.
+#[test]
+fn an_observer_sees_each_step_by_itself() {
+    let chain = "temperature;top_p;min_p".parse().unwrap();
+    let options = Options { chain, temperature: 2.0, top_p: 0.9, min_p: 0.6, ..Options::default() };
+    let mut record = Record::default();
+    sampler(&options, 4).sample_observed(&[4.0, 3.0, 2.0, -20.0], &at(0), &mut record).unwrap();
+    let logits = record.0.iter().map(|(_, left)| left.iter().map(|candidate| candidate.logit).collect());
+    let logits: Vec<Vec<f32>> = logits.collect();
+    assert_eq!(logits, [vec![2.0, 1.5, 1.0, -10.0], vec![2.0, 1.5, 1.0], vec![2.0, 1.5]]);
+}
+
+/// Alone, and behind a bias that excludes what was far likelier than all others.
+#[test]
+fn xtc_needs_no_other_step() {
+    let options = |logit_bias| Options {
+        chain: "xtc".parse().unwrap(),
+        temperature: 1.0,
+        xtc: Xtc { probability: 1.0, threshold: 0.3 },
+        logit_bias,
+        ..Options::default()
+    };
+    let choose = |logits: &[f32; 3], bias| sampler(&options(bias), 3).sample(logits, &at(0)).unwrap().token;
+    assert_eq!(choose(&[f32::NEG_INFINITY, 0.0, 0.0], Vec::new()), 2);
+    assert_eq!(choose(&[1000.0, 0.0, 0.0], vec![(0, f32::NEG_INFINITY)]), 2);
 }
 
 #[test]
