@@ -181,10 +181,9 @@ fn take_highest(
 fn open_groups((count, used): (usize, usize), experts: usize, ranked: impl Fn(usize) -> f32) -> u64 {
     let size = experts / count;
     let of_group = |group: usize| {
-        let two =
-            (group * size..(group + 1) * size)
-                .map(&ranked)
-                .fold([f32::NEG_INFINITY; 2], |[a, b], x| if x > a { [x, a] } else { [a, b.max(x)] });
+        let two = (group * size..(group + 1) * size)
+            .map(&ranked)
+            .fold([f32::NEG_INFINITY; 2], |[a, b], x| if x > a { [x, a] } else { [a, b.max(x)] });
         two[0] + two[1]
     };
     let mut open = 0;
