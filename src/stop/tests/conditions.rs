@@ -327,3 +327,30 @@ fn reasons_read_well() {
         );
     }
 }
+
+/// What a condition says below the minimum of tokens does not count for `all` either, whether or not it looked at that itself.
+#[test]
+fn all_counts_nothing_below_the_minimum_of_tokens() {
+    #[derive(Debug, Clone)]
+    struct AtToken(u32);
+    impl Condition for AtToken {
+        fn name(&self) -> &'static str {
+            "at_token"
+        }
+        fn see(&mut self, token: &Token<'_>, before: &Before) -> Option<Hit> {
+            let reason = Reason::Custom { text: self.0.to_string() };
+            (token.id == self.0).then(|| Hit::after(token, before, reason))
+        }
+        fn describe(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "{}", self.0)
+        }
+    }
+    let mut stops = stops(|rules| {
+        rules.min_tokens = 2;
+        rules.also.push(Box::new(all([boxed(AtToken(1)), boxed(AtToken(2))])));
+    });
+    assert_eq!(stops.describe()[0].text, "0 of 2 held; at_token 1; at_token 2");
+    let mut step = |id| stops.step(&Token::new(id, b"x"), &mut Vec::new()).is_some();
+    assert_eq!([1, 2, 2].map(&mut step), [false; 3]);
+    assert!(step(1));
+}

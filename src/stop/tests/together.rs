@@ -224,6 +224,21 @@ proptest! {
         }
     }
 
+    /// Below a minimum of tokens, a stop text ends nothing before an expression does: nothing is printed too early for that.
+    #[test]
+    fn expressions_wait_for_a_minimum_of_tokens(
+        texts in prop::sample::subsequence(&["b", "aba", "A."], 1..3),
+        regexes in prop::sample::select(EXPRESSIONS),
+        min_tokens in 2usize..5,
+        text in "[abA.]{0,8}",
+    ) {
+        let mut options = Options { texts: texts.into_iter().map(String::from).collect(), ..Options::default() };
+        options.rules.regexes = regexes.iter().map(|regex| regex.to_string()).collect();
+        options.rules.min_tokens = min_tokens;
+        let (next, pieces) = (continuations(&options), text.as_bytes().chunks(1).collect::<Vec<_>>());
+        within(&options, &pieces, &|_, plain| 0..=plain.safe(&next));
+    }
+
     /// Beside other conditions, assertions, and where all have to hold: at least what is safe from each, and never more than what is safe from all.
     #[test]
     fn beside_an_expression(
