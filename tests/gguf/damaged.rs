@@ -453,7 +453,7 @@ fn tensors_that_overlap() {
 #[test]
 fn missing_file_is_a_failure_to_read() {
     let folder = tempfile::tempdir().unwrap();
-    for open in [Gguf::open::<&Path>, Gguf::read::<&Path>] {
+    for open in [|path: &Path| Gguf::open(path), |path: &Path| Gguf::read(path)] {
         let error = open(&folder.path().join("none.gguf")).unwrap_err();
         assert!(error.is_io() && matches!(error.kind(), ErrorKind::Io { .. }), "{error}");
         assert!(error.to_string().contains("none.gguf") && std::error::Error::source(&error).is_some());
@@ -468,7 +468,7 @@ fn damaged_file_on_disk_is_not_a_failure_to_read() {
     let path = folder.path().join("bad.gguf");
     for bytes in [&b""[..], b"GGUF", b"text"] {
         std::fs::write(&path, bytes).unwrap();
-        for open in [Gguf::open::<&Path>, Gguf::read::<&Path>] {
+        for open in [|path: &Path| Gguf::open(path), |path: &Path| Gguf::read(path)] {
             let error = open(&path).unwrap_err();
             assert!(!error.is_io() && error.to_string().contains("bad.gguf"), "{error}");
         }
