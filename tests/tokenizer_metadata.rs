@@ -214,7 +214,7 @@ fn every_damage_has_its_error() {
         ),
     ];
     for (entries, expected) in cases {
-        let message = tokenizer(&entries).err().expect(expected).to_string();
+        let message = tokenizer(&entries).expect_err(expected).to_string();
         assert!(message.starts_with(expected), "found    {message}\nexpected {expected}");
     }
 }
@@ -228,7 +228,7 @@ fn values_of_the_wrong_type_are_named() {
         "tokenizer.ggml.model",
         "tokenizer.ggml.bos_token_id",
     ] {
-        let message = tokenizer(&with(bpe(), key, f32s(&[1.0]))).err().expect(key).to_string();
+        let message = tokenizer(&with(bpe(), key, f32s(&[1.0]))).expect_err(key).to_string();
         assert!(message.contains(key), "{message}");
     }
 }

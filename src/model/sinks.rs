@@ -70,8 +70,8 @@ impl Sinks {
         (table, style): (&RopeTable, RopeStyle),
         first: usize,
     ) {
-        let turned = &mut self.turned[..heads.kv_values()];
         for sink in 0..self.count {
+            let turned = &mut self.turned[..heads.kv_values()];
             let at = (layer * self.count + sink) * self.width;
             turned.copy_from_slice(&self.keys[at..at + turned.len()]);
             table.apply(kernels, style, first + sink, heads.head_dim, 1.0, turned);

@@ -9,7 +9,7 @@ use siskin::ops::Cpu;
 use siskin::session::{Options, Window, WindowError};
 use siskin::threads::Team;
 use siskin_simd::Kernels;
-use siskin_tools::synth::{self, Mix, Shape};
+use siskin_tools::synth::{self, Kinds, Mix, Parts, Shape};
 use std::path::Path;
 
 /// Positions of a window, and how many of the first stay.
@@ -54,7 +54,6 @@ fn from_scratch(model: &Model, tokens: &[u32], positions: usize) -> Vec<f32> {
 #[test]
 fn a_window_of_one_layer_is_what_is_held_run_from_the_start() {
     let (folder, (positions, sinks)) = (tempfile::tempdir().expect("a temporary directory"), WINDOW);
-    let every = if emulated() { 9 } else { 4 };
     for golden in Golden::of_each_kind().filter(|golden| golden.model.format == "F16") {
         let shape = Shape { layers: 1, ..Shape::named(&golden.model.shape).expect("a shape") };
         if has_states(&shape) {
@@ -67,21 +66,36 @@ fn a_window_of_one_layer_is_what_is_held_run_from_the_start() {
             assert_eq!(refused, Err(reason), "{}", shape.name);
             continue;
         }
-        let mut endless = decoder(&model, positions, Some(sinks));
-        assert!(endless.max_batch() >= PASS);
-        let end = positions * if emulated() { 2 } else { 3 };
-        let tokens: Vec<u32> = (0..end).map(|i| golden.ids[i * 5 % golden.ids.len()]).collect();
-        for (pass, batch) in tokens.chunks(PASS).enumerate() {
-            endless.forward(batch);
-            let end = endless.position();
-            if end <= positions || pass % every > 0 {
-                continue;
-            }
-            let held = [&tokens[..sinks], &tokens[end - (positions - sinks)..end]].concat();
-            let expected = from_scratch(&model, &held, positions);
-            let error = measure::relative(endless.logits(batch.len() - 1), &expected);
-            assert!(error < 1e-4, "{}: {error} after {end} tokens", shape.name);
+        is_what_is_held(&model, &golden.ids, shape.name);
+        if let Some(kinds) = shape.parts.kinds {
+            // the layer of the other kind
+            let kinds = Some(Kinds { interval: 1, ..kinds });
+            let parts = Parts { kinds, ..shape.parts };
+            let model = load(Shape { name: "other", parts, ..shape }, folder.path());
+            assert_eq!(model.config().layers[0].window, None);
+            is_what_is_held(&model, &golden.ids, shape.name);
         }
+    }
+}
+
+/// Runs a text that is longer than a window, beside what is held of it from the start.
+fn is_what_is_held(model: &Model, ids: &[u32], name: &str) {
+    let (positions, sinks) = WINDOW;
+    let every = if emulated() { 9 } else { 4 };
+    let mut endless = decoder(model, positions, Some(sinks));
+    assert!(endless.max_batch() >= PASS);
+    let end = positions * if emulated() { 2 } else { 3 };
+    let tokens: Vec<u32> = (0..end).map(|i| ids[i * 5 % ids.len()]).collect();
+    for (pass, batch) in tokens.chunks(PASS).enumerate() {
+        endless.forward(batch);
+        let end = endless.position();
+        if end <= positions || pass % every > 0 {
+            continue;
+        }
+        let held = [&tokens[..sinks], &tokens[end - (positions - sinks)..end]].concat();
+        let expected = from_scratch(model, &held, positions);
+        let error = measure::relative(endless.logits(batch.len() - 1), &expected);
+        assert!(error < 1e-4, "{name}: {error} after {end} tokens");
     }
 }
 

@@ -33,6 +33,38 @@ fn an_unlikely_token_is_not_printed() {
     }
 }
 
+/// A probability that equals the limit is none below it.
+#[test]
+fn certain_tokens_are_never_below() {
+    let mut one = stops(|rules| rules.below = Some(1.0));
+    let mut mean = stops(|rules| rules.below_mean = Some((1.0, 2)));
+    for stops in [&mut one, &mut mean] {
+        assert_eq!([(); 3].map(|()| stops.step(&likely(1.0), &mut Vec::new())), [None, None, None]);
+    }
+}
+
+/// Up to 512 levels each bracket is closed by its like; in deeper ones by either.
+#[test]
+fn json_knows_512_levels() {
+    let kind = |level: usize| usize::from(level % 3 == 0 || level % 64 == 7);
+    let open = |depth| (0..depth).map(|level| ["[", "{"][kind(level)]).collect::<String>();
+    let close = |levels: std::ops::Range<usize>, other: Option<usize>| {
+        let bracket = |level| ["]", "}"][kind(level) ^ usize::from(other == Some(level))];
+        levels.rev().map(bracket).collect::<String>()
+    };
+    let ends_at = |text: String| {
+        let mut stops = stops(|rules| rules.json = true);
+        text.bytes().position(|byte| stops.step(&Token::new(1, &[byte]), &mut Vec::new()).is_some())
+    };
+    for depth in [1, 2, 64, 65, 66, 129, 512, 513, 600] {
+        assert_eq!(ends_at(open(depth) + &close(0..depth, None) + "]"), Some(2 * depth - 1), "{depth}");
+        for other in [0, 7, 63, 64, 100, 511, 512].into_iter().filter(|level| *level < depth) {
+            let expected = (other >= 512).then_some(2 * depth - 1);
+            assert_eq!(ends_at(open(depth) + &close(0..depth, Some(other))), expected, "{other} of {depth}");
+        }
+    }
+}
+
 #[test]
 fn an_undecided_distribution_ends_it() {
     let mut stops = stops(|rules| rules.entropy = Some(2.0));

@@ -225,3 +225,13 @@ fn options_that_make_no_sense() {
     assert!(error(&|rules| rules.entropy = Some(-1.0)).contains("found -1 nats"));
     assert!(error(&|rules| rules.repeats = Some(1)).contains("at least 2"));
 }
+
+/// Where the minimum of tokens let the text go on up to the limit of bytes or beyond, it ends behind the next token.
+#[test]
+fn bytes_wait_for_a_minimum_of_tokens() {
+    for (n, expected) in [(1, "one two "), (4, "one two "), (5, "one t")] {
+        let rules = Rules { bytes: Some(n), min_tokens: 2, ..Rules::default() };
+        let (reason, text) = run(Options { rules, ..Options::default() }, &TOKENS);
+        assert_eq!((reason, text.as_str()), (Some(Reason::Bytes { n }), expected));
+    }
+}

@@ -59,6 +59,11 @@ fn examples_of_the_rule() {
         "A title\n\n | A text. | More",
         "He met Mr.\n\n | Smith",
         "One line\nand another. | End",
+        // White space around a single line end is none.
+        "One. \ntwo.  \n three. | End",
+        // Words that only begin like abbreviations, or are followed by more dots.
+        "They met the Dr... | Then",
+        "It reads a.JSON. | Then",
     ];
     for text in marked {
         let expected: Vec<&str> = if text.contains('。') {

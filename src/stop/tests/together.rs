@@ -1,7 +1,7 @@
 //! Conditions beside each other: what is printed and when, against all that may come next, and which of them wins.
 
 use super::cut;
-use crate::stop::{Any, Before, Condition, Options, Rules, Stops, Token};
+use crate::stop::{Any, Before, Condition, Judge, Options, Rules, Stops, Token};
 use proptest::prelude::*;
 use siskin_tools::emulated;
 use std::ops::RangeInclusive;
@@ -173,6 +173,34 @@ proptest! {
             let safe = plain.safe(&next);
             if is_exact { safe..=safe } else { safe_from_each(&each, pieces, &next)..=safe }
         });
+    }
+}
+
+proptest! {
+    /// What took over the place of another one, whatever it had seen, goes on as that one does.
+    #[test]
+    fn a_copy_goes_on_like_what_it_is_of(
+        mut options in options(), all: bool, texts in prop::array::uniform3(text()), tokens in 0usize..4,
+    ) {
+        options.rules.all = all;
+        let [mut judge, mut copy] = [(); 2].map(|()| Judge::new(&options).unwrap());
+        let step = |judge: &mut Judge, byte: u8| {
+            let reason = judge.step(&Token::new(1, &[byte]));
+            (reason, judge.generated(), judge.bytes(), judge.certain(), judge.describe())
+        };
+        let ends = |judge: &mut Judge, text: &str| text.bytes().any(|byte| step(judge, byte).0.is_some());
+        ends(&mut copy, &texts[1]);
+        if ends(&mut judge, &texts[0]) {
+            return Ok(());
+        }
+        copy.copy_from(&judge);
+        for byte in texts[2].bytes().chain(std::iter::repeat_n(b'a', tokens)) {
+            let seen = step(&mut judge, byte);
+            prop_assert_eq!(&step(&mut copy, byte), &seen);
+            if seen.0.is_some() {
+                break;
+            }
+        }
     }
 }
 
