@@ -123,7 +123,7 @@ impl<'m> Session<'m> {
     /// use std::sync::atomic::{AtomicBool, Ordering};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let cpu = Cpu { kernels: siskin_simd::Kernels::best(), team: Team::new(2)? };
     /// let cancelled = Arc::new(AtomicBool::new(false));
     /// let options = Options { cancelled: Some(cancelled.clone()), ..Options::default() };
@@ -292,7 +292,7 @@ impl<'m> Session<'m> {
     /// }
     ///
     /// # fn main() -> Result<(), siskin::Error> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let mut session = model.session("The cat sat on the", &siskin::session::Options::default())?;
     /// session.choose_with(Box::new(Second));
     /// let first = session.steps().next().expect("a step")?;
@@ -417,7 +417,7 @@ impl Session<'_> {
     /// }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let mut options = siskin::session::Options::default();
     /// (options.sampling.temperature, options.sampling.top_k) = (0.8, 5);
     /// let (mut session, mut left) = (model.session("The cat sat on the", &options)?, Left(Vec::new()));
