@@ -7,7 +7,7 @@
 //! use siskin::{Model, session::Options};
 //!
 //! # fn main() -> Result<(), siskin::Error> {
-//! let model = Model::builtin()?; // or Model::open("model.gguf")
+//! let model = Model::open("models/builtin.gguf")?; // or Model::builtin(), a feature
 //! let mut options = Options::default();
 //! options.max_tokens = 16;
 //! let mut session = model.session("Once upon a time", &options)?;

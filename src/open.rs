@@ -30,7 +30,7 @@ use std::path::Path;
 /// use std::thread;
 ///
 /// # fn main() -> Result<(), siskin::Error> {
-/// let model = Arc::new(Model::builtin()?.with_threads(1));
+/// let model = Arc::new(Model::open("models/builtin.gguf")?.with_threads(1));
 /// let (sender, answers) = mpsc::channel();
 /// for prompt in ["Once upon a time", "The cat sat on the"] {
 ///     let (model, sender) = (model.clone(), sender.clone());

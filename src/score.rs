@@ -2,7 +2,7 @@
 //!
 //! ```
 //! # fn main() -> Result<(), siskin::Error> {
-//! let model = siskin::Model::builtin()?;
+//! let model = siskin::Model::open("models/builtin.gguf")?;
 //! let found = model.score("Question: What color is the sky?\nAnswer:", &[" The sky is blue.", " The sky is green."])?;
 //! assert!(found[0].logprob() > found[1].logprob());
 //! # Ok(())

@@ -124,7 +124,7 @@ impl<'m> Session<'m> {
     /// use std::sync::atomic::{AtomicBool, Ordering};
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let cpu = Cpu { kernels: siskin_simd::Kernels::best(), team: Team::new(2)? };
     /// let cancelled = Arc::new(AtomicBool::new(false));
     /// let options = Options { cancelled: Some(cancelled.clone()), ..Options::default() };
@@ -280,7 +280,7 @@ impl<'m> Session<'m> {
     /// }
     ///
     /// # fn main() -> Result<(), siskin::Error> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let mut session = model.session("The cat sat on the", &siskin::session::Options::default())?;
     /// session.choose_with(Box::new(Second));
     /// let first = session.steps().next().expect("a step")?;

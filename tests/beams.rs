@@ -38,8 +38,8 @@ struct Sequence {
 
 /// The built-in model with F32 weights: the same metadata, and every tensor decoded.
 fn floats() -> Gguf {
-    let bytes = siskin::builtin::FILE;
-    let model = siskin::builtin::open().expect("the built-in model opens");
+    let bytes = std::fs::read(util::model()).expect("the built-in model");
+    let model = Gguf::open(util::model()).expect("it opens");
     let first = model.tensors().iter().next().expect("a tensor").name().to_owned();
     let name = [&(first.len() as u64).to_le_bytes(), first.as_bytes()].concat();
     let metadata = bytes.windows(name.len()).position(|window| window == name).expect("its description");
@@ -186,7 +186,7 @@ fn samples_are_those_of_single_sessions() {
 }
 
 fn samples_with(sampling: sample::Options) {
-    let file = siskin::builtin::open().expect("the built-in model opens");
+    let file = Gguf::open(util::model()).expect("the built-in model opens");
     let (model, tokenizer) = (
         Model::load(&file).expect("a model"),
         Tokenizer::from_metadata(file.metadata()).expect("a tokenizer"),
@@ -229,7 +229,7 @@ fn samples_with(sampling: sample::Options) {
 
 #[test]
 fn a_search_needs_room() {
-    let file = siskin::builtin::open().expect("the built-in model opens");
+    let file = Gguf::open(util::model()).expect("the built-in model opens");
     let (model, tokenizer) = (
         Model::load(&file).expect("a model"),
         Tokenizer::from_metadata(file.metadata()).expect("a tokenizer"),

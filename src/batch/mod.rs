@@ -15,7 +15,7 @@
 //! use siskin::session::Options;
 //!
 //! # fn main() -> Result<(), siskin::Error> {
-//! let model = siskin::Model::builtin()?;
+//! let model = siskin::Model::open("models/builtin.gguf")?;
 //! let options = Options { max_tokens: 12, ..Options::default() };
 //! let texts = ["Once upon a time", "The cat sat on the", "One day, a little dog"];
 //! let jobs = texts.map(|text| Job { prompt: model.encode(text), options: options.clone() });

@@ -12,7 +12,7 @@ use std::fmt;
 /// use siskin::grammar::{Constraint, Grammar, Vocabulary};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let model = siskin::Model::builtin()?;
+/// let model = siskin::Model::open("models/builtin.gguf")?;
 /// let vocabulary = Vocabulary::new(model.tokenizer())?;
 /// let mut constraint = Constraint::new(&Grammar::regex("yes|no"), &vocabulary)?;
 /// let token = model.tokenizer().find("n").expect("a token");

@@ -59,7 +59,7 @@ impl fmt::Display for Kind {
 /// use siskin::session::Options;
 ///
 /// # fn main() -> Result<(), siskin::Error> {
-/// let model = siskin::Model::builtin()?;
+/// let model = siskin::Model::open("models/builtin.gguf")?;
 /// let mut options = Options::default();
 /// options.grammar = Some(Grammar::regex("(red|green|blue) [0-9]{2}"));
 /// let mut session = model.session("The colour is", &options)?;

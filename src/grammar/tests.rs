@@ -109,7 +109,7 @@ proptest! {
     /// A random walk: at every step, each token of the vocabulary is allowed exactly if the automaton can go on after its bytes.
     #[test]
     fn masks_are_those_of_trying_every_token(pattern in prop::sample::select(&PATTERNS[..]), seed in any::<u64>()) {
-        let model = crate::Model::builtin().unwrap();
+        let model = crate::Model::open("models/builtin.gguf").unwrap();
         let tokenizer = model.tokenizer();
         let vocabulary = Vocabulary::new(tokenizer).unwrap();
         let mut constraint = Constraint::new(&Grammar::regex(pattern), &vocabulary).unwrap();

@@ -29,7 +29,7 @@ fn one_by_one(model: &Model, prompt: &[TokenId], text: &[TokenId]) -> Vec<(f64, 
 
 #[test]
 fn scores_are_those_of_single_tokens() {
-    let model = crate::Model::builtin().expect("the built-in model");
+    let model = crate::Model::open("models/builtin.gguf").expect("the built-in model");
     let prompt = "Question: What color is the sky?\nAnswer:";
     // More than one group of continuations, of different lengths, and more rows than are computed at a time.
     let long = " The sky is blue. Once upon a time, there was a little girl named Lily. She liked to play in the garden.".to_owned();
@@ -61,7 +61,7 @@ fn scores_are_those_of_single_tokens() {
 
 #[test]
 fn a_token_across_the_border_belongs_to_the_text() {
-    let model = crate::Model::builtin().expect("the built-in model");
+    let model = crate::Model::open("models/builtin.gguf").expect("the built-in model");
     let texts = Texts::new(model.tokenizer(), "Once upon a ti", &["me", " me"], false);
     let alone = model.encode("Once upon a ti");
     assert!(texts.prompt.len() < alone.len() && alone.starts_with(&texts.prompt));
@@ -72,7 +72,7 @@ fn a_token_across_the_border_belongs_to_the_text() {
 
 #[test]
 fn what_cannot_be_scored_is_named() {
-    let model = crate::Model::builtin().expect("the built-in model");
+    let model = crate::Model::open("models/builtin.gguf").expect("the built-in model");
     let new = |prompt: Vec<TokenId>, rest: Vec<Vec<TokenId>>| {
         Scorer::new(model.network(), cpu(), &Texts { prompt, rest }, KvType::F32).err()
     };

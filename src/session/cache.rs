@@ -74,7 +74,7 @@ impl Session<'_> {
     /// ```
     /// # fn main() -> Result<(), siskin::Error> {
     /// # let folder = tempfile::tempdir().expect("a folder");
-    /// let (model, path) = (siskin::Model::builtin()?, folder.path().join("prompt.cache"));
+    /// let (model, path) = (siskin::Model::open("models/builtin.gguf")?, folder.path().join("prompt.cache"));
     /// let options = siskin::session::Options::default();
     /// let first = model.session("Once upon a time there was a little bird", &options)?;
     /// first.save(&path)?;

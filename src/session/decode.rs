@@ -30,7 +30,7 @@ impl Session<'_> {
     /// }
     ///
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let mut options = siskin::session::Options::default();
     /// (options.sampling.temperature, options.sampling.top_k) = (0.8, 5);
     /// let (mut session, mut left) = (model.session("The cat sat on the", &options)?, Left(Vec::new()));

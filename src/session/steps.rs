@@ -11,7 +11,7 @@ impl<'m> Session<'m> {
     ///
     /// ```
     /// # fn main() -> Result<(), siskin::Error> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let mut options = siskin::session::Options::default();
     /// options.max_tokens = 12;
     /// let mut session = model.session("Once upon a time", &options)?;
@@ -33,7 +33,7 @@ impl<'m> Session<'m> {
     ///
     /// ```
     /// # fn main() -> Result<(), siskin::Error> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let options = siskin::session::Options { max_tokens: 12, ..Default::default() };
     /// let mut session = model.session("Once upon a time", &options)?;
     /// println!("{} ({:?})", session.generate()?, session.ended());
@@ -60,7 +60,7 @@ impl<'m> Session<'m> {
     ///
     /// ```
     /// # fn main() -> Result<(), siskin::Error> {
-    /// let model = siskin::Model::builtin()?;
+    /// let model = siskin::Model::open("models/builtin.gguf")?;
     /// let options = siskin::session::Options { max_tokens: 8, ..Default::default() };
     /// let mut session = model.conversation(100, &options)?;
     /// let mut text = "The cat sat on the".to_owned();

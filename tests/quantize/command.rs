@@ -49,7 +49,7 @@ fn text(value: &siskin::gguf::Value<'_>) -> String {
 #[test]
 fn every_recipe_makes_a_model_that_runs_and_keeps_its_metadata() {
     let siskin = prepared();
-    let input = Gguf::open(&siskin.dir.path().join("f32.gguf")).expect("the input");
+    let input = Gguf::open(siskin.dir.path().join("f32.gguf")).expect("the input");
     let path = siskin.dir.path().join("new.gguf");
     // one of each kind of search on an emulated core
     for recipe in some(RECIPES, 5) {
@@ -180,7 +180,7 @@ fn quantized_weights_are_refused_and_what_stood_there_stays() {
         .fails(3, &["unigram.gguf", "no tensor in it", "Try"]);
     assert_eq!(fs::read(siskin.dir.path().join("new.gguf")).expect("the file"), b"from before");
     siskin.run(["quantize", "f32.gguf", "new.gguf", "Q4_0"]).ok();
-    Gguf::open(&siskin.dir.path().join("new.gguf")).expect("the new file");
+    Gguf::open(siskin.dir.path().join("new.gguf")).expect("the new file");
     assert_eq!(files(&siskin), ["f32.gguf", "new.gguf", "q8.gguf"]);
 }
 
@@ -228,7 +228,7 @@ fn strange_metadata_are_kept() {
         file.alignment = 64;
         let path = siskin.file("in.gguf", &file.bytes());
         siskin.run(["quantize", "in.gguf", "new.gguf", "Q8_0"]).ok();
-        let (input, output) = (Gguf::open(&path), Gguf::open(&siskin.dir.path().join("new.gguf")));
+        let (input, output) = (Gguf::open(&path), Gguf::open(siskin.dir.path().join("new.gguf")));
         let (input, output) = (input.expect("the input"), output.expect("a valid file"));
         assert_eq!(metadata(&output), metadata(&input));
         assert!(output.metadata().str("raw").is_err_and(|error| error.to_string().contains("UTF-8")));
@@ -283,7 +283,7 @@ fn a_split_model_becomes_whole() {
     };
     let parts: Vec<_> = (0..2).map(part).collect();
     siskin.run(["quantize", "m-00002-of-00002.gguf", "new.gguf", "Q8_0"]).ok();
-    let file = Gguf::open(&siskin.dir.path().join("new.gguf")).expect("a valid file");
+    let file = Gguf::open(siskin.dir.path().join("new.gguf")).expect("a valid file");
     assert_eq!(file.tensors().len(), 2);
     assert!(file.metadata().iter().all(|(key, _)| !key.starts_with("split.")));
     for part in &parts {

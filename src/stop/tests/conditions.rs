@@ -46,7 +46,7 @@ fn certain_tokens_are_never_below() {
 /// Up to 512 levels each bracket is closed by its like; in deeper ones by either.
 #[test]
 fn json_knows_512_levels() {
-    let kind = |level: usize| usize::from(level % 3 == 0 || level % 64 == 7);
+    let kind = |level: usize| usize::from(level.is_multiple_of(3) || level % 64 == 7);
     let open = |depth| (0..depth).map(|level| ["[", "{"][kind(level)]).collect::<String>();
     let close = |levels: std::ops::Range<usize>, other: Option<usize>| {
         let bracket = |level| ["]", "}"][kind(level) ^ usize::from(other == Some(level))];
