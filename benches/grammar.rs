@@ -71,7 +71,7 @@ fn walk(mut constraint: Constraint, tokens: &[TokenId], times: &mut Vec<f64>) {
 fn tokenizer() -> Option<Tokenizer> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/vocab");
     let folder = std::env::var_os("SISKIN_VOCAB").map_or(beside, PathBuf::from);
-    let file = Gguf::open(&folder.join("ggml-vocab-qwen2.gguf")).ok()?;
+    let file = Gguf::open(folder.join("ggml-vocab-qwen2.gguf")).ok()?;
     Some(Tokenizer::from_metadata(file.metadata()).expect("a tokenizer"))
 }
 

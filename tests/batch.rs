@@ -143,7 +143,7 @@ fn errors_are_those_of_one_job() {
 /// A session that was made for the same prompt and options by hand, with threads that do not matter.
 #[test]
 fn threads_do_not_matter() {
-    let file = Gguf::open(&util::model()).expect("a model");
+    let file = Gguf::open(util::model()).expect("a model");
     let model = siskin::model::Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let cpu = |threads| Cpu { kernels: Kernels::best(), team: Team::new(threads).expect("threads") };

@@ -120,8 +120,7 @@ fn greedy_text_is_the_same() {
 /// The bytes in the program and the file in the repository give the same logits, so mapped and embedded models share their code.
 #[test]
 fn embedded_and_mapped_are_one() {
-    let (embedded, mapped) =
-        (builtin::open().expect("embedded"), Gguf::open(&util::model()).expect("mapped"));
+    let (embedded, mapped) = (builtin::open().expect("embedded"), Gguf::open(util::model()).expect("mapped"));
     let prompt = &golden().logits[0].ids;
     let run = |file: &Gguf| {
         let (model, tokenizer) = load(file);

@@ -242,7 +242,7 @@ struct Loaded {
 
 impl Loaded {
     fn new() -> Loaded {
-        let file = Gguf::open(&util::model()).expect("the model opens");
+        let file = Gguf::open(util::model()).expect("the model opens");
         let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
         let source = chat::source(file.metadata(), None).expect("it has a template");
         let template = Template::new(source, &Specials::of(&tokenizer)).expect("it compiles");

@@ -174,7 +174,7 @@ fn mistakes() {
 #[test]
 fn the_estimate_is_near() {
     use siskin::grammar::Vocabulary;
-    let file = siskin::gguf::Gguf::open(&util::model()).expect("a model");
+    let file = siskin::gguf::Gguf::open(util::model()).expect("a model");
     let tokenizer = siskin::tokenizer::Tokenizer::from_metadata(file.metadata()).expect("its tokenizer");
     let (estimate, found) =
         (Vocabulary::estimate(&tokenizer), Vocabulary::new(&tokenizer).expect("a vocabulary").bytes());

@@ -106,7 +106,7 @@ fn a_file_that_is_cut_off_can_be_planned() {
     let (siskin, model) = (Siskin::new(), model());
     let bytes = std::fs::read(util::model()).expect("a model");
     let whole = siskin.run(plan(&model, &["--json"])).json();
-    let first = siskin::gguf::Gguf::open(&util::model()).expect("a model");
+    let first = siskin::gguf::Gguf::open(util::model()).expect("a model");
     let header = first.tensors().iter().map(|tensor| tensor.offset()).min().expect("tensors") as usize;
     let path = siskin.file("part.gguf.1.part", &bytes[..header]);
     let mut part = siskin.run(plan(path.to_str().expect("a path"), &["--json"])).json();

@@ -40,7 +40,7 @@ fn held<T>(make: impl FnOnce() -> T) -> (T, usize) {
 }
 
 fn models_and_tokenizers() {
-    let file = Gguf::open(&util::model()).expect("a model");
+    let file = Gguf::open(util::model()).expect("a model");
     let (model, bytes) = held(|| Model::load(&file).expect("a model"));
     let plan = Plan::new(&model, Job { positions: 1, threads: 1, ..Job::default() }).expect("a plan");
     assert_eq!(bytes, plan.tables);
@@ -143,7 +143,7 @@ fn samplers() -> [sample::Options; 4] {
 }
 
 fn sessions() {
-    let file = Gguf::open(&util::model()).expect("a model");
+    let file = Gguf::open(util::model()).expect("a model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let prompt: Vec<u32> = (0..20).map(|id| id + 300).collect();
@@ -254,7 +254,7 @@ fn conditions() -> [Options; 4] {
 }
 
 fn searches() {
-    let file = Gguf::open(&util::model()).expect("a model");
+    let file = Gguf::open(util::model()).expect("a model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let mut ended = 0;
@@ -300,7 +300,7 @@ impl Condition for Remembers {
 
 /// What a condition of the caller's owns is planned if it tells; what it takes on the way is the one thing that is not.
 fn conditions_of_the_callers() {
-    let file = Gguf::open(&util::model()).expect("a model");
+    let file = Gguf::open(util::model()).expect("a model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     const COUNT: usize = 3;
@@ -325,7 +325,7 @@ fn found_bytes<'t>(found: impl IntoIterator<Item = (&'t str, &'t [u32])>) -> usi
 
 /// A batch takes what its room says, and while it runs what the plan counts for as many jobs as are at work; their texts grow besides.
 fn batches() {
-    let file = Gguf::open(&util::model()).expect("a model");
+    let file = Gguf::open(util::model()).expect("a model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     for sampling in some(samplers(), 3) {

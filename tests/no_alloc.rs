@@ -50,12 +50,11 @@ fn a_step_allocates_nothing() {
 }
 
 fn steps_with(kv_type: KvType) {
-    let file = Gguf::open(&util::model()).expect("the model opens");
+    let file = Gguf::open(util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
     let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
-    let mut sampling = sample::Options::default();
-    sampling.temperature = 1.0;
+    let sampling = sample::Options { temperature: 1.0, ..sample::Options::default() };
     let mut options = Options {
         max_tokens: step_count(),
         stop_texts: vec!["never in a story".into(), "\u{1F40D}".into()],
@@ -88,7 +87,7 @@ fn steps(model: &Model, tokenizer: &Tokenizer, prompt: &[u32], options: &Options
 
 /// Twice as many steps of a search ask for memory no more often, with conditions or without.
 fn searches_allocate_nothing_on_the_way() {
-    let file = Gguf::open(&util::model()).expect("the model opens");
+    let file = Gguf::open(util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
     let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });
@@ -118,7 +117,7 @@ fn searches_allocate_nothing_on_the_way() {
 
 /// Twice as many tokens of each job ask for memory no more often.
 fn batches_allocate_for_jobs_and_not_for_tokens() {
-    let file = Gguf::open(&util::model()).expect("the model opens");
+    let file = Gguf::open(util::model()).expect("the model opens");
     let model = Model::load(&file).expect("it is a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer");
     let prompt = tokenizer.encode("Once upon a time", Encode { add_special: true, parse_special: false });

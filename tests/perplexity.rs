@@ -32,7 +32,7 @@ struct Golden {
 fn blocks_of_keys_and_values_cost_little() {
     let text = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/train/heldout.txt");
     let text = std::fs::read_to_string(text).expect("the text");
-    let file = Gguf::open(&util::model()).expect("the model");
+    let file = Gguf::open(util::model()).expect("the model");
     let model = Model::load(&file).expect("a model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let tokens = tokenizer.encode(&text, Encode::default());
@@ -64,7 +64,7 @@ fn perplexity_is_llama_cpps() {
     let golden = std::fs::read_to_string(root.join("tests/data/perplexity.json")).expect("the golden");
     let golden: Golden = serde_json::from_str(&golden).expect("numbers");
     let text = std::fs::read_to_string(root.join(&golden.text)).expect("the text");
-    let file = Gguf::open(&util::model()).expect("the model");
+    let file = Gguf::open(util::model()).expect("the model");
     let (model, tokenizer) =
         (Model::load(&file).expect("a model"), Tokenizer::from_metadata(file.metadata()));
     let tokenizer = tokenizer.expect("a tokenizer");
@@ -88,7 +88,7 @@ fn perplexity_is_llama_cpps() {
 
 /// Text that the built-in model was not trained with, and the model.
 fn held_out() -> (Model, Vec<u32>) {
-    let file = Gguf::open(&util::model()).expect("the model");
+    let file = Gguf::open(util::model()).expect("the model");
     let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tools/train/heldout.txt");
     let text = std::fs::read_to_string(path).expect("the text");
@@ -224,7 +224,7 @@ fn two_models_are_as_far_apart_as_the_oracle_finds() {
 
 /// The built-in model with its last norm made smaller, which makes its distributions flatter.
 fn flatter() -> Vec<u8> {
-    let file = Gguf::open(&util::model()).expect("the model");
+    let file = Gguf::open(util::model()).expect("the model");
     let norm = file.tensor("output_norm.weight").expect("the last norm");
     let (start, len) = (norm.offset() as usize, norm.bytes() as usize);
     let mut bytes = std::fs::read(util::model()).expect("the model");

@@ -32,7 +32,7 @@ struct Loaded {
 
 impl Loaded {
     fn new() -> Loaded {
-        let file = Gguf::open(&util::model()).expect("a model");
+        let file = Gguf::open(util::model()).expect("a model");
         let tokenizer = Tokenizer::from_metadata(file.metadata()).expect("a tokenizer");
         Loaded { model: Model::load(&file).expect("a model"), tokenizer }
     }
@@ -140,7 +140,7 @@ fn a_file_that_is_of_no_use_changes_nothing() {
     let mut other = loaded.session(&prompt, 9);
     assert!(matches!(other.restore(folder.path(), &prompt), Err(CacheError::NotAFile { .. })));
     assert!(matches!(other.save(folder.path()), Err(CacheError::NotAFile { .. })));
-    assert!(matches!(other.save(&folder.path().join("no/such")), Err(CacheError::Write { .. })));
+    assert!(matches!(other.save(folder.path().join("no/such")), Err(CacheError::Write { .. })));
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "something is left over");
     // an empty file is as good as none
     std::fs::write(&path, "").expect("room");

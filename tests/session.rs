@@ -21,7 +21,7 @@ struct Loaded {
 
 impl Loaded {
     fn new() -> Loaded {
-        let file = Gguf::open(&util::model()).expect("the model opens");
+        let file = Gguf::open(util::model()).expect("the model opens");
         let model = Model::load(&file).expect("it is a model");
         Loaded { model, tokenizer: Tokenizer::from_metadata(file.metadata()).expect("it has a tokenizer") }
     }

@@ -38,50 +38,55 @@ pub fn session(
 }
 
 fn rules(args: &StopArgs) -> stop::Rules {
-    let mut rules = stop::Rules::default();
-    rules.min_tokens = args.min_tokens;
-    rules.keep_stop = args.keep_stop;
-    rules.all = args.stop_all;
-    #[cfg(feature = "regex")]
-    rules.regexes.clone_from(&args.stop_regex);
-    rules.json = args.stop_json;
-    rules.sentences = args.stop_sentences;
-    rules.paragraphs = args.stop_paragraphs;
-    rules.lines = args.stop_lines;
-    rules.bytes = args.stop_bytes;
-    rules.below = args.stop_below;
-    rules.below_mean = args.stop_below_mean.map(|probability| (probability, args.stop_window));
-    rules.entropy = args.stop_entropy;
-    rules.repeats = args.stop_loop;
-    rules.time = args.stop_time;
-    rules
+    stop::Rules {
+        min_tokens: args.min_tokens,
+        keep_stop: args.keep_stop,
+        all: args.stop_all,
+        #[cfg(feature = "regex")]
+        regexes: args.stop_regex.clone(),
+        json: args.stop_json,
+        sentences: args.stop_sentences,
+        paragraphs: args.stop_paragraphs,
+        lines: args.stop_lines,
+        bytes: args.stop_bytes,
+        below: args.stop_below,
+        below_mean: args.stop_below_mean.map(|probability| (probability, args.stop_window)),
+        entropy: args.stop_entropy,
+        repeats: args.stop_loop,
+        time: args.stop_time,
+        ..Default::default()
+    }
 }
 
 fn sampling(args: &SampleArgs) -> sample::Options {
-    let mut options = sample::Options::default();
-    options.chain.clone_from(&args.samplers);
-    options.temperature = args.temp;
-    options.top_k = args.top_k;
-    options.top_p = args.top_p;
-    options.min_p = args.min_p;
-    options.typical = args.typical;
-    options.top_n_sigma = args.top_n_sigma;
-    options.xtc = sample::Xtc { probability: args.xtc_probability, threshold: args.xtc_threshold };
-    options.dynamic = sample::Dynamic { range: args.dynatemp_range, exponent: args.dynatemp_exponent };
-    options.mirostat = mirostat(args);
-    options.logit_bias.clone_from(&args.logit_bias);
-    options.penalties = sample::Penalties {
-        last_n: window(args.repeat_last_n),
-        repeat: args.repeat_penalty,
-        presence: args.presence_penalty,
-        frequency: args.frequency_penalty,
-    };
-    options.dry.multiplier = args.dry_multiplier;
-    options.dry.base = args.dry_base;
-    options.dry.allowed_length = args.dry_allowed_length;
-    options.dry.last_n = window(args.dry_last_n);
-    options.seed = args.seed.unwrap_or_else(new_seed);
-    options
+    sample::Options {
+        chain: args.samplers,
+        temperature: args.temp,
+        top_k: args.top_k,
+        top_p: args.top_p,
+        min_p: args.min_p,
+        typical: args.typical,
+        top_n_sigma: args.top_n_sigma,
+        xtc: sample::Xtc { probability: args.xtc_probability, threshold: args.xtc_threshold },
+        dynamic: sample::Dynamic { range: args.dynatemp_range, exponent: args.dynatemp_exponent },
+        mirostat: mirostat(args),
+        logit_bias: args.logit_bias.clone(),
+        penalties: sample::Penalties {
+            last_n: window(args.repeat_last_n),
+            repeat: args.repeat_penalty,
+            presence: args.presence_penalty,
+            frequency: args.frequency_penalty,
+        },
+        dry: sample::Dry {
+            multiplier: args.dry_multiplier,
+            base: args.dry_base,
+            allowed_length: args.dry_allowed_length,
+            last_n: window(args.dry_last_n),
+            breakers: Vec::new(),
+        },
+        seed: args.seed.unwrap_or_else(new_seed),
+        ..Default::default()
+    }
 }
 
 fn mirostat(args: &SampleArgs) -> Option<sample::Mirostat> {

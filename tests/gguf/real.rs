@@ -49,7 +49,7 @@ fn the_vocabularies_have_their_known_sizes() {
     for (name, tokens) in
         [("llama-bpe", 128_256), ("llama-spm", 32_000), ("gpt-2", 50_257), ("gemma-4", 262_144)]
     {
-        let model = Gguf::open(&folder.join(format!("ggml-vocab-{name}.gguf"))).unwrap();
+        let model = Gguf::open(folder.join(format!("ggml-vocab-{name}.gguf"))).unwrap();
         assert_eq!(model.metadata().array("tokenizer.ggml.tokens").unwrap().unwrap().len(), tokens, "{name}");
     }
 }
@@ -78,7 +78,7 @@ fn every_model_opens_mapped_and_read_with_the_same_bytes() {
 #[test]
 fn the_f32_model_has_plausible_norms() {
     let Some(folder) = shared("SISKIN_MODELS", "models") else { return };
-    let model = Gguf::open(&folder.join("stories260K-f32.gguf")).unwrap();
+    let model = Gguf::open(folder.join("stories260K-f32.gguf")).unwrap();
     let norm = model.tensor("output_norm.weight").unwrap();
     assert_eq!((norm.ty(), norm.dims(), norm.rows()), (GgmlType::F32, &[64u64][..], 1));
     let bytes = model.bytes(norm);

@@ -86,7 +86,7 @@ fn a_first_part_without_tensors_is_fine() {
         set(file, "split.tensors.count", Some(Item::u32(2)));
         file.tensors.retain(|_| no != 0);
     });
-    assert_eq!(Gguf::open(&folder.part(0)).unwrap().tensors().len(), 2);
+    assert_eq!(Gguf::open(folder.part(0)).unwrap().tensors().len(), 2);
 }
 
 #[test]

@@ -194,7 +194,7 @@ impl Talk<'_> {
         files::save(path, &self.messages)?;
         if !self.windowed
             && !self.session.tokens().is_empty()
-            && let Err(error) = self.session.save(&files::cache(path))
+            && let Err(error) = self.session.save(files::cache(path))
         {
             message(&format!("warning: {error}"));
         }
@@ -206,7 +206,7 @@ impl Talk<'_> {
         self.messages = files::load(path)?;
         message(&format!("{}: {} messages", path.display(), self.messages.len()));
         if !self.windowed
-            && let Err(error) = self.session.recall(&files::cache(path))
+            && let Err(error) = self.session.recall(files::cache(path))
         {
             message(&error.to_string());
         }

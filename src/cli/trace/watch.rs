@@ -239,8 +239,7 @@ mod tests {
 
     #[test]
     fn edits_say_what_they_changed() {
-        let mut options = Options::default();
-        options.logit_bias = vec![(2, 5.0)];
+        let mut options = Options { logit_bias: vec![(2, 5.0)], ..Options::default() };
         options.penalties.presence = 1.0;
         let (recorded, filters) = watched(&[0.5, 0.25, 0.25], options, &[0]);
         let changed = |i: usize| filters[i].changed.iter().map(|c| c.token).collect::<Vec<_>>();
