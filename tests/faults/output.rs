@@ -1,6 +1,8 @@
 //! Outputs that take no more: readers that go away, full disks, limits.
 
-use super::{Endless, after, in_namespace, long_model, run};
+#[cfg(feature = "quantize")]
+use super::in_namespace;
+use super::{Endless, after, long_model, run};
 use crate::util::{Run, Siskin, model_name as model};
 use std::fs::OpenOptions;
 use std::process::Stdio;
