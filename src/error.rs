@@ -35,7 +35,7 @@ pub enum Error {
     #[error(transparent)]
     Memory(#[from] memory::Error),
     /// No threads can be started.
-    #[error("threads: {0}. Try fewer of them")]
+    #[error("threads: {0}. Try fewer of them, but at least 1")]
     Threads(#[source] std::io::Error),
     /// The model cannot be quantized.
     #[cfg(feature = "quantize")]

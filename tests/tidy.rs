@@ -86,8 +86,10 @@ const FOLDERS: &[&str] = &[
     "fuzz/fuzz_targets",
 ];
 
-/// Where `unsafe` may stand outside of `simd`. `fault.rs`: a signal handler cannot be set without; `meter.rs`: nor an allocator that counts.
-const UNSAFE: &[&str] = &["src/gguf/fault.rs", "src/gguf/map.rs", "src/threads.rs", "tools/src/meter.rs"];
+/// Where `unsafe` may stand outside of `simd`. `fault.rs`: a signal handler cannot be set without; `meter.rs`: nor an allocator that counts;
+/// `unwinder.rs`: nor can functions have names that the linker knows.
+const UNSAFE: &[&str] =
+    &["src/gguf/fault.rs", "src/gguf/map.rs", "src/threads.rs", "src/unwinder.rs", "tools/src/meter.rs"];
 
 /// Flags of other programs that the README and the book name.
 const OTHERS: &[&str] = &[
