@@ -8,6 +8,7 @@ use util::Siskin;
 
 /// Rooms of the library and the rooms that each may import; `error` wraps all of them for callers.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("unwinder", &[]),
     ("gguf", &[]),
     ("tensor", &[]),
     ("machine", &[]),
