@@ -99,6 +99,9 @@ impl<'a> Keys<'a> {
         let numbers = match self.metadata.get(key) {
             None => return Err(Error::MissingKey { key: key.to_owned() }),
             Some(Value::F32(x)) => vec![x; layers],
+            Some(Value::Array(array)) if array.len() != layers => {
+                return Err(wrong(format!("a list of {}", array.len())));
+            }
             Some(Value::Array(array)) => array
                 .iter()
                 .map(|value| match value {
@@ -109,10 +112,10 @@ impl<'a> Keys<'a> {
                 .collect::<Result<Vec<f32>, Error>>()?,
             Some(_) => return Err(wrong("something else".to_owned())),
         };
-        if numbers.len() != layers || !numbers.iter().all(|x| x.is_finite()) {
-            return Err(wrong(format!("{numbers:?}")));
+        match numbers.iter().find(|x| !x.is_finite()) {
+            Some(x) => Err(wrong(x.to_string())),
+            None => Ok(numbers),
         }
-        Ok(numbers)
     }
 
     /// Whether a key holds a list.
