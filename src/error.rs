@@ -184,7 +184,7 @@ fn session_kind(error: &session::Error) -> ErrorKind {
         Session::EmptyPrompt | Session::TokenRange { .. } | Session::Branches { .. } | Session::Stop(_) => {
             ErrorKind::Usage
         }
-        Session::KvType(_) | Session::Window(_) => ErrorKind::Usage,
+        Session::KvType(_) | Session::Window(_) | Session::LengthPenalty { .. } => ErrorKind::Usage,
         Session::OtherPrompt { .. } | Session::NotPrefilled | Session::OnlySearches { .. } => {
             ErrorKind::Usage
         }

@@ -122,6 +122,10 @@ fn calls_in_the_wrong_order_are_errors() {
         let refused = search::beams(&mut session, &Beams::new(count), |_| {});
         assert!(matches!(refused, Err(session::Error::Branches { found, room: 2 }) if found == count));
     }
+    for length_penalty in [f32::NAN, f32::INFINITY] {
+        let refused = search::beams(&mut session, &Beams { length_penalty, ..Beams::new(2) }, |_| {});
+        assert!(matches!(refused, Err(session::Error::LengthPenalty { .. })));
+    }
     let found = search::beams(&mut session, &Beams::new(2), |_| {}).expect("continuations");
     assert_eq!(search::beams(&mut session, &Beams::new(2), |_| {}).expect("the same again"), found);
 }

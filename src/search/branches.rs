@@ -13,13 +13,16 @@ use std::iter::repeat_n;
 ///
 /// # Errors
 ///
-/// If the session has no room for so many branches or has run no prompt, or the logits are no numbers.
+/// If the session has no room for so many branches or has run no prompt, or the logits or the length penalty are no numbers.
 pub fn beams(
     session: &mut Session<'_>,
     options: &Beams,
     progress: impl FnMut(usize),
 ) -> Result<Found, Error> {
     let mut first = first_track(session, options.count)?;
+    if !options.length_penalty.is_finite() {
+        return Err(Error::LengthPenalty { found: options.length_penalty });
+    }
     if let Some(reason) = first.ended() {
         return Ok(Found::nothing(reason));
     }

@@ -96,6 +96,12 @@ pub enum Error {
         /// Branches of the plan.
         room: usize,
     },
+    /// Continuations cannot be ordered by such scores.
+    #[error("length penalty: found {found}, expected a finite number. Try 1")]
+    LengthPenalty {
+        /// The penalty.
+        found: f32,
+    },
     /// Text cannot go on in the window.
     #[error(transparent)]
     Window(#[from] super::WindowError),
